@@ -1,1 +1,6 @@
-export {}
+export type { Arrival } from './apply.js'
+export { DatabaseConnectError } from './connect-failure.js'
+export { type DatabaseOptions, parseDatabaseUrl } from './database-url.js'
+export type { Applied } from './isolate.js'
+export type { LedgerEntry, Outcome } from './ledger.js'
+export { type Mirror, openMirror } from './mirror.js'

@@ -1,1 +1,9 @@
-export {}
+export { type Acceptance, type Door, openDoor } from './accept.js'
+export type { BreakerState } from './breaker.js'
+export type { ConnectionObserver } from './connection.js'
+export { type Consumer, type ConsumerObserver, type ConsumerOptions, consume } from './consume.js'
+export { type DeadLetter, type DeadLetterDetails, type DeadLetters, openDeadLetters } from './dead-letters.js'
+export type { RedisInspection } from './inspect.js'
+export type { Delivery, Disposition, Handle } from './line.js'
+export type { Reason } from './reason.js'
+export { parseRedisUrl, type RedisTarget } from './redis-url.js'

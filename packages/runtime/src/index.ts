@@ -1,1 +1,20 @@
-export {}
+export { ConfigFaults, type Environment, type Fault, type Parser, type Read, readConfig } from './config.js'
+export { type HealthOptions, type HealthServer, serveHealth } from './health.js'
+export { type ExitCode, type RunOptions, run, type Start, type Surroundings } from './lifecycle.js'
+export { LOG_LEVELS, type Log, type LogFields, type LogLevel, type LogOptions, openLog } from './logger.js'
+export {
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type HistogramDefinition,
+  type Labels,
+  type MetricDefinition,
+  type Metrics,
+  openMetrics,
+} from './metrics.js'
+export { flag, logLevel, oneOf, port, secret, text } from './parsers.js'
+export { type Address, listenError, PortInUse } from './port-in-use.js'
+export { type Check, type HealthAnswer, LIVEZ, type Readiness, readinessOf, readyz } from './readiness.js'
+export { Releasers } from './releasers.js'
+export { Secret } from './secret.js'
+export { type AppName, type DefaultedName, SETTINGS, type Setting, type SettingName } from './settings.js'

@@ -1,0 +1,37 @@
+import { parseSigningSecrets, type SigningKey } from '@clerk-mirror/events'
+import { parseRedisUrl, type RedisTarget } from '@clerk-mirror/queue'
+import {
+  type Environment,
+  flag,
+  type LogLevel,
+  logLevel,
+  port,
+  readConfig,
+  type Secret,
+  secret,
+  text,
+} from '@clerk-mirror/runtime'
+
+export type IngestConfig = {
+  redis: Secret<RedisTarget>
+  signingKeys: Secret<SigningKey[]>
+  /** Events of other instances are acknowledged and dropped; undefined takes all. */
+  instanceId: string | undefined
+  allowEviction: boolean
+  host: string
+  port: number
+  metricsPort: number
+  logLevel: LogLevel
+}
+
+export const readIngestConfig = (env: Environment): IngestConfig =>
+  readConfig(env, (read) => ({
+    redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+    signingKeys: read.required('CLERK_WEBHOOK_SIGNING_SECRET', secret(parseSigningSecrets)),
+    instanceId: read.optional('CLERK_INSTANCE_ID', text),
+    allowEviction: read.optional('REDIS_ALLOW_EVICTION', flag),
+    host: read.optional('HOST', text),
+    port: read.first(['INGEST_PORT', 'PORT'], port),
+    metricsPort: read.optional('METRICS_PORT', port),
+    logLevel: read.optional('LOG_LEVEL', logLevel),
+  }))

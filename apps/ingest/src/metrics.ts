@@ -1,0 +1,29 @@
+import type { Metrics } from '@clerk-mirror/runtime'
+
+/** Seconds: Redis' own time is under 5 ms, and a 503 is promised within 500. */
+const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
+
+export type IngestMetrics = ReturnType<typeof ingestMetrics>
+
+export const ingestMetrics = (metrics: Metrics) => ({
+  accepted: metrics.counter({
+    name: 'clerk_mirror_ingest_accepted_total',
+    help: 'Events that are durable in Redis, by how: added, revived or duplicate',
+    labels: ['how'],
+  }),
+  ignored: metrics.counter({
+    name: 'clerk_mirror_ingest_ignored_total',
+    help: 'Verified events that are never stored, by reason',
+    labels: ['reason'],
+  }),
+  refused: metrics.counter({
+    name: 'clerk_mirror_ingest_refused_total',
+    help: 'Requests answered with an error, by code',
+    labels: ['code'],
+  }),
+  seconds: metrics.histogram({
+    name: 'clerk_mirror_ingest_request_seconds',
+    help: 'Time from the last byte of a webhook to its answer',
+    buckets: REQUEST_SECONDS,
+  }),
+})

@@ -1,0 +1,17 @@
+/** Every limit of the door, with its reason. docs/settings.md lists them. */
+
+/** Bytes of a body. Clerk's largest are some 30 KB and Svix takes up to 350 KB: this is not met by an honest sender. */
+export const BODY_BYTES_MAX = 1024 * 1024
+
+/** Bytes of all headers of a request. Svix' are some 400; Node answers 431 beyond. */
+export const HEADER_BYTES_MAX = 16 * 1024
+
+/** Milliseconds for the headers, and for the whole request. Svix itself gives up after 15 s. */
+export const HEADERS_MS = 5_000
+export const REQUEST_MS = 15_000
+
+/** Milliseconds that a quiet connection is kept: longer than load balancers keep theirs, which must be first to close. */
+export const KEEP_ALIVE_MS = 75_000
+
+/** Seconds after which a refused sender should come again. Svix' own second try comes after 5. */
+export const RETRY_AFTER_S = 5

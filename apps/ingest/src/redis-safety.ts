@@ -1,0 +1,24 @@
+import type { Door, RedisInspection } from '@clerk-mirror/queue'
+import type { Check, Log } from '@clerk-mirror/runtime'
+
+/** Ready: Redis takes writes, and its settings do not throw away what was acknowledged. */
+export async function redisCheck(door: Door, allowEviction: boolean): Promise<Check> {
+  const { evicts } = await door.inspect()
+  if (evicts && !allowEviction) {
+    return { ok: false, cause: 'maxmemory-policy may evict events: set noeviction, or REDIS_ALLOW_EVICTION=true' }
+  }
+  return { ok: true }
+}
+
+/** Says once, when Redis first answers, how it may lose what was answered with 202. */
+export function warnOfLoss({ evicts, appendonly, appendfsync }: RedisInspection, log: Log): void {
+  const event = 'redis.unsafe'
+  if (appendonly === null) {
+    log.warn({ event }, 'Redis does not tell its settings: see to it that it keeps what it acknowledges')
+  }
+  if (appendonly === false) log.warn({ event }, 'Redis has appendonly no: a restart loses every event that waits')
+  if (appendonly && appendfsync !== 'always') {
+    log.warn({ event, appendfsync }, 'Redis has appendfsync weaker than always: a crash loses the last events')
+  }
+  if (evicts) log.warn({ event }, 'Redis may evict events when its memory is full: set maxmemory-policy noeviction')
+}

@@ -1,0 +1,61 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Door, openDoor } from '@clerk-mirror/queue'
+import {
+  type Log,
+  listenError,
+  openMetrics,
+  Releasers,
+  readinessOf,
+  type Surroundings,
+  serveHealth,
+} from '@clerk-mirror/runtime'
+import type { IngestConfig } from './config.js'
+import { ingestMetrics } from './metrics.js'
+import { redisCheck, warnOfLoss } from './redis-safety.js'
+import { testSigningKeys } from './self-test.js'
+import { buildServer } from './server.js'
+
+export type Ingest = AsyncDisposable & { port: number; metricsPort: number }
+
+/** Starts the door. Redis need not be there: until it is, the answer is 503. */
+export async function startIngest(config: IngestConfig, { log, signal }: Surroundings): Promise<Ingest> {
+  await using owned = new Releasers()
+  const keys = config.signingKeys.reveal()
+  testSigningKeys(keys, Date.now())
+  const metrics = openMetrics('ingest')
+  const door = openDoor(config.redis.reveal(), {
+    redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'answering 503 until Redis is back'),
+    redisBack: () => log.info({ event: 'redis.back' }),
+  })
+  owned.defer(() => door[Symbol.dispose]())
+  const readiness = readinessOf({ redis: () => redisCheck(door, config.allowEviction) })
+  const { host } = config
+  const health = owned.use(
+    await serveHealth({ host, port: config.metricsPort, settingName: 'METRICS_PORT', readiness, metrics, log }),
+  )
+  const webhook = { keys, instanceId: config.instanceId, accept: door.accept, clock: Date.now }
+  const server = buildServer({ webhook, readiness, metrics: ingestMetrics(metrics), log })
+  owned.defer(() => server.close())
+  await server.listen({ host, port: config.port }).catch((error: unknown) => {
+    throw listenError(error, { host, port: config.port, settingName: 'INGEST_PORT' })
+  })
+  const address = server.server.address()
+  const port = typeof address === 'object' && address ? address.port : config.port
+  log.info({ event: 'ingest.listening', host, port })
+  void watchSafety(door, log, signal)
+  const released = owned.move()
+  return { port, metricsPort: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
+}
+
+/** Milliseconds between looks for a Redis that has not answered yet. */
+const LOOK_MS = 1000
+
+async function watchSafety(door: Door, log: Log, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return warnOfLoss(await door.inspect(), log)
+    } catch {
+      await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => {})
+    }
+  }
+}

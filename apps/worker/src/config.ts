@@ -1,0 +1,32 @@
+import { type MirroredKinds, parseMirroredKinds } from '@clerk-mirror/events'
+import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
+import { parseRedisUrl, type RedisTarget } from '@clerk-mirror/queue'
+import {
+  type Environment,
+  type LogLevel,
+  logLevel,
+  port,
+  readConfig,
+  type Secret,
+  secret,
+  text,
+} from '@clerk-mirror/runtime'
+
+export type WorkerConfig = {
+  redis: Secret<RedisTarget>
+  database: Secret<DatabaseOptions>
+  mirroredKinds: MirroredKinds
+  host: string
+  port: number
+  logLevel: LogLevel
+}
+
+export const readWorkerConfig = (env: Environment): WorkerConfig =>
+  readConfig(env, (read) => ({
+    redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+    database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
+    mirroredKinds: read.optional('MIRROR_KINDS', parseMirroredKinds),
+    host: read.optional('HOST', text),
+    port: read.optional('WORKER_PORT', port),
+    logLevel: read.optional('LOG_LEVEL', logLevel),
+  }))

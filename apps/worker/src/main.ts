@@ -1,0 +1,5 @@
+import { run } from '@clerk-mirror/runtime'
+import { readWorkerConfig } from './config.js'
+import { startWorker } from './start.js'
+
+await run('worker', () => readWorkerConfig(process.env), startWorker)

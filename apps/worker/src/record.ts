@@ -1,0 +1,107 @@
+import { Failure } from '@clerk-mirror/events'
+import type { BreakerState, ConsumerObserver, Handle } from '@clerk-mirror/queue'
+import type { Log, Metrics } from '@clerk-mirror/runtime'
+import type { Handled } from './handle.js'
+
+/** Seconds from Clerk's change to the committed row: from a quiet stack's 50 ms to Svix' last retry after 27 h. */
+const LAG_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36_000, 100_000]
+const BATCH_EVENTS = [1, 2, 4, 8, 16, 32, 64]
+const APPLY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20]
+
+const metricsOf = (metrics: Metrics) => ({
+  events: metrics.counter({
+    name: 'clerk_mirror_events_total',
+    help: 'Events that were decided, by outcome',
+    labels: ['outcome'],
+  }),
+  lag: metrics.histogram({
+    name: 'clerk_mirror_lag_seconds',
+    help: 'Time from the change at Clerk to the committed row, of events applied at their first try',
+    buckets: LAG_SECONDS,
+  }),
+  batch: metrics.histogram({
+    name: 'clerk_mirror_batch_events',
+    help: 'Events per transaction',
+    buckets: BATCH_EVENTS,
+  }),
+  apply: metrics.histogram({
+    name: 'clerk_mirror_apply_seconds',
+    help: 'Time to decode and apply a batch',
+    buckets: APPLY_SECONDS,
+  }),
+  retries: metrics.counter({
+    name: 'clerk_mirror_retries_total',
+    help: 'Tries that failed and will be repeated, by error code',
+    labels: ['code'],
+  }),
+  deadLetters: metrics.counter({
+    name: 'clerk_mirror_dead_letters_total',
+    help: 'Events that were given up, by class and error code',
+    labels: ['class', 'code'],
+  }),
+  breaker: metrics.gauge({
+    name: 'clerk_mirror_breaker_open',
+    help: '1 while this worker has stopped because the database cannot take its work',
+  }),
+})
+
+/** Where each thing that happens to an event is counted and logged, once and together. */
+export function recorder(log: Log, metrics: Metrics) {
+  const counters = metricsOf(metrics)
+  counters.breaker.set({}, 0)
+  return {
+    handled: ({ delivery, result, happenedAtMs }: Handled): void => {
+      if (result.kind === 'failed') return
+      const { outcome } = result
+      const { envelope, attempt } = delivery
+      counters.events.inc({ outcome })
+      const lagMs = happenedAtMs === null ? null : Date.now() - happenedAtMs
+      const isFresh = outcome === 'applied' && attempt === 1 && envelope.source === 'clerk'
+      if (lagMs !== null && isFresh) counters.lag.observe({}, Math.max(0, lagMs) / 1000)
+      const { eventId, type, objectId } = envelope
+      log.info({ event: 'event.decided', eventId, type, objectId, outcome, attempt, lagMs })
+    },
+    timed:
+      (handle: Handle): Handle =>
+      async (batch) => {
+        const startMs = performance.now()
+        counters.batch.observe({}, batch.length)
+        try {
+          return await handle(batch)
+        } finally {
+          counters.apply.observe({}, (performance.now() - startMs) / 1000)
+        }
+      },
+    observer: {
+      breakerChanged: (state) => logBreaker(state, log, (open) => counters.breaker.set({}, open)),
+      retrying: ({ envelope, attempt }, { code, message }) => {
+        counters.retries.inc({ code })
+        log.warn({ event: 'event.retrying', eventId: envelope.eventId, attempt, code }, message)
+      },
+      deadLettered: ({ envelope, attempt }, failure) => {
+        counters.deadLetters.inc({ class: failure.class, code: failure.code })
+        const { eventId, type } = envelope
+        const { class: failureClass, code, message } = failure
+        log.error({ event: 'event.dead_lettered', eventId, type, attempt, class: failureClass, code }, message)
+      },
+      redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'waiting for Redis'),
+      redisBack: () => log.info({ event: 'redis.back' }),
+      workerFailed: (err) => log.warn({ event: 'queue.error', err }),
+    } satisfies ConsumerObserver,
+  }
+}
+
+function logBreaker(state: BreakerState, log: Log, setOpen: (open: 0 | 1) => void): void {
+  setOpen(state.kind === 'closed' ? 0 : 1)
+  if (state.kind === 'closed') {
+    log.info({ event: 'breaker.closed' }, 'the database works again')
+    return
+  }
+  const { code, message } = state.failure
+  const downMs = Date.now() - state.sinceMs
+  if (state.kind === 'half-open') log.info({ event: 'breaker.half_open', downMs }, 'trying with one event')
+  else log.error({ event: 'breaker.opened', code, downMs }, `${message}: holding events until it works again`)
+}
+
+/** A start-up check that failed, in the words of the failure. */
+export const causeOf = (error: unknown): string => (error instanceof Failure ? error.message : 'the check failed')

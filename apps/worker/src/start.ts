@@ -1,0 +1,45 @@
+import { openMirror } from '@clerk-mirror/mirror'
+import { type Consumer, consume } from '@clerk-mirror/queue'
+import { type Check, openMetrics, Releasers, readinessOf, type Surroundings, serveHealth } from '@clerk-mirror/runtime'
+import type { WorkerConfig } from './config.js'
+import { handlerFor } from './handle.js'
+import { causeOf, recorder } from './record.js'
+
+export type WorkerProcess = AsyncDisposable & { port: number }
+
+/** Starts a worker. Neither Redis nor the database need be there: it waits for both. */
+export async function startWorker(config: WorkerConfig, { log }: Surroundings): Promise<WorkerProcess> {
+  await using owned = new Releasers()
+  const metrics = openMetrics('worker')
+  const record = recorder(log, metrics)
+  const mirror = owned.use(openMirror(config.database.reveal()))
+  const readiness = readinessOf({
+    redis: () => consumer.ping().then(() => ({ ok: true })),
+    mysql: () => databaseCheck(consumer, mirror.canary),
+  })
+  const { host, port } = config
+  const health = owned.use(await serveHealth({ host, port, settingName: 'WORKER_PORT', readiness, metrics, log }))
+  // After the port is ours: a process that cannot start must not take events.
+  const consumer = owned.use(
+    consume({
+      target: config.redis.reveal(),
+      handle: record.timed(handlerFor(mirror, config.mirroredKinds, record.handled)),
+      probe: mirror.canary,
+      observer: record.observer,
+    }),
+  )
+  const released = owned.move()
+  return { port: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
+}
+
+/** An open breaker knows the cause already; asking the database again would tell no more. */
+async function databaseCheck(consumer: Consumer, canary: () => Promise<void>): Promise<Check> {
+  const breaker = consumer.breaker()
+  if (breaker.kind !== 'closed') return { ok: false, cause: breaker.failure.message }
+  try {
+    await canary()
+    return { ok: true }
+  } catch (error) {
+    return { ok: false, cause: causeOf(error) }
+  }
+}

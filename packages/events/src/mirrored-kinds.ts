@@ -1,0 +1,28 @@
+/** They carry one-time codes and magic links: they reach not even Redis, whatever is configured. */
+const NEVER_STORED: readonly string[] = ['email', 'sms']
+
+export type MirroredKinds = (kind: string) => boolean
+
+const KIND_NAME = /^-?[A-Za-z][\w.]*$/
+
+/**
+ * `*` is every kind, a name adds one, `-name` leaves one out: `*,-session`, `user,organization`.
+ * Throws an Error that names what it cannot read.
+ */
+export function parseMirroredKinds(raw: string): MirroredKinds {
+  const words = raw.split(/[\s,]+/).filter((word) => word !== '')
+  const odd = words.find((word) => word !== '*' && !KIND_NAME.test(word))
+  if (odd !== undefined) throw new Error(`"${odd}" is no kind: use names such as user or -session, or *`)
+  const excluded = new Set(words.filter((word) => word.startsWith('-')).map((word) => word.slice(1)))
+  const included = new Set(words.filter((word) => !word.startsWith('-')))
+  if (included.size === 0) throw new Error('names no kind to mirror: use * for all')
+  return (kind) => !excluded.has(kind) && (included.has('*') || included.has(kind))
+}
+
+export const isNeverStored = (type: string): boolean => NEVER_STORED.includes(kindOf(type))
+
+/** `organizationMembership.deleted` is about an `organizationMembership`. */
+export const kindOf = (type: string): string => {
+  const dot = type.lastIndexOf('.')
+  return dot === -1 ? type : type.slice(0, dot)
+}

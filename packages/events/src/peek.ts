@@ -1,0 +1,32 @@
+import { asObject, text } from './fields.js'
+
+export type Peeked =
+  | { kind: 'event'; type: string; objectId: string | null; instanceId: string | null; text: string }
+  | { kind: 'not-an-event'; code: 'invalid_json' | 'not_an_object' | 'missing_type'; message: string }
+
+/**
+ * What the door needs to know of a body. Everything else that may be wrong with it is the worker's to judge, where a
+ * wrong judgement costs a dead letter and not an event.
+ */
+export function peek(body: Buffer): Peeked {
+  const bodyText = body.toString('utf8')
+  const parsed = parseJson(bodyText)
+  if (parsed === undefined) return { kind: 'not-an-event', code: 'invalid_json', message: 'The body is not JSON.' }
+  const event = asObject(parsed)
+  if (!event) return { kind: 'not-an-event', code: 'not_an_object', message: 'The body is not a JSON object.' }
+  const type = event['type']
+  if (typeof type !== 'string') {
+    return { kind: 'not-an-event', code: 'missing_type', message: 'The body has no "type" that is a string.' }
+  }
+  const objectId = text(asObject(event['data'])?.['id'])
+  return { kind: 'event', type, objectId, instanceId: text(event['instance_id']), text: bodyText }
+}
+
+/** JSON has no undefined, so it can stand for "not JSON". */
+export function parseJson(source: string): unknown {
+  try {
+    return JSON.parse(source)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,102 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+
+/** Milliseconds that a signature is good for, each way. Source: Svix' and the Standard Webhooks' libraries. */
+const TOLERANCE_MS = 5 * 60 * 1000
+
+export type SignatureVerdict =
+  | { kind: 'verified'; svixId: string }
+  | { kind: 'rejected'; code: SignatureFault; message: string }
+
+export type SignatureFault =
+  | 'missing_header'
+  | 'repeated_header'
+  | 'invalid_timestamp'
+  | 'stale_timestamp'
+  | 'invalid_signature'
+
+export type SigningKey = Buffer
+
+const SECRET_PREFIX = 'whsec_'
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+/** One or several secrets, separated by commas or spaces. Throws an Error that never contains one. */
+export function parseSigningSecrets(raw: string): SigningKey[] {
+  const secrets = raw.split(/[\s,]+/).filter((secret) => secret !== '')
+  if (secrets.length === 0) throw new Error('holds no secret')
+  return secrets.map((secret, index) => {
+    const base64 = secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : secret
+    const which = secrets.length === 1 ? 'the secret' : `secret ${index + 1} of ${secrets.length}`
+    if (base64 === '' || !BASE64.test(base64)) throw new Error(`${which} is not "whsec_" and base64`)
+    return Buffer.from(base64, 'base64')
+  })
+}
+
+/**
+ * Verifies a Svix signature over the raw bytes, in Svix' and in the Standard Webhooks' header names; Svix' win.
+ * `rawHeaders` is Node's flat list of names and values, in which a header that was sent twice is still seen twice.
+ * The same verdicts as the vendors' libraries but for timestamps that are no plain number, which those parse leniently.
+ */
+export function verifySignature(
+  rawHeaders: readonly string[],
+  body: Buffer,
+  keys: readonly SigningKey[],
+  nowMs: number,
+): SignatureVerdict {
+  const headers = signatureHeaders(rawHeaders)
+  if (typeof headers === 'string') {
+    return rejected('repeated_header', `The header ${headers} was sent more than once.`)
+  }
+  const { id, timestamp, signature } = headers
+  if (!id || !timestamp || !signature) {
+    const missing = !id ? 'svix-id' : !timestamp ? 'svix-timestamp' : 'svix-signature'
+    return rejected('missing_header', `The header ${missing} is missing or empty.`)
+  }
+  if (!/^\d{1,15}$/.test(timestamp)) {
+    return rejected('invalid_timestamp', 'The header svix-timestamp is not a number of seconds.')
+  }
+  const seconds = Number(timestamp)
+  if (Math.abs(Math.floor(nowMs / 1000) - seconds) * 1000 > TOLERANCE_MS) {
+    return rejected('stale_timestamp', 'The signature is older or newer than five minutes.')
+  }
+  if (!isSigned(`${id}.${seconds}.`, body, signature, keys)) {
+    return rejected('invalid_signature', 'No signature matches.')
+  }
+  return { kind: 'verified', svixId: id }
+}
+
+const rejected = (code: SignatureFault, message: string): SignatureVerdict => ({ kind: 'rejected', code, message })
+
+function isSigned(head: string, body: Buffer, signatures: string, keys: readonly SigningKey[]): boolean {
+  const candidates = signatures
+    .split(' ')
+    .map((versioned) => versioned.split(','))
+    .filter(([version]) => version === 'v1')
+    .map(([, signature]) => Buffer.from(signature ?? ''))
+  if (candidates.length === 0) return false
+  return keys.some((key) => {
+    const expected = Buffer.from(createHmac('sha256', key).update(head).update(body).digest('base64'))
+    return candidates.some((given) => given.length === expected.length && timingSafeEqual(given, expected))
+  })
+}
+
+type SignatureHeaders = { id?: string; timestamp?: string; signature?: string }
+
+const isPart = (name: string): name is keyof SignatureHeaders =>
+  name === 'id' || name === 'timestamp' || name === 'signature'
+
+/** The name of a header that was repeated, or the three values. */
+function signatureHeaders(rawHeaders: readonly string[]): SignatureHeaders | string {
+  const svix: SignatureHeaders = {}
+  const standard: SignatureHeaders = {}
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase() ?? ''
+    const dash = name.indexOf('-')
+    const family = name.slice(0, dash)
+    const part = name.slice(dash + 1)
+    if ((family !== 'svix' && family !== 'webhook') || !isPart(part)) continue
+    const headers = family === 'svix' ? svix : standard
+    if (headers[part] !== undefined) return name
+    headers[part] = rawHeaders[index + 1] ?? ''
+  }
+  return { ...standard, ...svix }
+}

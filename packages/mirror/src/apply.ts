@@ -1,0 +1,71 @@
+import type { Change } from '@clerk-mirror/events'
+import { cascadeTombstones } from './cascade.js'
+import { type Decision, decide } from './decide.js'
+import { lockHeads, writeHeads } from './heads.js'
+import { claimEvents, type LedgerEntry, type Outcome, recordOutcomes } from './ledger.js'
+import { removeUsers, writeUsers } from './projections/users.js'
+import type { Transaction } from './transaction.js'
+
+/** An event that was decoded and is to be applied. Without a change it only gets its ledger row. */
+export type Arrival = { entry: LedgerEntry; change: Change | null }
+
+/**
+ * Applies a batch within one transaction, and returns each event's outcome in the batch's order. The order of the
+ * statements is the order in which locks are taken, and is the same for every applier: ledger rows by event id, heads
+ * by object id (of the objects and of whom they name), typed rows by table, and last what hangs on a deleted parent.
+ */
+export async function applyBatch(
+  transaction: Transaction,
+  batch: readonly Arrival[],
+  nowMs: number,
+): Promise<Outcome[]> {
+  const first = firstOfEachEvent(batch)
+  const entries = [...first.values()].map((arrival) => arrival.entry)
+  const decided = await claimEvents(transaction, entries, nowMs)
+  const fresh = [...first.values()].filter(({ entry }) => !decided.has(entry.eventId))
+  const claims = fresh.flatMap(({ change, entry }) => (change ? [{ change, source: entry.source }] : []))
+  const outcomes = new Map<string, Outcome>(fresh.map(({ entry }) => [entry.eventId, 'ignored']))
+  if (claims.length > 0) {
+    const heads = await lockHeads(transaction, headsOf(claims.map(({ change }) => change)))
+    const decision = decide(claims, heads, nowMs)
+    await write(transaction, decision, nowMs)
+    for (const [eventId, outcome] of decision.outcomes) outcomes.set(eventId, outcome)
+  }
+  const outcomeOf = (eventId: string) => outcomes.get(eventId) ?? 'duplicate'
+  const freshEntries = fresh.map((arrival) => arrival.entry)
+  await recordOutcomes(transaction, freshEntries, outcomeOf, nowMs)
+  return batch.map((arrival) =>
+    first.get(arrival.entry.eventId) === arrival ? outcomeOf(arrival.entry.eventId) : 'duplicate',
+  )
+}
+
+/** A lease that was lost can bring the same event into a batch twice. */
+function firstOfEachEvent(batch: readonly Arrival[]): Map<string, Arrival> {
+  const first = new Map<string, Arrival>()
+  for (const arrival of batch) if (!first.has(arrival.entry.eventId)) first.set(arrival.entry.eventId, arrival)
+  return first
+}
+
+/** The heads that a batch writes and those that its objects name, with the kind a stub would have. */
+function headsOf(changes: readonly Change[]): Map<string, string> {
+  const heads = new Map<string, string>()
+  for (const { subjects } of changes) {
+    if (subjects.userId !== null) heads.set(subjects.userId, 'user')
+    if (subjects.organizationId !== null) heads.set(subjects.organizationId, 'organization')
+  }
+  for (const { objectId, objectKind } of changes) heads.set(objectId, objectKind)
+  return heads
+}
+
+async function write(transaction: Transaction, { writes }: Decision, nowMs: number): Promise<void> {
+  const heads = writes.map(({ head }) => head)
+  await writeHeads(transaction, heads, nowMs)
+  const users = writes.flatMap(({ head, change }) =>
+    !head.tombstone && !change.deleted && change.object?.kind === 'user' ? [{ id: head.id, user: change.object }] : [],
+  )
+  await writeUsers(transaction, users, nowMs)
+  const deletedOf = (kind: string) => heads.filter((head) => head.tombstone && head.kind === kind).map(({ id }) => id)
+  const userIds = deletedOf('user').sort()
+  await removeUsers(transaction, userIds)
+  await cascadeTombstones(transaction, { userIds, organizationIds: deletedOf('organization').sort() }, nowMs)
+}

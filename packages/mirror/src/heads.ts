@@ -1,0 +1,85 @@
+import type { Subjects, Version } from '@clerk-mirror/events'
+import { byKey, placeholders, type SqlValue, timeValue, upsert } from './sql.js'
+import type { Transaction } from './transaction.js'
+
+/** Who made a tombstone. Only one that Clerk did not send can be lifted. */
+export type TombstoneSource = 'clerk' | 'parent' | 'reconcile' | 'operator'
+
+/** What a decision needs to know of a stored head. A stub has no version. */
+export type Head = { version: Version | null; deleted: boolean }
+
+export type HeadWrite = {
+  id: string
+  kind: string
+  version: Version
+  subjects: Subjects
+  tombstone: { source: TombstoneSource; deletedAtMs: number } | null
+  /** The object's newest text; null for a tombstone. */
+  data: string | null
+}
+
+const COLUMNS = [
+  'id',
+  'kind',
+  'updated_at_ms',
+  'timestamp_ms',
+  'event_id',
+  'user_id',
+  'organization_id',
+  'deleted_at',
+  'tombstone_source',
+  'synced_at',
+  'data',
+]
+const STUB_COLUMNS = ['id', 'kind', 'updated_at_ms', 'timestamp_ms']
+
+/**
+ * Locks the heads of these objects, absent ones by writing a stub: one statement, sorted by id. A locking read would
+ * not do. Of an absent row there is nothing to lock but a gap, and two transactions that each hold a gap lock deadlock;
+ * without any lock a membership survives the user whose delete commits beside it.
+ */
+export async function lockHeads(
+  transaction: Transaction,
+  kindOfId: ReadonlyMap<string, string>,
+): Promise<Map<string, Head>> {
+  const ids = [...kindOfId.keys()].sort()
+  const stubs = ids.map((id): SqlValue[] => [id, kindOfId.get(id) ?? '', 0, 0])
+  await transaction.execute(upsert({ table: 'clerk_objects', columns: STUB_COLUMNS, updates: [], rows: stubs }))
+  type Row = { id: string; updated_at_ms: bigint; timestamp_ms: bigint; event_id: string | null; deleted: unknown }
+  const rows = await transaction.query<Row>(
+    `SELECT id, updated_at_ms, timestamp_ms, event_id, deleted_at IS NOT NULL AS deleted ` +
+      `FROM clerk_objects WHERE id IN (${placeholders(ids.length)})`,
+    ids,
+  )
+  return new Map(rows.map((row) => [row.id, { version: versionOf(row), deleted: Number(row.deleted) === 1 }]))
+}
+
+function versionOf(row: { updated_at_ms: bigint; timestamp_ms: bigint; event_id: string | null }): Version | null {
+  if (row.event_id === null) return null
+  return {
+    updatedAtMs: Number(row.updated_at_ms),
+    timestampMs: Number(row.timestamp_ms),
+    eventId: row.event_id,
+  }
+}
+
+/** Writes heads that this transaction has locked and decided; what stood there before does not matter any more. */
+export async function writeHeads(transaction: Transaction, heads: readonly HeadWrite[], nowMs: number): Promise<void> {
+  if (heads.length === 0) return
+  const rows = [...heads]
+    .sort(byKey((head) => head.id))
+    .map((head): SqlValue[] => [
+      head.id,
+      head.kind,
+      head.version.updatedAtMs,
+      head.version.timestampMs,
+      head.version.eventId,
+      head.subjects.userId,
+      head.subjects.organizationId,
+      timeValue(head.tombstone?.deletedAtMs ?? null),
+      head.tombstone?.source ?? null,
+      timeValue(nowMs),
+      head.data,
+    ])
+  await transaction.execute(upsert({ table: 'clerk_objects', columns: COLUMNS, updates: COLUMNS.slice(1), rows }))
+}

@@ -1,0 +1,82 @@
+import type { EventSource } from '@clerk-mirror/events'
+import { byKey, placeholders, type SqlValue, timeValue, upsert } from './sql.js'
+import type { Transaction } from './transaction.js'
+
+/** What became of an event. All are successes. */
+export type Outcome = 'applied' | 'duplicate' | 'stale' | 'tombstoned' | 'ignored'
+
+/** What the ledger says of an event besides its outcome. */
+export type LedgerEntry = {
+  eventId: string
+  type: string
+  objectId: string | null
+  instanceId: string | null
+  source: EventSource
+  /** Tries, this one included. */
+  attempts: number
+  receivedAtMs: number
+}
+
+/** Only these make a later delivery a duplicate; an ignored or discarded event that comes again is decided anew. */
+const DECISIVE: readonly string[] = ['applied', 'stale', 'tombstoned'] satisfies Outcome[]
+
+const PENDING = 'pending'
+
+const COLUMNS = [
+  'event_id',
+  'type',
+  'object_id',
+  'instance_id',
+  'source',
+  'outcome',
+  'attempts',
+  'received_at',
+  'applied_at',
+]
+const REWRITTEN = ['outcome', 'attempts', 'source', 'applied_at']
+
+/**
+ * Claims the events for this transaction, and returns those that were decided before. The rows stay locked, so of two
+ * workers that hold the same event the second waits here and then finds what the first decided.
+ */
+export async function claimEvents(
+  transaction: Transaction,
+  entries: readonly LedgerEntry[],
+  nowMs: number,
+): Promise<Set<string>> {
+  const rows = rowsOf(entries, nowMs, () => PENDING)
+  await transaction.execute(upsert({ table: 'webhook_events', columns: COLUMNS, updates: [], rows }))
+  const ids = entries.map((entry) => entry.eventId)
+  const stored = await transaction.query<{ event_id: string; outcome: string }>(
+    `SELECT event_id, outcome FROM webhook_events WHERE event_id IN (${placeholders(ids.length)})`,
+    ids,
+  )
+  return new Set(stored.filter((row) => DECISIVE.includes(row.outcome)).map((row) => row.event_id))
+}
+
+export async function recordOutcomes(
+  transaction: Transaction,
+  entries: readonly LedgerEntry[],
+  outcomeOf: (eventId: string) => Outcome,
+  nowMs: number,
+): Promise<void> {
+  if (entries.length === 0) return
+  const rows = rowsOf(entries, nowMs, outcomeOf)
+  await transaction.execute(upsert({ table: 'webhook_events', columns: COLUMNS, updates: REWRITTEN, rows }))
+}
+
+function rowsOf(entries: readonly LedgerEntry[], nowMs: number, outcomeOf: (eventId: string) => string): SqlValue[][] {
+  return [...entries]
+    .sort(byKey((entry) => entry.eventId))
+    .map((entry) => [
+      entry.eventId,
+      entry.type,
+      entry.objectId,
+      entry.instanceId,
+      entry.source,
+      outcomeOf(entry.eventId),
+      entry.attempts,
+      timeValue(entry.receivedAtMs),
+      timeValue(nowMs),
+    ])
+}

@@ -1,0 +1,33 @@
+import { type Arrival, applyBatch } from './apply.js'
+import { canary } from './canary.js'
+import { openPrisma } from './connection.js'
+import type { DatabaseOptions } from './database-url.js'
+import { type Applied, applyIsolated } from './isolate.js'
+import { TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
+import { inTransaction } from './transaction.js'
+
+export type Mirror = AsyncDisposable & {
+  /**
+   * Applies a batch in one transaction and returns what became of each event, in the batch's order.
+   * @throws Failure of class `outage`; events that the failing call had already committed are duplicates next time.
+   */
+  apply: (batch: readonly Arrival[]) => Promise<Applied[]>
+  /** Resolves when writes commit. @throws Failure of class `outage` that names the cause. */
+  canary: () => Promise<void>
+}
+
+/** Opens nothing yet: a worker starts, and waits, while the database is down. */
+export function openMirror(options: DatabaseOptions, clock = Date.now, random = Math.random): Mirror {
+  const prisma = openPrisma(options)
+  const limits = { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_MS }
+  const attempts = {
+    apply: (batch: readonly Arrival[]) => inTransaction(prisma, limits, (open) => applyBatch(open, batch, clock())),
+    canary: () => canary(options),
+    random,
+  }
+  return {
+    apply: (batch) => applyIsolated(batch, attempts),
+    canary: attempts.canary,
+    [Symbol.asyncDispose]: () => prisma.$disconnect(),
+  }
+}

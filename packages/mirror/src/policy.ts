@@ -1,0 +1,13 @@
+/** Every limit of the mirror, with its reason. docs/settings.md lists them. */
+
+/** Deadlocks are rare and short: a batch that loses five in a row has another trouble. */
+export const CONTENTION_TRIES = 5
+
+/** Milliseconds, the most of a random pause before a batch that lost a lock is tried again; doubled for each try. */
+export const CONTENTION_PAUSE_MS = 20
+
+/** Milliseconds that a transaction may wait for a connection of the pool. */
+export const TRANSACTION_WAIT_MS = 5_000
+
+/** Milliseconds for one batch: several lock waits of 3 s, and still shorter than anybody's patience. */
+export const TRANSACTION_MS = 20_000

@@ -1,0 +1,79 @@
+import type { Envelope } from '@clerk-mirror/events'
+import { type ConnectionObserver, observe, openPromptClient, type RedisClient } from './connection.js'
+import { inspectRedis, type RedisInspection } from './inspect.js'
+import { ONE_PARTITION, type Partition, partitionFor } from './partitions.js'
+import { ACCEPT_MS, MEMORY_CHECK_MS, SHED_ABOVE, STREAM_LENGTH } from './policy.js'
+import type { RedisTarget } from './redis-url.js'
+import { SCRIPT_KEYS, withScripts } from './scripts.js'
+import { JOB_OPTIONS, jobOf } from './stored-job.js'
+
+/** After `accepted` the event is durable, as far as Redis is told to be. After `refused` it may be stored or not. */
+export type Acceptance =
+  | { kind: 'accepted'; how: 'added' | 'revived' | 'duplicate' }
+  | { kind: 'refused'; code: 'redis_unavailable' | 'redis_full'; cause: string }
+
+export type Door = Disposable & {
+  /** One round trip. Answers within `ACCEPT_MS`, whatever becomes of Redis; never throws. */
+  accept: (envelope: Envelope) => Promise<Acceptance>
+  /** What Redis is able and configured to do. @throws when it does not answer. */
+  inspect: () => Promise<RedisInspection>
+}
+
+/** Opens the producers' side. Connects in the background: Redis may be absent, now and at any time. */
+export function openDoor(target: RedisTarget, observer: ConnectionObserver): Door {
+  const client = openPromptClient(target)
+  observe(client, observer)
+  const scripted = withScripts(client)
+  const memory = watchMemory(client)
+  const list: readonly Partition[] = ONE_PARTITION
+  return {
+    async accept(envelope) {
+      if (memory.isScarce()) return { kind: 'refused', code: 'redis_full', cause: 'used memory is near its limit' }
+      const { key } = partitionFor(envelope.objectId, list)
+      const { id, name, data, timestampMs } = jobOf(envelope)
+      const keys = [...SCRIPT_KEYS.map(key), key(id)]
+      try {
+        const added = scripted.clerkAccept(...keys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs)
+        return { kind: 'accepted', how: (await within(ACCEPT_MS, added)) as 'added' }
+      } catch (error) {
+        const cause = error instanceof Error ? error.message : String(error)
+        return { kind: 'refused', code: cause.startsWith('OOM') ? 'redis_full' : 'redis_unavailable', cause }
+      }
+    },
+    inspect: () => within(ACCEPT_MS, inspectRedis(client, list)),
+    [Symbol.dispose]() {
+      memory.stop()
+      client.disconnect()
+    },
+  }
+}
+
+/**
+ * The client's own time-out covers a command that was sent. This one also covers what lies before: a cluster that looks
+ * for its nodes. A promise that loses may still succeed; the job id makes the next delivery a duplicate.
+ */
+function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+/** Looks at Redis' memory now and then, and not per request. */
+function watchMemory(client: RedisClient): { isScarce: () => boolean; stop: () => void } {
+  let scarce = false
+  const look = async () => {
+    try {
+      const info = await client.info('memory')
+      const limit = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0)
+      const used = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0)
+      scarce = limit > 0 && used > limit * SHED_ABOVE
+    } catch {
+      // A Redis that does not answer refuses events by itself.
+      scarce = false
+    }
+  }
+  const timer = setInterval(look, MEMORY_CHECK_MS)
+  return { isScarce: () => scarce, stop: () => clearInterval(timer) }
+}

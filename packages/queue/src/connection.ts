@@ -1,0 +1,76 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { ACCEPT_MS, RECONNECT_MAX_MS, SOCKET_SILENCE_MS } from './policy.js'
+import type { RedisTarget } from './redis-url.js'
+
+export type RedisClient = Redis | Cluster
+
+/** Told once per outage, not once per attempt. */
+export type ConnectionObserver = { redisLost: (error: Error) => void; redisBack: () => void }
+
+export function observe(client: RedisClient, observer: ConnectionObserver): void {
+  let lost = false
+  client.on('error', (error: Error) => {
+    if (!lost) observer.redisLost(error)
+    lost = true
+  })
+  client.on('ready', () => {
+    if (lost) observer.redisBack()
+    lost = false
+  })
+}
+
+const reconnectDelay = (attempt: number) => Math.min(50 * 2 ** attempt, RECONNECT_MAX_MS)
+
+/**
+ * For those who must answer at once, the door and the operators: nothing is queued while Redis is away and nothing is
+ * sent again later, each command succeeds or fails within `ACCEPT_MS`. All five options are needed for that.
+ */
+export function openPromptClient(target: RedisTarget): RedisClient {
+  return open(target, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: ACCEPT_MS,
+    connectTimeout: 1000,
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: reconnectDelay,
+  })
+}
+
+/** For workers, who wait as long as it takes. BullMQ demands the missing limit on retries. */
+export function openPatientClient(target: RedisTarget): RedisClient {
+  return open(target, {
+    maxRetriesPerRequest: null,
+    connectTimeout: 5000,
+    socketTimeout: SOCKET_SILENCE_MS,
+    retryStrategy: reconnectDelay,
+  })
+}
+
+type Behaviour = Pick<
+  RedisOptions,
+  | 'enableOfflineQueue'
+  | 'maxRetriesPerRequest'
+  | 'commandTimeout'
+  | 'connectTimeout'
+  | 'socketTimeout'
+  | 'autoResendUnfulfilledCommands'
+  | 'retryStrategy'
+>
+
+function open({ nodes, username, password, tls, database }: RedisTarget, behaviour: Behaviour): RedisClient {
+  const access = {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls && { tls: {} }),
+  }
+  const [node] = nodes
+  if (nodes.length === 1 && node) return new Redis({ ...node, ...access, ...behaviour, db: database })
+  const { enableOfflineQueue = true, retryStrategy: _, ...perNode } = behaviour
+  return new Cluster([...nodes], {
+    redisOptions: { ...access, ...perNode },
+    enableOfflineQueue,
+    clusterRetryStrategy: reconnectDelay,
+    // Certificates name hosts, not the addresses they resolve to.
+    ...(tls && { dnsLookup: (host, callback) => callback(null, host) }),
+  })
+}

@@ -1,0 +1,134 @@
+import { Failure } from '@clerk-mirror/events'
+import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import type { BreakerState } from './breaker.js'
+import { type ConnectionObserver, observe, openPatientClient, type RedisClient } from './connection.js'
+import { type Delivery, type Handle, Line, type Settlement } from './line.js'
+import { ONE_PARTITION, type Partition, QUEUE_NAME } from './partitions.js'
+import { IN_FLIGHT_MAX, LEASE_CHECK_MS, LEASE_MS, RETRY_DELAYS_MS, STALLS_MAX, TRIES_MAX } from './policy.js'
+import { framesOf, reasonLine } from './reason.js'
+import type { RedisTarget } from './redis-url.js'
+import { type Scripted, withScripts } from './scripts.js'
+import { envelopeOf } from './stored-job.js'
+
+/** What happens to events besides being handled; for logs and metrics. None may throw. */
+export type ConsumerObserver = ConnectionObserver & {
+  breakerChanged: (state: BreakerState) => void
+  retrying: (delivery: Delivery, failure: Failure) => void
+  deadLettered: (delivery: Delivery, failure: Failure) => void
+  /** Something that the queue mends by itself, such as a lease that was lost. */
+  workerFailed: (error: Error) => void
+}
+
+export type ConsumerOptions = {
+  target: RedisTarget
+  handle: Handle
+  /** Resolves when the database works; asked while the breaker is open. @throws Failure of class `outage` */
+  probe: () => Promise<void>
+  observer: ConsumerObserver
+  random?: () => number
+}
+
+export type Consumer = AsyncDisposable & {
+  breaker: () => BreakerState
+  /** @throws when Redis does not answer. */
+  ping: () => Promise<void>
+}
+
+/**
+ * Takes events from the queue until disposed of, which finishes what is in hand, or gives it back while the breaker is
+ * open. Needs neither Redis nor the database to be up: it waits for them.
+ */
+export function consume(options: ConsumerOptions): Consumer {
+  const client = withScripts(openPatientClient(options.target))
+  observe(client, options.observer)
+  const workers: Worker[] = []
+  const line = new Line({
+    handle: options.handle,
+    probe: options.probe,
+    onBreaker(state) {
+      options.observer.breakerChanged(state)
+      for (const worker of workers) void (state.kind === 'closed' ? worker.resume() : worker.pause(true))
+    },
+    ...(options.random && { random: options.random }),
+  })
+  workers.push(...ONE_PARTITION.map((partition) => workerOf(partition, client, line, options)))
+  return {
+    breaker: () => line.breaker,
+    ping: async () => void (await client.ping()),
+    async [Symbol.asyncDispose]() {
+      line.close()
+      await Promise.all(workers.map((worker) => worker.close()))
+      client.disconnect()
+    },
+  }
+}
+
+function workerOf(partition: Partition, client: RedisClient & Scripted, line: Line, options: ConsumerOptions): Worker {
+  const { observer, random = Math.random } = options
+  const worker = new Worker(QUEUE_NAME, (job, token) => work(job, token, partition, client, line, observer), {
+    connection: client,
+    prefix: partition.prefix,
+    concurrency: IN_FLIGHT_MAX,
+    lockDuration: LEASE_MS,
+    stalledInterval: LEASE_CHECK_MS,
+    maxStalledCount: STALLS_MAX,
+    runRetryDelay: 1000,
+    removeOnComplete: { count: 0 },
+    settings: { backoffStrategy: (attemptsMade) => retryDelay(attemptsMade, random) },
+  })
+  worker.on('error', (error) => {
+    // The connection has told its observer already; BullMQ tells each of its errors again.
+    if (client.status === 'ready') observer.workerFailed(error)
+  })
+  return worker
+}
+
+/** Full jitter: whatever failed together is not tried together again. */
+export function retryDelay(attemptsMade: number, random: () => number): number {
+  const longest = RETRY_DELAYS_MS[Math.min(attemptsMade, RETRY_DELAYS_MS.length) - 1] ?? 0
+  // BullMQ takes 0 for "at once", past the queue of delayed jobs.
+  return Math.max(1, Math.round(longest * random()))
+}
+
+async function work(
+  job: Job,
+  token: string | undefined,
+  { key }: Partition,
+  client: RedisClient & Scripted,
+  line: Line,
+  observer: ConsumerObserver,
+): Promise<void> {
+  const id = job.id ?? ''
+  const envelope = envelopeOf(id, job.name, job.timestamp, job.data)
+  if (!envelope) throw failedJob(new Failure('poison', 'unreadable_job', 'the job holds no envelope'), true)
+  const delivery = { envelope, attempt: job.attemptsMade + 1 }
+  // BullMQ counts starts and finishes apart; every start but this one should have finished.
+  const isSuspect = job.attemptsStarted > delivery.attempt
+  const jobKey = key(id)
+  const strike = isSuspect ? () => client.clerkNote(jobKey, 'strike') : undefined
+  const settlement = await line.push(delivery, strike)
+  if (settlement.kind === 'done') return
+  if (settlement.kind === 'handed-back') {
+    // It was started but not worked on: a start that counted would make the next worker suspect it.
+    await client.clerkNote(jobKey, 'not-started')
+    await job.moveToWait(token)
+    throw new WaitingError()
+  }
+  if (isSuspect) await client.clerkNote(jobKey, 'finished', delivery.attempt)
+  throw judge(delivery, settlement, observer)
+}
+
+/** Another try, or a dead letter. */
+function judge(delivery: Delivery, { failure }: Settlement & { kind: 'failed' }, observer: ConsumerObserver): Error {
+  const isDead = failure.class === 'poison' || failure.class === 'killer' || delivery.attempt >= TRIES_MAX
+  if (isDead) observer.deadLettered(delivery, failure)
+  else observer.retrying(delivery, failure)
+  return failedJob(failure, isDead)
+}
+
+/** BullMQ keeps message and stack, and reads from the error's type whether to try again. */
+function failedJob(failure: Failure, isDead: boolean): Error {
+  const error = isDead ? new UnrecoverableError(reasonLine(failure)) : new Error(reasonLine(failure))
+  error.stack = framesOf(failure)
+  return error
+}

@@ -1,0 +1,41 @@
+import type { RedisClient } from './connection.js'
+import type { Partition } from './partitions.js'
+
+/** What a producer must know of a Redis that it trusts with events. `null`: the server does not tell. */
+export type RedisInspection = {
+  evicts: boolean | null
+  /** `no` and everything weaker than `always` can lose events that were answered with 202. */
+  appendonly: boolean | null
+  appendfsync: string | null
+}
+
+/** Milliseconds that the probe's key lives. */
+const PROBE_TTL_MS = 10_000
+
+/** Writes a key and reads the settings that decide whether Redis keeps what it acknowledged. */
+export async function inspectRedis(client: RedisClient, partitions: readonly Partition[]): Promise<RedisInspection> {
+  const writes = partitions.map(({ key }) => client.set(key('clerk-mirror:probe'), '1', 'PX', PROBE_TTL_MS))
+  const [policy, appendonly, appendfsync] = await Promise.all([
+    setting(client, 'maxmemory-policy'),
+    setting(client, 'appendonly'),
+    setting(client, 'appendfsync'),
+    ...writes,
+  ])
+  return {
+    evicts: policy === null ? null : policy !== 'noeviction',
+    appendonly: appendonly === null ? null : appendonly === 'yes',
+    appendfsync,
+  }
+}
+
+/** Hosted Redis often forbids CONFIG: then nobody can tell. */
+async function setting(client: RedisClient, name: string): Promise<string | null> {
+  try {
+    const answer = (await client.call('CONFIG', 'GET', name)) as unknown
+    const values = Array.isArray(answer) ? answer : Object.values((answer ?? {}) as object)
+    return typeof values.at(-1) === 'string' ? (values.at(-1) as string) : null
+  } catch (error) {
+    if (error instanceof Error && /NOPERM|unknown command|not allowed/i.test(error.message)) return null
+    throw error
+  }
+}

@@ -1,0 +1,61 @@
+/** Every limit of the queue, with its reason. docs/settings.md lists them. */
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+
+/** Rides out a failover in seconds and a bad deploy in hours: eight tries over about five hours, then a dead letter. */
+export const RETRY_DELAYS_MS = [
+  SECOND,
+  5 * SECOND,
+  30 * SECOND,
+  2 * MINUTE,
+  10 * MINUTE,
+  45 * MINUTE,
+  4 * HOUR,
+] as const
+export const TRIES_MAX = RETRY_DELAYS_MS.length + 1
+
+/** Milliseconds that a worker's claim on an event lasts; renewed while it is held. A killed worker's events are with
+ * another after at most this and two checks: 12 s, within the promised 15. */
+export const LEASE_MS = 6 * SECOND
+export const LEASE_CHECK_MS = 3 * SECOND
+
+/** Stalls say that a worker died, not which event killed it: they decide nothing, strikes do. */
+export const STALLS_MAX = 1_000_000_000
+
+/** An event that was running alone when its worker died, five times over, did it. */
+export const STRIKES_MAX = 5
+
+/** Events in hand per worker: twice the batch, so that the next batch gathers while one commits. */
+export const IN_FLIGHT_MAX = 128
+/** Events in one transaction: measured, beyond it a batch's longer locks cost more than its fewer commits give. */
+export const BATCH_MAX = 64
+/** Bytes of bodies in one transaction: escaping at most doubles them, and MariaDB's packet limit is 16 MiB. */
+export const BATCH_BYTES_MAX = 4 * 1024 * 1024
+/** Milliseconds that the first event of a batch waits for company. */
+export const BATCH_WAIT_MS = 5
+/** Batches that commit at the same time in one worker. */
+export const LANES = 2
+
+/** Milliseconds between the breaker's probes: quick at first, since most outages are failovers. */
+export const PROBE_DELAYS_MS = [250, 500, SECOND, 2 * SECOND, 3 * SECOND] as const
+
+/** Milliseconds until a command to a Redis that does not answer counts as failed: 503 is promised within 500. */
+export const ACCEPT_MS = 400
+
+/** Share of Redis' maxmemory at which the door closes: at 100 % workers could not take events out any more. */
+export const SHED_ABOVE = 0.75
+/** Milliseconds between looks at Redis' memory. */
+export const MEMORY_CHECK_MS = SECOND
+
+/** Milliseconds, the longest pause between attempts to reach a Redis that is gone. */
+export const RECONNECT_MAX_MS = SECOND
+/** Milliseconds without a byte until a worker's connection counts as half-open; longer than any blocking read. */
+export const SOCKET_SILENCE_MS = 30 * SECOND
+
+/** Events that BullMQ's own stream keeps: it serves watchers, and nothing here relies on it. */
+export const STREAM_LENGTH = 1000
+
+/** Dead letters read at once. */
+export const PAGE = 100

@@ -1,0 +1,90 @@
+import type { RedisClient } from './connection.js'
+
+/*
+ * The moves that BullMQ has no single command for. They write BullMQ's own layout, field by field as its
+ * addStandardJob and reprocessJob do; tests/integration/queue-layout.test.ts holds them against a stock Queue and fails
+ * when a BullMQ release changes those scripts.
+ */
+
+/** KEYS of both scripts, in order; the job's own key comes last. */
+export const SCRIPT_KEYS = ['wait', 'meta', 'id', 'active', 'events', 'marker', 'failed'] as const
+
+const SHARED = `
+local wait, meta, id, active, events, marker, failed, job = unpack(KEYS)
+local function enqueue(jobId, previous)
+  redis.call('LPUSH', wait, jobId)
+  local state = redis.call('HMGET', meta, 'paused', 'concurrency')
+  local isFull = state[2] and redis.call('LLEN', active) >= tonumber(state[2])
+  if not state[1] and not isFull then redis.call('ZADD', marker, 0, '0') end
+  local event = {'event', 'waiting', 'jobId', jobId}
+  if previous then event[5] = 'prev'; event[6] = previous end
+  local length = redis.call('HGET', meta, 'opts.maxLenEvents') or ARGV[2]
+  redis.call('XADD', events, 'MAXLEN', '~', length, '*', unpack(event))
+end
+local function revive(jobId)
+  redis.call('HDEL', job, 'atm', 'ats', 'stc', 'defa', 'failedReason', 'stacktrace', 'finishedOn', 'processedOn', 'strikes')
+  enqueue(jobId, 'failed')
+end
+`
+
+/**
+ * ARGV: job id, stream length, name, data, options, timestamp.
+ * Adds a job, or revives the dead letter of that id with the new data; drops it while one waits or runs. Whatever it
+ * answers, there is a live job of that id when it returns.
+ */
+const ACCEPT = `${SHARED}
+local jobId = ARGV[1]
+if redis.call('HEXISTS', job, 'data') == 1 then
+  if redis.call('ZREM', failed, jobId) == 0 then
+    redis.call('XADD', events, 'MAXLEN', '~', ARGV[2], '*', 'event', 'duplicated', 'jobId', jobId)
+    return 'duplicate'
+  end
+  redis.call('HSET', job, 'data', ARGV[4])
+  revive(jobId)
+  return 'revived'
+end
+redis.call('INCR', id)
+redis.call('HSET', job, 'name', ARGV[3], 'data', ARGV[4], 'opts', ARGV[5], 'timestamp', ARGV[6], 'delay', 0, 'priority', 0)
+redis.call('XADD', events, '*', 'event', 'added', 'jobId', jobId, 'name', ARGV[3])
+enqueue(jobId)
+return 'added'
+`
+
+/** ARGV: job id, stream length. Moves a dead letter back as if it had never been tried; 0 when it is none (any more). */
+const REPLAY = `${SHARED}
+if redis.call('ZREM', failed, ARGV[1]) == 0 then return 0 end
+if redis.call('EXISTS', job) == 0 then return 0 end
+revive(ARGV[1])
+return 1
+`
+
+/**
+ * KEYS: the job. ARGV: what to note. Nothing is noted of a job that is gone, for a hash of notes alone would pass for a
+ * live job and swallow the event's next delivery.
+ */
+const NOTE = `
+if redis.call('HEXISTS', KEYS[1], 'data') == 0 then return 0 end
+if ARGV[1] == 'strike' then return redis.call('HINCRBY', KEYS[1], 'strikes', 1) end
+if ARGV[1] == 'not-started' then return redis.call('HINCRBY', KEYS[1], 'ats', -1) end
+redis.call('HDEL', KEYS[1], 'strikes')
+return redis.call('HSET', KEYS[1], 'ats', ARGV[2])
+`
+
+/** A suspect starts; an event is handed back untried; a suspect finished its attempt. */
+export type Note = 'strike' | 'not-started' | 'finished'
+
+type Command = (...args: (string | number)[]) => Promise<unknown>
+export type Scripted = {
+  clerkAccept: Command
+  clerkReplay: Command
+  clerkNote: (job: string, note: Note, attempt?: number) => Promise<number>
+}
+
+/** A client that knows the scripts; ioredis sends their hash, and their text when the server has forgotten them. */
+export function withScripts(client: RedisClient): RedisClient & Scripted {
+  const numberOfKeys = SCRIPT_KEYS.length + 1
+  client.defineCommand('clerkAccept', { numberOfKeys, lua: ACCEPT })
+  client.defineCommand('clerkReplay', { numberOfKeys, lua: REPLAY })
+  client.defineCommand('clerkNote', { numberOfKeys: 1, lua: NOTE })
+  return client as RedisClient & Scripted
+}

@@ -1,0 +1,22 @@
+/** The work went on for longer than it was given. It is not cancelled, only no longer waited for. */
+export class DeadlineExceeded extends Error {
+  override readonly name = 'DeadlineExceeded'
+  readonly code = 'deadline_exceeded'
+
+  constructor(deadlineMs: number) {
+    super(`not done after ${deadlineMs} ms`)
+  }
+}
+
+/** @throws DeadlineExceeded, or what the work throws. */
+export async function within<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DeadlineExceeded(deadlineMs)), deadlineMs)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,98 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Log } from './logger.js'
+import type { Metrics } from './metrics.js'
+import { HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from './policy.js'
+import { type Address, listenError } from './port-in-use.js'
+import { type HealthAnswer, LIVEZ, type Readiness, readyz } from './readiness.js'
+
+export interface HealthOptions extends Address {
+  readonly readiness: Readiness
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+export interface HealthServer extends AsyncDisposable {
+  /** The port it got: another than asked for when that was 0. */
+  readonly port: number
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/**
+ * Serves GET /livez, /readyz and /metrics.
+ * @throws PortInUse when another program has the port.
+ */
+export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
+  const { host, log } = options
+  const server = createServer(TIMEOUTS, (request, response) => void respond(request, response, options))
+  const port = await listen(server, options)
+  log.info({ event: 'health.listening', host, port })
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+const TIMEOUTS = {
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+}
+
+async function listen(server: Server, { host, port, settingName }: Address): Promise<number> {
+  try {
+    await once(server.listen({ host, port }), 'listening')
+  } catch (error) {
+    throw listenError(error, { host, port, settingName })
+  }
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : port
+}
+
+async function respond(request: IncomingMessage, response: ServerResponse, options: HealthOptions): Promise<void> {
+  const { status, headers, body } = await answerTo(request, options).catch((err: unknown) => {
+    options.log.error({ event: 'health.failed', err })
+    return refusal(500, 'internal', 'the log says what went wrong')
+  })
+  response.writeHead(status, { ...headers, 'cache-control': 'no-store' }).end(body)
+}
+
+async function answerTo({ url = '', method = '' }: IncomingMessage, options: HealthOptions): Promise<Answer> {
+  const route = ROUTES.get(url.split('?', 1).join())
+  if (route === undefined) return refusal(404, 'not_found', 'there are /livez, /readyz and /metrics here')
+  if (!METHODS.includes(method)) return refusal(405, 'method_not_allowed', 'only GET is allowed here')
+  return route(options)
+}
+
+const METHODS = ['GET', 'HEAD']
+
+const ROUTES: ReadonlyMap<string, (options: HealthOptions) => Promise<Answer>> = new Map([
+  ['/livez', async () => health(LIVEZ)],
+  ['/readyz', async ({ readiness }: HealthOptions) => health(await readyz(readiness))],
+  ['/metrics', async ({ metrics }: HealthOptions) => scrape(metrics)],
+])
+
+const health = ({ status, body }: HealthAnswer) => json(status, body)
+
+async function scrape(metrics: Metrics): Promise<Answer> {
+  return { status: 200, headers: { 'content-type': metrics.contentType }, body: await metrics.text() }
+}
+
+function refusal(status: number, code: string, message: string): Answer {
+  const answer = json(status, { error: { code, message } })
+  return status === 405 ? { ...answer, headers: { ...answer.headers, allow: METHODS.join(', ') } } : answer
+}
+
+function json(status: number, body: object): Answer {
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+}

@@ -1,0 +1,155 @@
+import { ConfigFaults } from './config.js'
+import { DeadlineExceeded, within } from './deadline.js'
+import { type Log, type LogLevel, openLog } from './logger.js'
+import { SAME_SIGNAL_MS, SHUTDOWN_DEADLINE_MS } from './policy.js'
+import { PortInUse } from './port-in-use.js'
+
+export type ExitCode = 0 | 1
+
+export interface Surroundings {
+  readonly log: Log
+  /** Aborts when the process is told to stop, also while it is still starting. */
+  readonly signal: AbortSignal
+}
+
+/** Acquires everything the process needs; what it gives back releases it, in reverse. */
+export type Start<C> = (config: C, surroundings: Surroundings) => Promise<AsyncDisposable>
+
+export interface RunOptions {
+  readonly shutdownDeadlineMs?: number
+  readonly exit?: (code: ExitCode) => void
+}
+
+/**
+ * The life of a process, from its configuration to its exit code; a main.ts is one call of it:
+ * `await run('worker', () => readWorkerConfig(process.env), startWorker)`.
+ *
+ * configure ─► start ─► running ─► stopping ─► exit
+ *
+ * - The configuration is faulty: the list goes to standard error, exit 1, and nothing has been opened.
+ * - The start fails: one line in the log, exit 1. What it had acquired it has released itself (Releasers).
+ * - SIGTERM or SIGINT, in any state: the start is aborted or awaited, everything is released, exit 0; exit 1 when
+ *   that fails, lasts longer than the deadline, or a second signal does not want to wait for it.
+ * - An error that nobody caught: the same, with exit 1. The state it left behind is unknown, so we do not go on.
+ *
+ * @returns once the process runs or has been told to exit.
+ */
+export async function run<C extends { readonly logLevel: LogLevel }>(
+  app: string,
+  configure: () => C,
+  start: Start<C>,
+  options: RunOptions = {},
+): Promise<void> {
+  const exit = options.exit ?? ((code) => process.exit(code))
+  let config: C
+  try {
+    config = configure()
+  } catch (error) {
+    reportConfigFailure(app, error)
+    return exit(1)
+  }
+  const log = openLog({ app, level: config.logLevel })
+  const life = new Life(log, options.shutdownDeadlineMs ?? SHUTDOWN_DEADLINE_MS, exit)
+  await life.begin((signal) => start(config, { log, signal }))
+}
+
+function reportConfigFailure(app: string, error: unknown): void {
+  if (error instanceof ConfigFaults) process.stderr.write(`${app}: ${error.message}\n`)
+  else openLog({ app, level: 'error' }).error({ event: 'process.start_failed', err: error })
+}
+
+class Life {
+  readonly #log: Log
+  readonly #deadlineMs: number
+  readonly #exit: (code: ExitCode) => void
+  readonly #abort = new AbortController()
+  #started: Promise<AsyncDisposable> | undefined
+  #stoppingSinceMs: number | undefined
+  #exitCode: ExitCode = 0
+
+  constructor(log: Log, deadlineMs: number, exit: (code: ExitCode) => void) {
+    this.#log = log
+    this.#deadlineMs = deadlineMs
+    this.#exit = exit
+  }
+
+  async begin(start: (signal: AbortSignal) => Promise<AsyncDisposable>): Promise<void> {
+    this.#listen()
+    try {
+      this.#started = start(this.#abort.signal)
+      await this.#started
+    } catch (error) {
+      // Told to stop while starting: the stop is what reports and exits.
+      if (this.#abort.signal.aborted) return
+      this.#reportStartFailure(error)
+      return this.#exit(1)
+    }
+    this.#log.info({ event: 'process.started' })
+  }
+
+  #listen(): void {
+    process.on('SIGTERM', (signal) => this.#onSignal(signal))
+    process.on('SIGINT', (signal) => this.#onSignal(signal))
+    process.on('uncaughtException', (error) => this.#onCrash('uncaughtException', error))
+    process.on('unhandledRejection', (reason) => this.#onCrash('unhandledRejection', reason))
+  }
+
+  #onSignal(signal: NodeJS.Signals): void {
+    if (this.#stoppingSinceMs === undefined) {
+      this.#log.info({ event: 'process.stopping', signal })
+      void this.#stop()
+    } else if (performance.now() - this.#stoppingSinceMs >= SAME_SIGNAL_MS) {
+      this.#log.error({ event: 'process.stop_forced', signal }, 'signalled again: exits without waiting for the rest')
+      this.#exit(1)
+    }
+  }
+
+  #onCrash(origin: 'uncaughtException' | 'unhandledRejection', err: unknown): void {
+    this.#log.error({ event: 'process.crashed', origin, err }, 'an error that nobody caught: exits')
+    this.#exitCode = 1
+    void this.#stop()
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#stoppingSinceMs !== undefined) return
+    const sinceMs = performance.now()
+    this.#stoppingSinceMs = sinceMs
+    this.#abort.abort()
+    try {
+      await within(this.#deadlineMs, this.#release())
+      this.#log.info({ event: 'process.stopped', durationMs: Math.round(performance.now() - sinceMs) })
+    } catch (error) {
+      this.#exitCode = 1
+      this.#reportStopFailure(error)
+    }
+    this.#exit(this.#exitCode)
+  }
+
+  async #release(): Promise<void> {
+    let owned: AsyncDisposable | undefined
+    try {
+      owned = await this.#started
+    } catch (error) {
+      this.#log.info({ event: 'process.start_interrupted', err: error })
+    }
+    await owned?.[Symbol.asyncDispose]()
+  }
+
+  #reportStartFailure(error: unknown): void {
+    const event = 'process.start_failed'
+    if (error instanceof PortInUse) this.#log.error({ event, code: error.code }, error.message)
+    else this.#log.error({ event, err: error }, 'could not start: exits')
+  }
+
+  #reportStopFailure(error: unknown): void {
+    const deadlineMs = this.#deadlineMs
+    if (error instanceof DeadlineExceeded) {
+      this.#log.error(
+        { event: 'process.stop_deadline', deadlineMs },
+        'could not stop in time: exits with work unfinished',
+      )
+    } else {
+      this.#log.error({ event: 'process.stop_failed', err: error }, 'something could not be released: exits')
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import pino from 'pino'
+import pretty from 'pino-pretty'
+import { errorFields } from './error-fields.js'
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** A fixed event name ("event.applied"), then ids, counts and durations. No payloads, addresses or names. */
+export interface LogFields {
+  readonly event: string
+  readonly [field: string]: unknown
+}
+
+export interface Log {
+  debug(fields: LogFields, message?: string): void
+  info(fields: LogFields, message?: string): void
+  warn(fields: LogFields, message?: string): void
+  error(fields: LogFields, message?: string): void
+}
+
+export interface LogOptions {
+  readonly app: string
+  readonly level: LogLevel
+  /** For people instead of programs; by default when standard output is a terminal. */
+  readonly pretty?: boolean
+  /** Takes each finished line instead of standard output. */
+  readonly write?: (line: string) => void
+}
+
+/**
+ * One JSON object per line: `level` (a word), `time` (ISO 8601), `app`, then the caller's fields, then `msg`.
+ * Lines are written synchronously, so that the one before a crash is there.
+ */
+export function openLog({ app, level, pretty: forPeople = process.stdout.isTTY, write }: LogOptions): Log {
+  const writeLine = write ?? standardOutput()
+  const log = pino(
+    {
+      level,
+      base: { app },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      // pino's own would put back what errorFields leaves out.
+      serializers: { err: (fields: unknown) => fields },
+    },
+    { write: forPeople ? prettily(writeLine) : writeLine },
+  )
+  // Before pino sees the fields, for it takes the text of a line without one from `err.message`.
+  const at = (name: Exclude<LogLevel, 'silent'>) => (fields: LogFields, message?: string) => {
+    if (log.isLevelEnabled(name)) log[name](safeToShow(fields), message)
+  }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+function safeToShow(fields: LogFields): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, shown(name, value)]))
+}
+
+function shown(name: string, value: unknown): unknown {
+  if (name === 'err' || value instanceof Error) return errorFields(value)
+  if (value instanceof Uint8Array) return `[${value.byteLength} bytes]`
+  return value
+}
+
+function standardOutput(): (line: string) => void {
+  const out = pino.destination({ fd: process.stdout.fd, sync: true })
+  return (line) => void out.write(line)
+}
+
+// Not pino-pretty's stream: it hands lines on in a later tick, and a process that exits loses its last words.
+function prettily(writeLine: (line: string) => void): (line: string) => void {
+  const prettify = pretty.prettyFactory({
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'app,event',
+    messageFormat: ({ app, event, msg }) => [app, event, msg].filter((part) => part !== undefined).join(' '),
+    singleLine: true,
+  })
+  return (line) => writeLine(prettify(line))
+}

@@ -1,0 +1,60 @@
+import {
+  collectDefaultMetrics,
+  Counter as PromCounter,
+  Gauge as PromGauge,
+  Histogram as PromHistogram,
+  Registry,
+} from 'prom-client'
+
+export interface MetricDefinition<L extends string> {
+  readonly name: `clerk_mirror_${string}`
+  readonly help: string
+  /** Names of labels with few possible values: never an id. */
+  readonly labels?: readonly L[]
+}
+
+export interface HistogramDefinition<L extends string> extends MetricDefinition<L> {
+  /** Upper bounds, rising, in the unit that the metric's name ends in. */
+  readonly buckets: readonly number[]
+}
+
+/** Every label of a metric, each time: a forgotten one would be a series of its own. */
+export type Labels<L extends string> = Readonly<Record<L, string>>
+
+export interface Counter<L extends string> {
+  inc(labels: Labels<L>, by?: number): void
+}
+
+export interface Gauge<L extends string> {
+  set(labels: Labels<L>, value: number): void
+}
+
+export interface Histogram<L extends string> {
+  observe(labels: Labels<L>, value: number): void
+}
+
+export interface Metrics {
+  /** Each throws when the name is taken. Without labels, pass `{}` to the metric's method. */
+  counter<L extends string = never>(definition: MetricDefinition<L>): Counter<L>
+  gauge<L extends string = never>(definition: MetricDefinition<L>): Gauge<L>
+  histogram<L extends string = never>(definition: HistogramDefinition<L>): Histogram<L>
+  /** The body and the content type of an answer to a Prometheus scrape. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+/** A registry of its own for each call, with the usual metrics of a Node process; every metric has the label `app`. */
+export function openMetrics(app: string): Metrics {
+  const registry = new Registry()
+  registry.setDefaultLabels({ app })
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    counter: ({ labels = [], ...rest }) => new PromCounter({ ...rest, labelNames: labels, registers }),
+    gauge: ({ labels = [], ...rest }) => new PromGauge({ ...rest, labelNames: labels, registers }),
+    histogram: ({ labels = [], buckets, ...rest }) =>
+      new PromHistogram({ ...rest, buckets: [...buckets], labelNames: labels, registers }),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Ends before Kubernetes' default grace of 30 s does, with room for the last log lines.
+ * Plain `docker stop` waits only 10 s: give it `--time 30` (compose: `stop_grace_period`).
+ */
+export const SHUTDOWN_DEADLINE_MS = 20_000
+
+/**
+ * Ctrl-C under `npm run` can arrive twice within milliseconds: the terminal signals the whole group, and npm forwards
+ * its own copy where its shell is bash. Only a signal that comes later than this is someone losing patience.
+ */
+export const SAME_SIGNAL_MS = 500
+
+/** Probes commonly give up after 1 to 5 s; a check that has not answered by now has its answer. */
+export const READINESS_DEADLINE_MS = 2_000
+
+/** Ends before the readiness as a whole does, so that the answer can still name the check that hangs. */
+export const CHECK_DEADLINE_MS = 1_500
+
+/** Probes and scrapers send a few short lines at once; whoever is slower is holding a socket. */
+export const HEADERS_TIMEOUT_MS = 5_000
+export const REQUEST_TIMEOUT_MS = 10_000
+
+/** Longer than the usual gap between two probes, so that a probe may reuse its connection. */
+export const KEEP_ALIVE_TIMEOUT_MS = 15_000
+
+/** A log line stays readable, and bounded, whatever a database puts into its message. */
+export const ERROR_MESSAGE_LIMIT_CHARS = 1_000
+
+/** Deep enough for driver → client → package → app; also what stops a chain that bites its tail. */
+export const ERROR_CHAIN_LIMIT = 5
+
+/** Node's own default is 10 frames: only a changed limit or a message posing as frames exceeds this. */
+export const STACK_FRAME_LIMIT = 30

@@ -1,0 +1,55 @@
+import { DeadlineExceeded, within } from './deadline.js'
+import { CHECK_DEADLINE_MS, READINESS_DEADLINE_MS } from './policy.js'
+
+export interface Check {
+  readonly ok: boolean
+  /** Why not, in a few words for whoever can reach the port: no addresses, no credentials. */
+  readonly cause?: string
+}
+
+/** What a process needs, by name, and whether it has it. */
+export type Readiness = () => Promise<Readonly<Record<string, Check>>>
+
+export interface HealthAnswer {
+  readonly status: 200 | 503
+  readonly body: { readonly status: string; readonly checks?: Readonly<Record<string, Check>> }
+}
+
+/** The answer to GET /livez: the event loop turns. Says nothing of Redis or MySQL: a restart would not mend them. */
+export const LIVEZ: HealthAnswer = { status: 200, body: { status: 'ok' } }
+
+/** The answer to GET /readyz. Never throws and never takes longer than READINESS_DEADLINE_MS. */
+export async function readyz(readiness: Readiness): Promise<HealthAnswer> {
+  const checks = await bounded(READINESS_DEADLINE_MS, readiness).catch((error) => ({ readiness: failed(error) }))
+  const ready = Object.values(checks).every(({ ok }) => ok)
+  return { status: ready ? 200 : 503, body: { status: ready ? 'ready' : 'not ready', checks } }
+}
+
+/**
+ * Runs the checks beside each other, each within CHECK_DEADLINE_MS, so that the answer names the one that hangs.
+ * Calls that overlap share one run: a crowd of probes costs Redis and MySQL no more than one.
+ */
+export function readinessOf(checks: Readonly<Record<string, () => Promise<Check>>>): Readiness {
+  let running: ReturnType<Readiness> | undefined
+  const runOne = async ([name, check]: [string, () => Promise<Check>]) =>
+    [name, await bounded(CHECK_DEADLINE_MS, check).catch(failed)] as const
+  const runAll = async () => Object.fromEntries(await Promise.all(Object.entries(checks).map(runOne)))
+  return () => {
+    running ??= runAll().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+}
+
+// async, so that a check that throws before its first await is a rejection like any other.
+async function bounded<T>(deadlineMs: number, check: () => Promise<T>): Promise<T> {
+  return within(deadlineMs, check())
+}
+
+// The code and not the message: messages of drivers name hosts and accounts, and ingest's port is public.
+function failed(error: unknown): Check {
+  if (error instanceof DeadlineExceeded) return { ok: false, cause: 'no answer in time' }
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined
+  return { ok: false, cause: typeof code === 'string' ? code : 'the check failed' }
+}

@@ -1,0 +1,31 @@
+import { inspect } from 'node:util'
+
+const SHOWN = '[secret]'
+
+/**
+ * A value that does not show in a log line, a template, JSON or `inspect`, however deep in an object it sits.
+ * The private field is what keeps it from spreads, `Object.entries` and serialisers that ignore `toJSON`.
+ */
+export class Secret<T = string> {
+  readonly #value: T
+
+  constructor(value: T) {
+    this.#value = value
+  }
+
+  reveal(): T {
+    return this.#value
+  }
+
+  toString(): string {
+    return SHOWN
+  }
+
+  toJSON(): string {
+    return SHOWN
+  }
+
+  [inspect.custom](): string {
+    return SHOWN
+  }
+}

@@ -1,0 +1,58 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { memberText, wellFormedText, withNulled } from '../../../packages/events/src/json-text.js'
+
+const SPACES = fc.stringMatching(/^[ \n\r\t]{0,2}$/)
+
+test('the text of a member is what JSON.parse makes of that member, for any object and any spacing', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.jsonValue(), fc.nat(3), (others, value, indent) => {
+      const text = ` ${JSON.stringify({ ...others, wanted: value }, null, indent)} `
+      expect(JSON.parse(memberText(text, 'wanted') ?? '"absent"')).toEqual(JSON.parse(text).wanted)
+    }),
+  )
+})
+
+test.each([
+  ['{"data":1,"data":{"a":2}}', '{"a":2}'],
+  ['{"d\\u0061ta":"x"}', '"x"'],
+  ['{"x":{"data":1}}', null],
+  ['{"x":"\\"data\\":1","data":-1.5e+3}', '-1.5e+3'],
+  ['{"data":9007199254740993123}', '9007199254740993123'],
+  ['{}', null],
+  ['{ "data" : true }', 'true'],
+])('of %s the member data is %s', (text, expected) => {
+  expect(memberText(text, 'data')).toBe(expected)
+})
+
+test('a value nested as deep as a body is long is found without overflowing the stack', () => {
+  const deep = '['.repeat(400_000) + ']'.repeat(400_000)
+  expect(memberText(`{"a":${deep},"data":${deep}}`, 'data')).toHaveLength(deep.length)
+})
+
+test('a nulled member is null at any depth and nothing else changes', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.jsonValue(), SPACES, (secret, other, space) => {
+      const text = `{"a":[{"codes":${space}${JSON.stringify(secret)}${space},"b":${JSON.stringify(other)}}],"codes":"codes"}`
+      expect(JSON.parse(withNulled(text, 'codes'))).toEqual({ a: [{ codes: null, b: other }], codes: null })
+    }),
+  )
+})
+
+test('a string that looks like the member is left alone', () => {
+  const text = '{"a":"codes","b":"\\"codes\\":1","codesX":1,"xcodes":2}'
+  expect(withNulled(text, 'codes')).toBe(text)
+})
+
+test.each([
+  ['"\\ud83d\\ude00"', '"\\ud83d\\ude00"'],
+  ['"\\ud83d"', '"\\ufffd"'],
+  ['"\\ude00\\ud83d"', '"\\ufffd\\ufffd"'],
+  ['"\\ud83d\\ud83d\\ude00"', '"\\ufffd\\ud83d\\ude00"'],
+  ['"\\\\ud83d"', '"\\\\ud83d"'],
+  ['"\\\\\\ud83d"', '"\\\\\\ufffd"'],
+  ['"\ud83d"', '"\ufffd"'],
+])('%s is made well-formed as %s', (text, expected) => {
+  expect(wellFormedText(text)).toBe(expected)
+  expect(JSON.parse(wellFormedText(text)).isWellFormed()).toBe(true)
+})
