@@ -1,5 +1,5 @@
 import { parseSigningSecrets, type SigningKey } from '@clerk-mirror/events'
-import { parseRedisUrl, type RedisTarget } from '@clerk-mirror/queue'
+import { type Partition, parseRedisUrl, partitions, type RedisTarget } from '@clerk-mirror/queue'
 import {
   type Environment,
   flag,
@@ -14,6 +14,7 @@ import {
 
 export type IngestConfig = {
   redis: Secret<RedisTarget>
+  partitions: readonly Partition[]
   signingKeys: Secret<SigningKey[]>
   /** Events of other instances are acknowledged and dropped; undefined takes all. */
   instanceId: string | undefined
@@ -27,6 +28,7 @@ export type IngestConfig = {
 export const readIngestConfig = (env: Environment): IngestConfig =>
   readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+    partitions: partitions(1),
     signingKeys: read.required('CLERK_WEBHOOK_SIGNING_SECRET', secret(parseSigningSecrets)),
     instanceId: read.optional('CLERK_INSTANCE_ID', text),
     allowEviction: read.optional('REDIS_ALLOW_EVICTION', flag),

@@ -1,5 +1,5 @@
-import { run } from '@clerk-mirror/runtime'
+import { environment, run } from '@clerk-mirror/runtime'
 import { readIngestConfig } from './config.js'
 import { startIngest } from './start.js'
 
-await run('ingest', () => readIngestConfig(process.env), startIngest)
+await run('ingest', () => readIngestConfig(environment()), startIngest)

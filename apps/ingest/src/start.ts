@@ -23,7 +23,7 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   const keys = config.signingKeys.reveal()
   testSigningKeys(keys, Date.now())
   const metrics = openMetrics('ingest')
-  const door = openDoor(config.redis.reveal(), {
+  const door = openDoor(config.redis.reveal(), config.partitions, {
     redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'answering 503 until Redis is back'),
     redisBack: () => log.info({ event: 'redis.back' }),
   })

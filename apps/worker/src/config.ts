@@ -1,6 +1,6 @@
 import { type MirroredKinds, parseMirroredKinds } from '@clerk-mirror/events'
 import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import { parseRedisUrl, type RedisTarget } from '@clerk-mirror/queue'
+import { type Partition, parseRedisUrl, partitions, type RedisTarget } from '@clerk-mirror/queue'
 import {
   type Environment,
   type LogLevel,
@@ -14,6 +14,7 @@ import {
 
 export type WorkerConfig = {
   redis: Secret<RedisTarget>
+  partitions: readonly Partition[]
   database: Secret<DatabaseOptions>
   mirroredKinds: MirroredKinds
   host: string
@@ -24,6 +25,7 @@ export type WorkerConfig = {
 export const readWorkerConfig = (env: Environment): WorkerConfig =>
   readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+    partitions: partitions(1),
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
     mirroredKinds: read.optional('MIRROR_KINDS', parseMirroredKinds),
     host: read.optional('HOST', text),

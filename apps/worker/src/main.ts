@@ -1,5 +1,5 @@
-import { run } from '@clerk-mirror/runtime'
+import { environment, run } from '@clerk-mirror/runtime'
 import { readWorkerConfig } from './config.js'
 import { startWorker } from './start.js'
 
-await run('worker', () => readWorkerConfig(process.env), startWorker)
+await run('worker', () => readWorkerConfig(environment()), startWorker)

@@ -23,6 +23,7 @@ export async function startWorker(config: WorkerConfig, { log }: Surroundings): 
   const consumer = owned.use(
     consume({
       target: config.redis.reveal(),
+      partitions: config.partitions,
       handle: record.timed(handlerFor(mirror, config.mirroredKinds, record.handled)),
       probe: mirror.canary,
       observer: record.observer,

@@ -19,10 +19,14 @@ export async function applyBatch(
   batch: readonly Arrival[],
   nowMs: number,
 ): Promise<Outcome[]> {
-  const first = firstOfEachEvent(batch)
-  const entries = [...first.values()].map((arrival) => arrival.entry)
-  const decided = await claimEvents(transaction, entries, nowMs)
-  const fresh = [...first.values()].filter(({ entry }) => !decided.has(entry.eventId))
+  const positions = firstPositions(batch)
+  const distinct = batch.filter((arrival, index) => positions.get(arrival.entry.eventId) === index)
+  const decided = await claimEvents(
+    transaction,
+    distinct.map((arrival) => arrival.entry),
+    nowMs,
+  )
+  const fresh = distinct.filter(({ entry }) => !decided.has(entry.eventId))
   const claims = fresh.flatMap(({ change, entry }) => (change ? [{ change, source: entry.source }] : []))
   const outcomes = new Map<string, Outcome>(fresh.map(({ entry }) => [entry.eventId, 'ignored']))
   if (claims.length > 0) {
@@ -34,16 +38,18 @@ export async function applyBatch(
   const outcomeOf = (eventId: string) => outcomes.get(eventId) ?? 'duplicate'
   const freshEntries = fresh.map((arrival) => arrival.entry)
   await recordOutcomes(transaction, freshEntries, outcomeOf, nowMs)
-  return batch.map((arrival) =>
-    first.get(arrival.entry.eventId) === arrival ? outcomeOf(arrival.entry.eventId) : 'duplicate',
+  return batch.map(({ entry }, index) =>
+    positions.get(entry.eventId) === index ? outcomeOf(entry.eventId) : 'duplicate',
   )
 }
 
 /** A lease that was lost can bring the same event into a batch twice. */
-function firstOfEachEvent(batch: readonly Arrival[]): Map<string, Arrival> {
-  const first = new Map<string, Arrival>()
-  for (const arrival of batch) if (!first.has(arrival.entry.eventId)) first.set(arrival.entry.eventId, arrival)
-  return first
+function firstPositions(batch: readonly Arrival[]): Map<string, number> {
+  const positions = new Map<string, number>()
+  for (const [index, { entry }] of batch.entries()) {
+    if (!positions.has(entry.eventId)) positions.set(entry.eventId, index)
+  }
+  return positions
 }
 
 /** The heads that a batch writes and those that its objects name, with the kind a stub would have. */

@@ -38,6 +38,8 @@ const WHAT_HAPPENED: Record<ConnectFailureCode, string> = {
   database_connect_failed: 'could not be connected to',
 }
 
+const CLEAR_TEXT_HINT = ' (or it takes only TLS: then ask for it with sslaccept=strict)'
+
 /** The server's and the driver's own numbers, and the names that Node gives to failures of sockets. */
 const CODE_OF: Record<string, ConnectFailureCode> = {
   ECONNREFUSED: 'database_unreachable',
@@ -69,7 +71,10 @@ const CERTIFICATE_CODES = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS_|ISSUER|HOSTNAME
 export function connectFailure(options: DatabaseOptions, error: unknown): DatabaseConnectError {
   if (error instanceof DatabaseConnectError) return error
   const code = codeOf(error)
-  return new DatabaseConnectError(code, `the database at ${options.host}:${options.port} ${WHAT_HAPPENED[code]}`, error)
+  // MariaDB's answer to a login in clear text, when it takes none, is that of a wrong password.
+  const hint = code === 'database_login_refused' && options.tls === false ? CLEAR_TEXT_HINT : ''
+  const message = `the database at ${options.host}:${options.port} ${WHAT_HAPPENED[code]}${hint}`
+  return new DatabaseConnectError(code, message, error)
 }
 
 function codeOf(error: unknown): ConnectFailureCode {

@@ -2,35 +2,26 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
-import { type Connection, type ConnectionConfig, createConnection, type PoolConfig } from 'mariadb'
+import { type Connection, type ConnectionConfig, createConnection, createPool, type PoolConfig } from 'mariadb'
 import { connectFailure, DatabaseConnectError } from './connect-failure.js'
 import {
   ACQUIRE_MARGIN_MS,
   CONNECT_TIMEOUT_MS,
-  LOCK_WAIT_TIMEOUT_S,
   MIGRATION_KEEP_ALIVE_MS,
   POOL_CONNECTIONS,
   POOL_IDLE_TIMEOUT_S,
   POOL_MINIMUM_IDLE,
-  SESSION_WAIT_TIMEOUT_S,
   SOCKET_TIMEOUT_MS,
 } from './connection-policy.js'
 import { type DatabaseOptions, type DatabaseTls, isLocalHost } from './database-url.js'
 import { PrismaClient } from './generated/client.js'
+import { setUpSession, withSessions } from './session.js'
 import { openVerifiedSocket } from './verified-socket.js'
 
 /** `work`: short statements, a frozen server is noticed. `migration`: a statement may be silent for hours. */
 export type ConnectionPurpose = 'work' | 'migration'
 
 export type DatabaseConnection = Connection & AsyncDisposable
-
-// Two statements because MariaDB 10 and MySQL 8 call the isolation level by different variables; the driver sends both
-// at once. The time zone makes NOW() agree with the UTC that is stored, the mode makes a value that does not fit an error.
-const SESSION_SQL = [
-  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  `SET SESSION innodb_lock_wait_timeout = ${LOCK_WAIT_TIMEOUT_S}, SESSION wait_timeout = ${SESSION_WAIT_TIMEOUT_S}, ` +
-    `SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'`,
-]
 
 /** The driver's options for a single connection. Reads the file that `sslcert` names; throws DatabaseConnectError. */
 export function connectionConfig(options: DatabaseOptions, purpose: ConnectionPurpose): ConnectionConfig {
@@ -42,7 +33,6 @@ export function connectionConfig(options: DatabaseOptions, purpose: ConnectionPu
     password: options.password,
     database: options.database,
     charset: 'utf8mb4',
-    initSql: SESSION_SQL,
     connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     ...(purpose === 'work' ? { socketTimeout: SOCKET_TIMEOUT_MS } : { keepAliveDelay: MIGRATION_KEEP_ALIVE_MS }),
     // Parameters are people's names and addresses; errors are logged.
@@ -68,12 +58,27 @@ export function poolConfig(options: DatabaseOptions): PoolConfig {
   }
 }
 
-/** Prisma on a pool of its own, which `$disconnect()` closes. Connects with the first query. */
+/**
+ * Prisma on a pool of its own, which `$disconnect()` closes. Opens nothing before the first query.
+ * Throws DatabaseConnectError when the file that `sslcert` names cannot be read.
+ */
 export function openPrisma(options: DatabaseOptions): PrismaClient {
-  // Prepared statements would be made anew for every batch size, and Vitess does not like many of them.
-  const adapter = new PrismaMariaDb(poolConfig(options), { useTextProtocol: true, database: options.database })
-  // The longer formats print the arguments of the failed call, which are personal data.
-  return new PrismaClient({ adapter, errorFormat: 'minimal' })
+  const config = poolConfig(options)
+  const adapterOptions = {
+    database: options.database,
+    disposeExternalPool: true,
+    // Prepared statements would be made anew for every size of a batch.
+    useTextProtocol: true,
+  }
+  return new PrismaClient({
+    adapter: {
+      provider: 'mysql',
+      adapterName: 'mariadb',
+      connect: () => new PrismaMariaDb(withSessions(createPool(config)), adapterOptions).connect(),
+    },
+    // The longer formats print the arguments of the failed call, which are personal data.
+    errorFormat: 'minimal',
+  })
 }
 
 /**
@@ -84,13 +89,15 @@ export async function connectOnce(
   options: DatabaseOptions,
   purpose: ConnectionPurpose = 'work',
 ): Promise<DatabaseConnection> {
-  const config = connectionConfig(options, purpose)
-  const connection = await createConnection(config).catch((error: unknown) => {
+  try {
+    const connection = await createConnection(connectionConfig(options, purpose))
+    // Without a listener the driver throws out of a socket callback when an idle connection breaks. The next query tells.
+    connection.on('error', () => undefined)
+    await setUpSession(connection)
+    return Object.assign(connection, { [Symbol.asyncDispose]: () => connection.end() })
+  } catch (error) {
     throw connectFailure(options, error)
-  })
-  // Without a listener the driver throws out of a socket callback when an idle connection breaks. The next query tells.
-  connection.on('error', () => undefined)
-  return Object.assign(connection, { [Symbol.asyncDispose]: () => connection.end() })
+  }
 }
 
 function tlsConfig({ host }: DatabaseOptions, tls: DatabaseTls) {

@@ -42,7 +42,8 @@ const CLASS_OF_CODE: Readonly<Record<number, FailureClass>> = {
   1366: 'poison', // not a string of this character set
   1406: 'poison', // text too long
   3140: 'poison', // not JSON
-  4025: 'poison', // a check constraint refused
+  3819: 'poison', // a check constraint refused (MySQL)
+  4025: 'poison', // the same (MariaDB)
 }
 
 /** An error of the driver or of Prisma as a failure; a failure stays what it is. */

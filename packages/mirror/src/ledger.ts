@@ -18,7 +18,7 @@ export type LedgerEntry = {
 }
 
 /** Only these make a later delivery a duplicate; an ignored or discarded event that comes again is decided anew. */
-const DECISIVE: readonly string[] = ['applied', 'stale', 'tombstoned'] satisfies Outcome[]
+export const DECISIVE: readonly string[] = ['applied', 'stale', 'tombstoned'] satisfies Outcome[]
 
 const PENDING = 'pending'
 

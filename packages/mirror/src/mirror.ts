@@ -4,6 +4,7 @@ import { openPrisma } from './connection.js'
 import type { DatabaseOptions } from './database-url.js'
 import { type Applied, applyIsolated } from './isolate.js'
 import { TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
+import { decidedAmong } from './reads.js'
 import { inTransaction } from './transaction.js'
 
 export type Mirror = AsyncDisposable & {
@@ -14,6 +15,8 @@ export type Mirror = AsyncDisposable & {
   apply: (batch: readonly Arrival[]) => Promise<Applied[]>
   /** Resolves when writes commit. @throws Failure of class `outage` that names the cause. */
   canary: () => Promise<void>
+  /** Those of these events that the ledger has decided. */
+  decidedAmong: (eventIds: readonly string[]) => Promise<Set<string>>
 }
 
 /** Opens nothing yet: a worker starts, and waits, while the database is down. */
@@ -28,6 +31,7 @@ export function openMirror(options: DatabaseOptions, clock = Date.now, random = 
   return {
     apply: (batch) => applyIsolated(batch, attempts),
     canary: attempts.canary,
+    decidedAmong: (eventIds) => decidedAmong(prisma, eventIds),
     [Symbol.asyncDispose]: () => prisma.$disconnect(),
   }
 }

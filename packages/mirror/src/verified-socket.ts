@@ -19,7 +19,10 @@ export function openVerifiedSocket(host: string, port: number): Socket {
   const socket = connect(port, host)
   // Before the driver's own listener, which is given the same buffer.
   socket.once('data', (greeting: Buffer) => {
-    if (!presentAsMysql(greeting)) socket.destroy(new Error('the greeting is not that of a MySQL or MariaDB server'))
+    if (presentAsMysql(greeting)) return
+    // To the driver this is the length of a packet whose rest is still to come.
+    greeting.fill(0xff)
+    socket.destroy(new Error('the greeting is not that of a MySQL or MariaDB server'))
   })
   return socket
 }

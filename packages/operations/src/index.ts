@@ -1,1 +1,1 @@
-export {}
+export { type DeadLetterOperations, deadLetterOperations, type ReplayResult } from './dead-letters.js'

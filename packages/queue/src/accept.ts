@@ -1,7 +1,7 @@
 import type { Envelope } from '@clerk-mirror/events'
 import { type ConnectionObserver, observe, openPromptClient, type RedisClient } from './connection.js'
 import { inspectRedis, type RedisInspection } from './inspect.js'
-import { ONE_PARTITION, type Partition, partitionFor } from './partitions.js'
+import { type Partition, partitionFor } from './partitions.js'
 import { ACCEPT_MS, MEMORY_CHECK_MS, SHED_ABOVE, STREAM_LENGTH } from './policy.js'
 import type { RedisTarget } from './redis-url.js'
 import { SCRIPT_KEYS, withScripts } from './scripts.js'
@@ -20,12 +20,11 @@ export type Door = Disposable & {
 }
 
 /** Opens the producers' side. Connects in the background: Redis may be absent, now and at any time. */
-export function openDoor(target: RedisTarget, observer: ConnectionObserver): Door {
+export function openDoor(target: RedisTarget, list: readonly Partition[], observer: ConnectionObserver): Door {
   const client = openPromptClient(target)
   observe(client, observer)
   const scripted = withScripts(client)
   const memory = watchMemory(client)
-  const list: readonly Partition[] = ONE_PARTITION
   return {
     async accept(envelope) {
       if (memory.isScarce()) return { kind: 'refused', code: 'redis_full', cause: 'used memory is near its limit' }

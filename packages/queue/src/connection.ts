@@ -1,5 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import { ACCEPT_MS, RECONNECT_MAX_MS, SOCKET_SILENCE_MS } from './policy.js'
+import { ACCEPT_MS, OPERATOR_MS, RECONNECT_MAX_MS, SOCKET_SILENCE_MS } from './policy.js'
 import type { RedisTarget } from './redis-url.js'
 
 export type RedisClient = Redis | Cluster
@@ -22,7 +22,7 @@ export function observe(client: RedisClient, observer: ConnectionObserver): void
 const reconnectDelay = (attempt: number) => Math.min(50 * 2 ** attempt, RECONNECT_MAX_MS)
 
 /**
- * For those who must answer at once, the door and the operators: nothing is queued while Redis is away and nothing is
+ * For the door, which must answer at once: nothing is queued while Redis is away and nothing is
  * sent again later, each command succeeds or fails within `ACCEPT_MS`. All five options are needed for that.
  */
 export function openPromptClient(target: RedisTarget): RedisClient {
@@ -32,6 +32,16 @@ export function openPromptClient(target: RedisTarget): RedisClient {
     commandTimeout: ACCEPT_MS,
     connectTimeout: 1000,
     autoResendUnfulfilledCommands: false,
+    retryStrategy: reconnectDelay,
+  })
+}
+
+/** For operators, who would rather wait for a busy Redis than be sent away, but not for one that is gone. */
+export function openOperatorClient(target: RedisTarget): RedisClient {
+  return open(target, {
+    maxRetriesPerRequest: 1,
+    connectTimeout: OPERATOR_MS,
+    commandTimeout: OPERATOR_MS,
     retryStrategy: reconnectDelay,
   })
 }

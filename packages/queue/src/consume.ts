@@ -3,7 +3,7 @@ import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { BreakerState } from './breaker.js'
 import { type ConnectionObserver, observe, openPatientClient, type RedisClient } from './connection.js'
 import { type Delivery, type Handle, Line, type Settlement } from './line.js'
-import { ONE_PARTITION, type Partition, QUEUE_NAME } from './partitions.js'
+import { type Partition, QUEUE_NAME } from './partitions.js'
 import { IN_FLIGHT_MAX, LEASE_CHECK_MS, LEASE_MS, RETRY_DELAYS_MS, STALLS_MAX, TRIES_MAX } from './policy.js'
 import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
@@ -21,6 +21,7 @@ export type ConsumerObserver = ConnectionObserver & {
 
 export type ConsumerOptions = {
   target: RedisTarget
+  partitions: readonly Partition[]
   handle: Handle
   /** Resolves when the database works; asked while the breaker is open. @throws Failure of class `outage` */
   probe: () => Promise<void>
@@ -51,7 +52,7 @@ export function consume(options: ConsumerOptions): Consumer {
     },
     ...(options.random && { random: options.random }),
   })
-  workers.push(...ONE_PARTITION.map((partition) => workerOf(partition, client, line, options)))
+  workers.push(...options.partitions.map((partition) => workerOf(partition, client, line, options)))
   return {
     breaker: () => line.breaker,
     ping: async () => void (await client.ping()),

@@ -1,6 +1,6 @@
 import type { Envelope } from '@clerk-mirror/events'
-import { openPromptClient, type RedisClient } from './connection.js'
-import { ONE_PARTITION, type Partition } from './partitions.js'
+import { openOperatorClient, type RedisClient } from './connection.js'
+import type { Partition } from './partitions.js'
 import { PAGE, STREAM_LENGTH } from './policy.js'
 import { type Reason, readReason } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
@@ -30,8 +30,8 @@ export type DeadLetters = Disposable & {
 }
 
 /** The operators' side of the queue: the failed set of the events queue is the dead-letter queue. */
-export async function openDeadLetters(target: RedisTarget): Promise<DeadLetters> {
-  const client = openPromptClient(target)
+export async function openDeadLetters(target: RedisTarget, list: readonly Partition[]): Promise<DeadLetters> {
+  const client = openOperatorClient(target)
   const connected = new Promise<void>((resolve, reject) => {
     client.once('ready', resolve)
     client.once('error', reject)
@@ -44,7 +44,6 @@ export async function openDeadLetters(target: RedisTarget): Promise<DeadLetters>
     throw error
   }
   const scripted = withScripts(client)
-  const list: readonly Partition[] = ONE_PARTITION
   return {
     async *list() {
       for (const partition of list) yield* lettersOf(partition, client)

@@ -44,6 +44,9 @@ export const PROBE_DELAYS_MS = [250, 500, SECOND, 2 * SECOND, 3 * SECOND] as con
 /** Milliseconds until a command to a Redis that does not answer counts as failed: 503 is promised within 500. */
 export const ACCEPT_MS = 400
 
+/** Milliseconds that an operator's command waits for a Redis under load. */
+export const OPERATOR_MS = 10 * SECOND
+
 /** Share of Redis' maxmemory at which the door closes: at 100 % workers could not take events out any more. */
 export const SHED_ABOVE = 0.75
 /** Milliseconds between looks at Redis' memory. */

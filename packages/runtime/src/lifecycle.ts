@@ -78,13 +78,13 @@ class Life {
     try {
       this.#started = start(this.#abort.signal)
       await this.#started
+      if (!this.#abort.signal.aborted) this.#log.info({ event: 'process.started' })
     } catch (error) {
       // Told to stop while starting: the stop is what reports and exits.
       if (this.#abort.signal.aborted) return
       this.#reportStartFailure(error)
-      return this.#exit(1)
+      this.#exit(1)
     }
-    this.#log.info({ event: 'process.started' })
   }
 
   #listen(): void {

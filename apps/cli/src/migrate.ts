@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url'
+import { migrate, parseDatabaseUrl } from '@clerk-mirror/mirror'
+import { readConfig, secret } from '@clerk-mirror/runtime'
+import type { Command } from './command.js'
+
+/** From apps/cli/dist, in a checkout as in the image. */
+const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url))
+
+export const migrateDatabase: Command = {
+  usage: '[--json]',
+  summary: 'Apply the database migrations that are missing, as `prisma migrate deploy` would.',
+  examples: ['migrate', 'migrate --json'],
+  options: {},
+  async run({ env, values, out, note }) {
+    const database = readConfig(env, (read) => read.required('DATABASE_URL', secret(parseDatabaseUrl)))
+    const say = values['json'] ? () => {} : note
+    const log = (entry: object) => say(Object.values(entry).join(' '))
+    const { applied, alreadyApplied } = await migrate(database.reveal(), { folder: MIGRATIONS, log })
+    if (values['json']) out(JSON.stringify({ applied, alreadyApplied }))
+    else out(applied.length > 0 ? `Applied ${applied.join(', ')}.` : `Nothing to do: ${alreadyApplied} applied before.`)
+    return 0
+  },
+}

@@ -1,0 +1,77 @@
+import { parseArgs } from 'node:util'
+import { ConfigFaults, type Environment } from '@clerk-mirror/runtime'
+import { type Command, type ExitCode, type Values, WrongUsage } from './command.js'
+import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.js'
+import { migrateDatabase } from './migrate.js'
+
+/** Every command, by the words that call it. */
+const COMMANDS: Readonly<Record<string, Command>> = {
+  'dead-letters list': listDeadLetters,
+  'dead-letters show': showDeadLetter,
+  'dead-letters replay': replayDeadLetters,
+  migrate: migrateDatabase,
+}
+
+const PROGRAM = 'clerk-mirror'
+
+/** Runs the command that the words name; never throws. */
+export async function runCommand(words: readonly string[], env: Environment): Promise<ExitCode> {
+  const out = (text: string) => void process.stdout.write(`${text}\n`)
+  const note = (text: string) => void process.stderr.write(`${text}\n`)
+  const name = Object.keys(COMMANDS).find((key) => key === words.slice(0, key.split(' ').length).join(' '))
+  const command = COMMANDS[name ?? '']
+  if (!name || !command) {
+    const asked = words.length === 0 || words.includes('--help') || words.includes('-h')
+    ;(asked ? out : note)(overview(words.filter((word) => !word.startsWith('-'))))
+    return asked && words.length > 0 ? 0 : 2
+  }
+  try {
+    const { values, positionals } = parse(command, words.slice(name.split(' ').length))
+    if (values['help']) return help(name, command, out)
+    return await command.run({ env, values, positionals, out, note })
+  } catch (error) {
+    return fail(error, name, note)
+  }
+}
+
+function parse(command: Command, args: readonly string[]): { values: Values; positionals: string[] } {
+  const options = Object.fromEntries(
+    Object.entries(command.options).map(([key, { type, multiple = false }]) => [key, { type, multiple }]),
+  )
+  const everybody = { help: { type: 'boolean', short: 'h' }, json: { type: 'boolean' } } as const
+  try {
+    return parseArgs({ args: [...args], options: { ...options, ...everybody }, allowPositionals: true })
+  } catch (error) {
+    throw new WrongUsage(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function fail(error: unknown, name: string, note: (text: string) => void): ExitCode {
+  const message = error instanceof Error ? error.message : String(error)
+  note(`${PROGRAM}: ${message}`)
+  if (!(error instanceof WrongUsage || error instanceof ConfigFaults)) return 1
+  if (error instanceof WrongUsage) note(`Try: ${PROGRAM} ${name} --help`)
+  return 2
+}
+
+function overview(words: readonly string[]): string {
+  const unknown = words.length > 0 ? `There is no command "${words.join(' ')}".\n\n` : ''
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length))
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
+  return `${unknown}Usage: ${PROGRAM} COMMAND [OPTIONS]\n\n${lines.join('\n')}\n\nEvery command takes --help and --json. Exit codes: 0 done, 1 failed, 2 wrong usage.`
+}
+
+function help(name: string, command: Command, out: (text: string) => void): ExitCode {
+  const options = Object.entries(command.options).map(([key, { type, doc }]) => [
+    type === 'string' ? `--${key} VALUE` : `--${key}`,
+    doc,
+  ])
+  const rows = [...options, ['--json', 'print JSON for programs'], ['--help', 'print this']]
+  const width = Math.max(...rows.map(([flag = '']) => flag.length))
+  const lines = rows.map(([flag = '', doc]) => `  ${flag.padEnd(width)}  ${doc}`)
+  const examples = command.examples.map((example) => `  ${PROGRAM} ${example}`)
+  out(
+    `Usage: ${PROGRAM} ${name} ${command.usage}\n\n${command.summary}\n\nOptions:\n${lines.join('\n')}\n\nExamples:\n${examples.join('\n')}`,
+  )
+  return 0
+}

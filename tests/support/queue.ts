@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto'
+import type { Envelope, Failure } from '@clerk-mirror/events'
+import {
+  type Consumer,
+  type ConsumerOptions,
+  consume,
+  type DeadLetters,
+  type Disposition,
+  type Door,
+  openDeadLetters,
+  openDoor,
+  type Partition,
+  parseRedisUrl,
+  partition,
+} from '@clerk-mirror/queue'
+import { Redis } from 'ioredis'
+import { inject } from 'vitest'
+import { until } from './until.js'
+
+export type TestQueue = AsyncDisposable & {
+  partition: Partition
+  door: Door
+  letters: DeadLetters
+  redis: Redis
+  /** A worker on this queue; handles everything as done unless told otherwise. */
+  work: (options?: Partial<ConsumerOptions>) => Consumer & { seen: Seen }
+}
+
+export type Seen = { handled: string[][]; retried: string[]; dead: { id: string; failure: Failure }[] }
+
+/** A queue of its own on the Redis of this run. Disposing stops its workers and removes its keys. */
+export async function openTestQueue(): Promise<TestQueue> {
+  const target = parseRedisUrl(inject('redisUrl'))
+  const own = partition(`{test-${randomBytes(6).toString('hex')}}`)
+  const redis = new Redis(inject('redisUrl'))
+  const observer = { redisLost: () => {}, redisBack: () => {} }
+  const door = openDoor(target, [own], observer)
+  const letters = await openDeadLetters(target, [own])
+  const consumers: Consumer[] = []
+  await until(() => door.inspect().then(() => true))
+  return {
+    partition: own,
+    door,
+    letters,
+    redis,
+    work(options = {}) {
+      const seen: Seen = { handled: [], retried: [], dead: [] }
+      const handle = options.handle ?? (async (batch) => batch.map(() => done))
+      const consumer = consume({
+        target,
+        partitions: [own],
+        probe: async () => {},
+        observer: {
+          ...observer,
+          workerFailed: () => {},
+          breakerChanged: () => {},
+          retrying: ({ envelope }) => void seen.retried.push(envelope.eventId),
+          deadLettered: ({ envelope }, failure) => void seen.dead.push({ id: envelope.eventId, failure }),
+        },
+        ...options,
+        handle: (batch) => {
+          seen.handled.push(batch.map(({ envelope }) => envelope.eventId))
+          return handle(batch)
+        },
+      })
+      consumers.push(consumer)
+      return Object.assign(consumer, { seen })
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(consumers.map((consumer) => consumer[Symbol.asyncDispose]()))
+      door[Symbol.dispose]()
+      letters[Symbol.dispose]()
+      const keys = await redis.keys(`${own.prefix}*`)
+      if (keys.length > 0) await redis.del(...keys)
+      redis.disconnect()
+    },
+  }
+}
+
+export const done: Disposition = { kind: 'done' }
+
+export function envelope(eventId: string, changes: Partial<Envelope> = {}): Envelope {
+  const body = JSON.stringify({ type: 'user.created', data: { id: 'user_1' } })
+  const read = { type: 'user.created', objectId: 'user_1', instanceId: null, source: 'clerk' as const }
+  return { eventId, ...read, receivedAtMs: 1_700_000_000_000, body, ...changes }
+}

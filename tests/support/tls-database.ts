@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { findDatabaseServer, initialiseData } from '../../packages/devstack/src/services/database-files.js'
+import { choosePort } from '../../packages/devstack/src/services/ports.js'
+import { findProgram } from '../../packages/devstack/src/services/programs.js'
+import { ServerProcess } from '../../packages/devstack/src/services/server-process.js'
+import { connectOnce } from '../../packages/mirror/src/connection.js'
+
+const run = promisify(execFile)
+const ACCOUNT = { user: 'tls', password: 'tls-Secret-1' }
+
+export type TlsDatabase = AsyncDisposable & {
+  /** `mysql://user:password@HOST:port/mysql`; parameters are appended. The server's certificate names only `localhost`. */
+  url: (host: string, parameters?: string) => string
+  /** The certificate of the authority that signed the server's. */
+  caPath: string
+  /** A key and a certificate that nobody has signed. */
+  stranger: { keyPath: string; certPath: string }
+}
+
+/** A server that takes only encrypted connections; null where the programs for it (or openssl) are not installed. */
+export async function openTlsDatabase(): Promise<TlsDatabase | null> {
+  const program = await findDatabaseServer()
+  if (program === undefined || (await findProgram('openssl')) === undefined) return null
+  const folder = mkdtempSync(join(tmpdir(), 'clerk-mirror-tls-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
+  try {
+    const { caPath, keyPath, certPath } = await makeCertificates(folder)
+    const port = await choosePort()
+    const { user, password } = ACCOUNT
+    const sql = `CREATE USER '${user}'@'127.0.0.1' IDENTIFIED BY '${password}';\nGRANT ALL ON *.* TO '${user}'@'127.0.0.1';\n`
+    writeFileSync(join(folder, 'account.sql'), sql)
+    const data = await initialiseData(program, folder, () => undefined)
+    const unverified = { rejectUnauthorized: false }
+    const options = { host: '127.0.0.1', port, user, password, database: 'mysql', tls: unverified }
+    const server = await ServerProcess.start({
+      title: program.title,
+      program: program.program,
+      args: [
+        '--no-defaults',
+        ...program.asUser,
+        `--datadir=${data}`,
+        '--bind-address=127.0.0.1',
+        `--port=${port}`,
+        '--socket=server.sock',
+        '--pid-file=server.pid',
+        '--skip-name-resolve',
+        '--innodb-buffer-pool-size=16M',
+        `--init-file=${join(folder, 'account.sql')}`,
+        `--ssl-ca=${caPath}`,
+        `--ssl-cert=${certPath}`,
+        `--ssl-key=${keyPath}`,
+        '--require-secure-transport=ON',
+        ...(program.kind === 'mysql' ? ['--mysqlx=OFF', '--secure-file-priv=NULL'] : []),
+      ],
+      logPath: join(folder, 'server.log'),
+      recordPath: join(folder, 'server.json'),
+      isReady: () =>
+        connectOnce(options).then(
+          (connection) => connection.end().then(() => true),
+          () => false,
+        ),
+      say: () => undefined,
+    })
+    return {
+      url: (host, parameters = '') => `mysql://${user}:${password}@${host}:${port}/mysql${parameters}`,
+      caPath,
+      stranger: { keyPath: join(folder, 'stranger.key'), certPath: join(folder, 'stranger.pem') },
+      [Symbol.asyncDispose]: async () => {
+        await server.stop()
+        remove()
+      },
+    }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+async function makeCertificates(folder: string) {
+  const openssl = (...args: string[]) => run('openssl', args, { cwd: folder })
+  const selfSigned = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2']
+  writeFileSync(join(folder, 'san.cnf'), 'subjectAltName=DNS:localhost\n')
+  await openssl(...selfSigned, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=authority of this test')
+  await openssl(...selfSigned, '-keyout', 'stranger.key', '-out', 'stranger.pem', '-subj', '/CN=localhost')
+  await openssl(
+    'req',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    'server.key',
+    '-out',
+    'server.csr',
+    '-subj',
+    '/CN=server',
+  )
+  const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'san.cnf', '-days', '2']
+  await openssl('x509', '-req', '-in', 'server.csr', ...signed, '-out', 'server.pem')
+  return { caPath: join(folder, 'ca.pem'), keyPath: join(folder, 'server.key'), certPath: join(folder, 'server.pem') }
+}

@@ -1,0 +1,31 @@
+import { writeSync } from 'node:fs'
+import type { Reporter, SerializedError, TestModule } from 'vitest/node'
+
+/**
+ * Prints `N passed, N failed` (and `, N skipped`) as the very last line of a run, for whoever reads only that line.
+ * A run that fails never says `0 failed`, whatever it was that failed.
+ */
+export class TotalsReporter implements Reporter {
+  #totals = { passed: 0, failed: 0, skipped: 0 }
+
+  onInit(): void {
+    // Not when the run ends: what is printed while servers are stopped would come after it.
+    process.once('exit', (code) => {
+      const failed = code === 0 ? this.#totals.failed : Math.max(1, this.#totals.failed)
+      const { passed, skipped } = this.#totals
+      const line = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+      writeSync(process.stdout.fd, `${line}\n`)
+    })
+  }
+
+  onTestRunEnd(modules: readonly TestModule[], errorsOutsideTests: readonly SerializedError[]): void {
+    const totals = { passed: 0, failed: errorsOutsideTests.length, skipped: 0 }
+    for (const module of modules) {
+      const states = Array.from(module.children.allTests(), (test) => test.result().state)
+      // Tests that were interrupted stay pending: whatever they would have shown, they did not.
+      for (const state of states) totals[state === 'pending' ? 'failed' : state] += 1
+      if (!module.ok() && !states.includes('failed')) totals.failed += 1 // the file itself did not load
+    }
+    this.#totals = totals
+  }
+}

@@ -1,0 +1,161 @@
+import { createServer } from 'node:http'
+import {
+  type Check,
+  openLog,
+  openMetrics,
+  PortInUse,
+  type Readiness,
+  readinessOf,
+  readyz,
+  serveHealth,
+} from '@clerk-mirror/runtime'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+
+const ok: Check = { ok: true }
+const ready: Readiness = async () => ({ redis: ok })
+const hangs = () => new Promise<never>(() => {})
+const quiet = openLog({ app: 'test', level: 'silent' })
+
+async function served({ readiness = ready, metrics = openMetrics('test') } = {}) {
+  const server = await serveHealth({
+    host: '127.0.0.1',
+    port: 0,
+    settingName: 'WORKER_PORT',
+    readiness,
+    metrics,
+    log: quiet,
+  })
+  const get = async (path: string, method = 'GET') => {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method })
+    return { status: response.status, headers: response.headers, body: await response.text() }
+  }
+  return { port: server.port, get, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+}
+
+describe('the health port', () => {
+  test('says that the process lives, whatever it needs', async () => {
+    await using health = await served({ readiness: async () => ({ redis: { ok: false } }) })
+    expect(await health.get('/livez')).toMatchObject({ status: 200, body: '{"status":"ok"}' })
+  })
+
+  test('says what the process needs and has', async () => {
+    await using health = await served()
+    const { status, body } = await health.get('/readyz?verbose')
+    expect(status).toBe(200)
+    expect(JSON.parse(body)).toEqual({ status: 'ready', checks: { redis: { ok: true } } })
+  })
+
+  test('is not ready when one thing is missing, and names it', async () => {
+    const checks = { redis: ok, mysql: { ok: false, cause: 'read_only' } }
+    await using health = await served({ readiness: async () => checks })
+    const { status, body } = await health.get('/readyz')
+    expect(status).toBe(503)
+    expect(JSON.parse(body)).toEqual({ status: 'not ready', checks })
+  })
+
+  test('names the check that hangs within two seconds, and goes on serving', async () => {
+    await using health = await served({ readiness: readinessOf({ redis: hangs, mysql: async () => ok }) })
+    const startedMs = performance.now()
+    const { status, body } = await health.get('/readyz')
+    expect(performance.now() - startedMs).toBeLessThan(2_000)
+    expect(status).toBe(503)
+    expect(JSON.parse(body).checks).toEqual({ redis: { ok: false, cause: 'no answer in time' }, mysql: ok })
+    expect((await health.get('/livez')).status).toBe(200)
+  })
+
+  test('serves the metrics in the format that Prometheus reads', async () => {
+    await using health = await served()
+    const { status, headers, body } = await health.get('/metrics')
+    expect(status).toBe(200)
+    expect(headers.get('content-type')).toContain('version=0.0.4')
+    expect(body).toContain('process_cpu_seconds_total')
+  })
+
+  test('answers 500 when the metrics cannot be read, and lives on', async () => {
+    const metrics = { ...openMetrics('test'), text: () => Promise.reject(new Error('no')) }
+    await using health = await served({ metrics })
+    expect(await health.get('/metrics')).toMatchObject({ status: 500, body: expect.stringContaining('"internal"') })
+    expect((await health.get('/livez')).status).toBe(200)
+  })
+
+  test('refuses other paths and methods with a code', async () => {
+    await using health = await served()
+    const elsewhere = await health.get('/')
+    expect(elsewhere.status).toBe(404)
+    expect(JSON.parse(elsewhere.body)).toEqual({ error: { code: 'not_found', message: expect.any(String) } })
+    const posted = await health.get('/livez', 'POST')
+    expect(posted.status).toBe(405)
+    expect(posted.headers.get('allow')).toBe('GET, HEAD')
+    expect(JSON.parse(posted.body)).toEqual({ error: { code: 'method_not_allowed', message: expect.any(String) } })
+    expect(await health.get('/livez', 'HEAD')).toMatchObject({ status: 200, body: '' })
+  })
+
+  test('that is taken is an error with the port and the setting that moves it', async () => {
+    await using first = await served()
+    const { port } = first
+    const options = { host: '127.0.0.1', port, settingName: 'WORKER_PORT', readiness: ready, log: quiet }
+    const error: unknown = await serveHealth({ ...options, metrics: openMetrics('test') }).catch((caught) => caught)
+    expect(error).toBeInstanceOf(PortInUse)
+    expect(error).toMatchObject({ code: 'port_in_use', cause: { code: 'EADDRINUSE' } })
+    expect(String(error)).toMatch(new RegExp(`port ${port} .* WORKER_PORT`))
+  })
+
+  test('is free again once it is released, also while a request hangs', async () => {
+    const health = await served({ readiness: hangs })
+    const cut = health.get('/readyz').catch(() => 'cut')
+    await vi.waitFor(async () => expect((await health.get('/livez')).status).toBe(200))
+    await health[Symbol.asyncDispose]()
+    expect(await cut).toBe('cut')
+    const next = createServer()
+    await new Promise<void>((resolve, reject) => next.once('error', reject).listen(health.port, '127.0.0.1', resolve))
+    next.close()
+  })
+})
+
+describe('readiness', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  test('that hangs as a whole is not ready after two seconds', async () => {
+    vi.useFakeTimers()
+    const answer = readyz(hangs)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(await answer).toEqual({
+      status: 503,
+      body: { status: 'not ready', checks: { readiness: { ok: false, cause: 'no answer in time' } } },
+    })
+  })
+
+  test.each<[string, () => Promise<Check>, string]>([
+    [
+      'rejects with a code',
+      () => Promise.reject(Object.assign(new Error('ada@10.0.0.7'), { code: 'ECONNREFUSED' })),
+      'ECONNREFUSED',
+    ],
+    ['rejects without a code', () => Promise.reject(new Error('ada@10.0.0.7')), 'the check failed'],
+    [
+      'throws before it begins',
+      () => {
+        throw new TypeError('ada@10.0.0.7')
+      },
+      'the check failed',
+    ],
+  ])('counts a check that %s as missing, and does not repeat its message', async (_, mysql, cause) => {
+    const { status, body } = await readyz(readinessOf({ redis: async () => ok, mysql }))
+    expect(status).toBe(503)
+    expect(body.checks).toEqual({ redis: ok, mysql: { ok: false, cause } })
+  })
+
+  test('asks Redis once for a crowd of probes, and again for the next', async () => {
+    let asked = 0
+    const readiness = readinessOf({
+      redis: async () => {
+        asked += 1
+        return ok
+      },
+    })
+    await Promise.all(Array.from({ length: 50 }, () => readyz(readiness)))
+    expect(asked).toBe(1)
+    await readyz(readiness)
+    expect(asked).toBe(2)
+  })
+})

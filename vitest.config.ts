@@ -1,0 +1,28 @@
+import { defaultServerConditions } from 'vite'
+import { defineConfig } from 'vitest/config'
+import { TotalsReporter } from './tests/support/totals-reporter.js'
+
+/** Servers start, events travel, time-outs run out: a test that takes longer hangs. */
+const MINUTE_MS = 60_000
+
+const onServers = {
+  globalSetup: './tests/support/global-setup.ts',
+  testTimeout: MINUTE_MS,
+  hookTimeout: MINUTE_MS,
+}
+
+const folder = (name: string, test: { testTimeout?: number } = {}) => ({
+  extends: true as const,
+  test: { name, include: [`tests/${name}/**/*.test.ts`], ...test },
+})
+
+export default defineConfig({
+  // Our packages from their sources: a test must not pass because of an old build.
+  ssr: { resolve: { conditions: ['source', ...defaultServerConditions] } },
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    reporters: ['default', new TotalsReporter()],
+    projects: [folder('unit'), folder('integration', onServers), folder('e2e', onServers), folder('repo')],
+  },
+})
