@@ -252,3 +252,65 @@ test('an event that carries neither time is applied once and loses to every othe
   ])
   expect(await userRow(ada)).toMatchObject({ username: 'timed' })
 })
+
+const rowsOf = (table: string, id: string) =>
+  database.query<Record<string, unknown>>(`SELECT * FROM ${table} WHERE clerk_id = ?`, [id])
+
+test('an organization, its members, invitations and domains have tables of their own, and go with it', async () => {
+  const ada = somebody()
+  const of = { user: ada, organization: 'org_typed' }
+  const about = (data: object) => ({ data: { organization_id: 'org_typed', ...data } })
+  const verified = { verification: { status: 'verified' } }
+  await applyTogether(
+    membership('created', 'orgmem_typed', of, { data: { role: 'org:admin', public_metadata: { a: 1 } } }),
+    arrival('organization.created', 'org_typed', { data: { name: 'Acme', slug: 'acme', max_allowed_memberships: 5 } }),
+    arrival(
+      'organizationInvitation.created',
+      'orginv_typed',
+      about({ email_address: 'bob@example.org', status: 'pending' }),
+    ),
+    arrival('organizationDomain.created', 'orgdmn_typed', about({ name: 'acme.com', ...verified })),
+  )
+  expect(await rowsOf('organizations', 'org_typed')).toMatchObject([
+    { name: 'Acme', slug: 'acme', max_allowed_memberships: 5 },
+  ])
+  const names = { user_clerk_id: ada, organization_clerk_id: 'org_typed' }
+  expect(await rowsOf('organization_memberships', 'orgmem_typed')).toMatchObject([
+    { ...names, role: 'org:admin', public_metadata: '{"a":1}' },
+  ])
+  expect(await rowsOf('organization_invitations', 'orginv_typed')).toMatchObject([
+    { email: 'bob@example.org', status: 'pending', user_clerk_id: null },
+  ])
+  expect(await rowsOf('organization_domains', 'orgdmn_typed')).toMatchObject([{ name: 'acme.com', verified: 1 }])
+  await apply(arrival('organization.deleted', 'org_typed', { at: 2000 }))
+  const left = await Promise.all([
+    rowsOf('organizations', 'org_typed'),
+    rowsOf('organization_memberships', 'orgmem_typed'),
+    rowsOf('organization_invitations', 'orginv_typed'),
+    rowsOf('organization_domains', 'orgdmn_typed'),
+  ])
+  expect(left.flat()).toEqual([])
+  expect(await head('orginv_typed')).toMatchObject({ tombstone_source: 'parent', data: null })
+})
+
+test('a user who leaves and joins again has one membership, though the new one is created before the old one is deleted', async () => {
+  const of = { user: somebody(), organization: 'org_again' }
+  await apply(
+    membership('created', 'orgmem_old', of, { at: 1 }),
+    membership('created', 'orgmem_new', of, { at: 9 }),
+    membership('deleted', 'orgmem_old', of, { at: 1, timestamp: 8 }),
+  )
+  const rows = await database.query<{ clerk_id: string }>(
+    'SELECT clerk_id FROM organization_memberships WHERE user_clerk_id = ?',
+    [of.user],
+  )
+  expect(rows).toEqual([{ clerk_id: 'orgmem_new' }])
+})
+
+test('a copy of an organization inside a membership never overwrites the organization', async () => {
+  const of = { user: somebody(), organization: 'org_copy' }
+  await apply(arrival('organization.created', 'org_copy', { at: 1, data: { name: 'true' } }))
+  const copy = { organization: { id: 'org_copy', name: 'stale copy', updated_at: 99 } }
+  await apply(membership('created', 'orgmem_copy', of, { at: 9, data: copy }))
+  expect(await rowsOf('organizations', 'org_copy')).toMatchObject([{ name: 'true' }])
+})

@@ -50,9 +50,7 @@ test.each<[string, string, RegExp]>([
   await mirror.apply([userCreated('user_1')])
   await database.query('INSERT INTO blocks (user_id, type) SELECT id, 1 FROM users')
   await database.query(sql)
-  const failure = await mirror
-    .apply([userCreated('user_2'), userDeleted('user_1')])
-    .catch((error) => error)
+  const failure = await mirror.apply([userCreated('user_2'), userDeleted('user_1')]).catch((error) => error)
   expect(failure).toBeInstanceOf(Failure)
   expect(failure).toMatchObject({ class: 'outage', code: expect.stringMatching(code) })
 })

@@ -17,8 +17,13 @@ export type TestDatabase = AsyncDisposable & {
 /** A database of its own on the server of this run, so that files run side by side. Disposing drops it. */
 export async function openTestDatabase(): Promise<TestDatabase> {
   const database = absentTestDatabase()
-  await migrate(database.options, { folder: MIGRATIONS, log: () => undefined })
-  return database
+  try {
+    await migrate(database.options, { folder: MIGRATIONS, log: () => undefined })
+    return database
+  } catch (error) {
+    await database[Symbol.asyncDispose]()
+    throw error
+  }
 }
 
 /** The same before anything has created it. */

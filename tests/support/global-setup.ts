@@ -46,5 +46,5 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
 
 /** On Ctrl-C the runner exits a millisecond later: no time to stop anything in an orderly way, and no need to. */
 function killServers({ redis, database }: Services): void {
-  for (const { control } of [redis, database]) if (control) process.kill(control.pid, 'SIGKILL')
+  for (const { control } of [redis, database]) void control?.kill() // signals before it waits
 }

@@ -13,7 +13,7 @@ const run = promisify(execFile)
 const ACCOUNT = { user: 'tls', password: 'tls-Secret-1' }
 
 export type TlsDatabase = AsyncDisposable & {
-  /** `mysql://user:password@HOST:port/mysql`; parameters are appended. The server's certificate names only `localhost`. */
+  /** `mysql://user:password@HOST:port/mysql` and the parameters. The server's certificate names only `localhost`. */
   url: (host: string, parameters?: string) => string
   /** The certificate of the authority that signed the server's. */
   caPath: string
@@ -21,18 +21,24 @@ export type TlsDatabase = AsyncDisposable & {
   stranger: { keyPath: string; certPath: string }
 }
 
-/** A server that takes only encrypted connections; null where the programs for it (or openssl) are not installed. */
-export async function openTlsDatabase(): Promise<TlsDatabase | null> {
+/** Whether this machine has the programs for it. */
+export async function isTlsDatabasePossible(): Promise<boolean> {
+  return (await findDatabaseServer()) !== undefined && (await findProgram('openssl')) !== undefined
+}
+
+/** A server of its own that takes only encrypted connections. */
+export async function openTlsDatabase(): Promise<TlsDatabase> {
   const program = await findDatabaseServer()
-  if (program === undefined || (await findProgram('openssl')) === undefined) return null
+  if (program === undefined) throw new Error('no database server is installed')
   const folder = mkdtempSync(join(tmpdir(), 'clerk-mirror-tls-'))
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   try {
     const { caPath, keyPath, certPath } = await makeCertificates(folder)
     const port = await choosePort()
     const { user, password } = ACCOUNT
-    const sql = `CREATE USER '${user}'@'127.0.0.1' IDENTIFIED BY '${password}';\nGRANT ALL ON *.* TO '${user}'@'127.0.0.1';\n`
-    writeFileSync(join(folder, 'account.sql'), sql)
+    const account = `'${user}'@'127.0.0.1'`
+    const sql = [`CREATE USER ${account} IDENTIFIED BY '${password}';`, `GRANT ALL ON *.* TO ${account};`, '']
+    writeFileSync(join(folder, 'account.sql'), sql.join('\n'))
     const data = await initialiseData(program, folder, () => undefined)
     const unverified = { rejectUnauthorized: false }
     const options = { host: '127.0.0.1', port, user, password, database: 'mysql', tls: unverified }

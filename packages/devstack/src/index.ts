@@ -1,1 +1,16 @@
-export {}
+export { type Difference, differences, type Found, type FoundHead } from './differences.js'
+export { type ClerkUser, type Expected, expectedTables, type Head, type Row } from './model.js'
+export { type SendOptions, type SendReport, send } from './sender.js'
+export {
+  openServices,
+  removeServices,
+  type Services,
+  type ServicesOptions,
+  stackOwner,
+} from './services/open-services.js'
+export type { ServerControl } from './services/server-process.js'
+export type { ServiceSource } from './services/service-sources.js'
+export { StackError, type StackErrorCode } from './services/stack-error.js'
+export { openTables, type Tables } from './tables.js'
+export { type Delivery, type HistoryOptions, history, type Traffic } from './traffic.js'
+export { type Progress, type RunOptions, type RunResult, runTraffic } from './traffic-run.js'

@@ -1,3 +1,5 @@
+import { memberText } from './json-text.js'
+
 /*
  * Tolerant readers of Clerk's objects. A field that is absent, null or of another type is null: an object that can be
  * keyed is mirrored whatever the rest looks like, since users of the application write much of it.
@@ -22,7 +24,17 @@ const LAST_TIME_MS = 253_402_300_799_999
 export const time = (value: unknown): number | null =>
   typeof value === 'number' && value >= 0 && value <= LAST_TIME_MS ? Math.trunc(value) : null
 
+/** The greatest number that an INTEGER column holds. */
+const INTEGER_MAX = 2_147_483_647
+
+export const wholeNumber = (value: unknown): number | null =>
+  typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= INTEGER_MAX ? value : null
+
 const OBJECT_ID = /^[!-~]{1,64}$/
 
 /** An id that the tables can key by: their ASCII collation pads, so `'a '` would be `'a'`. */
 export const id = (value: unknown): string | null => (typeof value === 'string' && OBJECT_ID.test(value) ? value : null)
+
+/** Clerk's own text of a member that is an object, such as metadata. `source` is the text of `data`. */
+export const objectText = (data: JsonObject, source: string, key: string): string | null =>
+  asObject(data[key]) && memberText(source, key)

@@ -1,9 +1,16 @@
 export { type Change, type Decoded, decode } from './decode.js'
 export { type Envelope, type EventSource, eventIdOf } from './envelope.js'
 export { Failure, type FailureClass } from './failure.js'
-export { type ClerkObject, KINDS_THAT_OUTLIVE_THEIR_USER, kindNamed, readObject } from './kinds/index.js'
+export {
+  type ClerkObject,
+  isKnownKind,
+  KINDS_THAT_OUTLIVE_THEIR_USER,
+  kindNamed,
+  type ObjectOf,
+  readObject,
+  type TypedKind,
+} from './kinds/index.js'
 export type { Subjects } from './kinds/kind.js'
-export type { ClerkUser } from './kinds/user.js'
 export { isNeverStored, kindOf, type MirroredKinds, parseMirroredKinds } from './mirrored-kinds.js'
 export { type Peeked, peek } from './peek.js'
 export {

@@ -3,7 +3,7 @@ import { cascadeTombstones } from './cascade.js'
 import { type Decision, decide } from './decide.js'
 import { lockHeads, writeHeads } from './heads.js'
 import { claimEvents, type LedgerEntry, type Outcome, recordOutcomes } from './ledger.js'
-import { removeUsers, writeUsers } from './projections/users.js'
+import { removeRows, writeRows } from './projections/rows.js'
 import type { Transaction } from './transaction.js'
 
 /** An event that was decoded and is to be applied. Without a change it only gets its ledger row. */
@@ -55,7 +55,9 @@ function firstPositions(batch: readonly Arrival[]): Map<string, number> {
 /** The heads that a batch writes and those that its objects name, with the kind a stub would have. */
 function headsOf(changes: readonly Change[]): Map<string, string> {
   const heads = new Map<string, string>()
-  for (const { subjects } of changes) {
+  for (const { subjects, deleted } of changes) {
+    // A tombstone stays one whoever it names: only a living object must not outlive its parents.
+    if (deleted) continue
     if (subjects.userId !== null) heads.set(subjects.userId, 'user')
     if (subjects.organizationId !== null) heads.set(subjects.organizationId, 'organization')
   }
@@ -66,12 +68,13 @@ function headsOf(changes: readonly Change[]): Map<string, string> {
 async function write(transaction: Transaction, { writes }: Decision, nowMs: number): Promise<void> {
   const heads = writes.map(({ head }) => head)
   await writeHeads(transaction, heads, nowMs)
-  const users = writes.flatMap(({ head, change }) =>
-    !head.tombstone && !change.deleted && change.object?.kind === 'user' ? [{ id: head.id, user: change.object }] : [],
+  const rows = writes.flatMap(({ head, change }) =>
+    !head.tombstone && !change.deleted && change.object ? [{ clerkId: head.id, object: change.object }] : [],
   )
-  await writeUsers(transaction, users, nowMs)
-  const deletedOf = (kind: string) => heads.filter((head) => head.tombstone && head.kind === kind).map(({ id }) => id)
-  const userIds = deletedOf('user').sort()
-  await removeUsers(transaction, userIds)
-  await cascadeTombstones(transaction, { userIds, organizationIds: deletedOf('organization').sort() }, nowMs)
+  await writeRows(transaction, rows, nowMs)
+  const tombstoned = heads.filter((head) => head.tombstone)
+  if (tombstoned.length === 0) return
+  await removeRows(transaction, tombstoned)
+  const idsOf = (kind: string) => tombstoned.filter((head) => head.kind === kind).map(({ id }) => id)
+  await cascadeTombstones(transaction, { userIds: idsOf('user'), organizationIds: idsOf('organization') }, nowMs)
 }

@@ -1,4 +1,5 @@
 import { KINDS_THAT_OUTLIVE_THEIR_USER } from '@clerk-mirror/events'
+import { removeRowsAbout } from './projections/rows.js'
 import { placeholders, timeValue } from './sql.js'
 import type { Transaction } from './transaction.js'
 
@@ -11,6 +12,7 @@ export async function cascadeTombstones(
   deleted: { userIds: readonly string[]; organizationIds: readonly string[] },
   nowMs: number,
 ): Promise<void> {
+  await removeRowsAbout(transaction, deleted)
   const shared = KINDS_THAT_OUTLIVE_THEIR_USER
   const isShared = `kind IN (${placeholders(shared.length)})`
   const tombstone = "deleted_at=?, tombstone_source='parent', data=NULL, synced_at=?"

@@ -3,19 +3,22 @@ const SECOND_MS = 1_000
 /** Handshake, TLS and session settings over a continent take well under a second; a dead host must not hold a probe. */
 export const CONNECT_TIMEOUT_MS = 3 * SECOND_MS
 
-/** A wait for the pool lasts this much longer than a connect, so that it ends with the connect's cause and not without. */
+/** A wait for the pool lasts this much longer than a connect, so that it ends with the cause of a failed one. */
 export const ACQUIRE_MARGIN_MS = 2 * SECOND_MS
 
-/** No answer for this long means a frozen server. Three times the lock wait, which is the longest that a healthy one takes. */
+/** No answer for this long means a frozen server: it is three times the longest that a healthy one lets a lock wait. */
 export const SOCKET_TIMEOUT_MS = 10 * SECOND_MS
 
-/** A batch that waits longer for a row is better rolled back and tried again than holding its own rows meanwhile. */
+/** A batch that waits longer for a row is better tried again than holding its own rows meanwhile. */
 export const LOCK_WAIT_TIMEOUT_S = 3
 
-/** The server drops a session that is silent this long: a frozen worker would otherwise hold its row locks for hours. */
+/** A statement that changes many rows waits for busy ones: when it gives up, the migration stays half done. */
+export const MIGRATION_LOCK_WAIT_TIMEOUT_S = 60
+
+/** The server drops a session that is silent this long: a frozen worker would else hold its row locks for hours. */
 export const SESSION_WAIT_TIMEOUT_S = 15
 
-/** Below SOCKET_TIMEOUT_MS and SESSION_WAIT_TIMEOUT_S: the pool lets go of an idle connection before either end breaks it. */
+/** Below the two time-outs above: the pool lets go of an idle connection before either end breaks it. */
 export const POOL_IDLE_TIMEOUT_S = 8
 
 /** One worker runs a few batches at a time; more would only wait for the same rows. `connection_limit` overrides it. */
@@ -28,4 +31,4 @@ export const POOL_MINIMUM_IDLE = 1
 export const MIGRATION_KEEP_ALIVE_MS = 10 * SECOND_MS
 
 /** A process that starts beside one that migrates waits for it this long before it gives up. */
-export const MIGRATION_LOCK_WAIT_S = 300
+export const MIGRATION_TURN_WAIT_S = 300

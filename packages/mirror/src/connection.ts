@@ -7,7 +7,9 @@ import { connectFailure, DatabaseConnectError } from './connect-failure.js'
 import {
   ACQUIRE_MARGIN_MS,
   CONNECT_TIMEOUT_MS,
+  LOCK_WAIT_TIMEOUT_S,
   MIGRATION_KEEP_ALIVE_MS,
+  MIGRATION_LOCK_WAIT_TIMEOUT_S,
   POOL_CONNECTIONS,
   POOL_IDLE_TIMEOUT_S,
   POOL_MINIMUM_IDLE,
@@ -91,9 +93,9 @@ export async function connectOnce(
 ): Promise<DatabaseConnection> {
   try {
     const connection = await createConnection(connectionConfig(options, purpose))
-    // Without a listener the driver throws out of a socket callback when an idle connection breaks. The next query tells.
+    // Without a listener the driver throws out of a socket callback when an idle connection breaks. A query tells.
     connection.on('error', () => undefined)
-    await setUpSession(connection)
+    await setUpSession(connection, purpose === 'work' ? LOCK_WAIT_TIMEOUT_S : MIGRATION_LOCK_WAIT_TIMEOUT_S)
     return Object.assign(connection, { [Symbol.asyncDispose]: () => connection.end() })
   } catch (error) {
     throw connectFailure(options, error)

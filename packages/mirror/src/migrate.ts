@@ -1,7 +1,7 @@
 import { SqlError } from 'mariadb'
 import { DatabaseConnectError } from './connect-failure.js'
 import { connectOnce, type DatabaseConnection } from './connection.js'
-import { MIGRATION_LOCK_WAIT_S } from './connection-policy.js'
+import { MIGRATION_TURN_WAIT_S } from './connection-policy.js'
 import type { DatabaseOptions } from './database-url.js'
 import { MigrationError } from './migration-error.js'
 import { isUnchanged, type Migration, readMigrations } from './migration-files.js'
@@ -112,11 +112,11 @@ async function lock(connection: DatabaseConnection, log: MigrateOptions['log']):
   if (/vitess|planetscale/i.test(version)) return log({ event: 'migration.unlocked', version })
   if (await getLock(connection, 0)) return
   log({ event: 'migration.waiting' })
-  if (await getLock(connection, MIGRATION_LOCK_WAIT_S)) return
+  if (await getLock(connection, MIGRATION_TURN_WAIT_S)) return
   const todo = `see what holds the lock ${LOCK} and start again when it is done`
   throw new MigrationError(
     'migration_locked',
-    `another process has been migrating for ${MIGRATION_LOCK_WAIT_S} s: ${todo}`,
+    `another process has been migrating for ${MIGRATION_TURN_WAIT_S} s: ${todo}`,
   )
 }
 
@@ -135,9 +135,9 @@ function refuseIncomplete(records: MigrationRecord[]): void {
   const mark = (column: string) => `UPDATE _prisma_migrations SET ${column} = UTC_TIMESTAMP(3) WHERE id = '${id}'`
   throw new MigrationError(
     'migration_incomplete',
-    `the migration ${name}, begun ${startedAt} UTC, did not finish, and nothing else is applied until that is settled. ` +
+    `the migration ${name}, begun ${startedAt} UTC, did not finish, and nothing is applied until that is settled. ` +
       'MySQL undoes no schema change, so look at what it left. Either undo that, and have it applied again with ' +
-      `\`prisma migrate resolve --rolled-back ${name}\` or ${mark('rolled_back_at')}; or finish it by hand, and say so ` +
+      `\`prisma migrate resolve --rolled-back ${name}\` or ${mark('rolled_back_at')}; or finish it, and say so ` +
       `with \`prisma migrate resolve --applied ${name}\` or ${mark('finished_at')}. ${logs?.trim() ?? ''}`.trimEnd(),
   )
 }
@@ -169,17 +169,20 @@ async function apply(connection: DatabaseConnection, migration: Migration): Prom
     try {
       await connection.query(statement)
     } catch (error) {
-      const logs = describeFailure(migration.name, index + 1, error)
+      const number = index + 1
       // When the connection is gone the record stays without logs, and incomplete all the same.
-      await recordFailure(connection, id, logs).catch(() => undefined)
-      throw new MigrationError('migration_failed', logs, error)
+      await recordFailure(connection, id, logsOf(migration.name, number, error)).catch(() => undefined)
+      const todo =
+        'Mend what it met, look at what the statements before it have changed, and start again to be told more'
+      const message = `the migration ${migration.name} failed at its statement ${number}. ${todo}. ${String(error)}`
+      throw new MigrationError('migration_failed', message, error)
     }
   }
   await recordFinish(connection, id)
 }
 
 /** In the words of Prisma's P3018, for `prisma migrate status` shows them. */
-function describeFailure(name: string, number: number, error: unknown): string {
+function logsOf(name: string, number: number, error: unknown): string {
   const [code, text] = error instanceof SqlError ? [error.errno, error.sqlMessage] : ['none', String(error)]
   return (
     'A migration failed to apply. New migrations cannot be applied before the error is recovered from. ' +

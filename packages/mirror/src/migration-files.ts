@@ -22,7 +22,7 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
 /** SHA-256 in hex, as `_prisma_migrations.checksum` holds it. */
 export const checksumOf = (sql: string): string => createHash('sha256').update(sql).digest('hex')
 
-/** Whether a recorded checksum is this migration's. As in Prisma, line endings do not count, for git may change them. */
+/** Whether a recorded checksum is this migration's. As in Prisma, line endings do not count: git may change them. */
 export function isUnchanged({ sql }: Migration, checksum: string): boolean {
   const unix = sql.replaceAll('\r\n', '\n')
   return [sql, unix, unix.replaceAll('\n', '\r\n')].some((text) => checksumOf(text) === checksum)

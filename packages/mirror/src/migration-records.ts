@@ -13,7 +13,7 @@ export type MigrationRecord = {
   logs: string | null
 }
 
-// Letter by letter what Prisma's engine runs on MySQL, so that its CLI can take over a database of ours and we one of its.
+// What Prisma's engine runs on MySQL, so that its CLI can take over a database of ours and we one of its.
 const CREATE_TABLE = `CREATE TABLE _prisma_migrations (
     id                      VARCHAR(36) PRIMARY KEY NOT NULL,
     checksum                VARCHAR(64) NOT NULL,
@@ -40,7 +40,7 @@ export async function readRecords(connection: DatabaseConnection): Promise<Migra
   return rows.map((row) => ({ ...row, finished: Boolean(row.finished) }))
 }
 
-/** As `readRecords`, but creates the table. Like Prisma it refuses tables of which nobody knows where they come from. */
+/** As `readRecords`, but creates the table. Like Prisma it refuses tables that no migration has made. */
 export async function openRecords(connection: DatabaseConnection): Promise<MigrationRecord[]> {
   const records = await readRecords(connection)
   if (records !== null) return records
@@ -48,7 +48,7 @@ export async function openRecords(connection: DatabaseConnection): Promise<Migra
   if (tables.length > 0) {
     throw new MigrationError(
       'database_not_empty',
-      `the database holds ${tables.length} tables and no record of migrations. Give the mirror a database of its own; ` +
+      `the database holds ${tables.length} tables and no record of migrations. Give the mirror one of its own; ` +
         'if the tables are the mirror’s, say so with `prisma migrate resolve --applied NAME`',
     )
   }

@@ -3,9 +3,9 @@ import { LOCK_WAIT_TIMEOUT_S, SESSION_WAIT_TIMEOUT_S } from './connection-policy
 
 // Two statements because MariaDB 10 and MySQL 8 call the isolation level by different variables. The time zone makes
 // NOW() agree with the UTC that is stored, the mode makes an error of a value that does not fit.
-const SESSION_SQL = [
+const sessionSql = (lockWaitS: number) => [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  `SET SESSION innodb_lock_wait_timeout = ${LOCK_WAIT_TIMEOUT_S}, SESSION wait_timeout = ${SESSION_WAIT_TIMEOUT_S}, ` +
+  `SET SESSION innodb_lock_wait_timeout = ${lockWaitS}, SESSION wait_timeout = ${SESSION_WAIT_TIMEOUT_S}, ` +
     `SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'`,
 ]
 
@@ -13,9 +13,9 @@ const SESSION_SQL = [
  * Sets what every session of ours relies on, in one round trip: the driver sends the second statement behind the first.
  * A connection on which this fails is broken off.
  */
-export async function setUpSession(connection: Connection): Promise<void> {
+export async function setUpSession(connection: Connection, lockWaitS: number): Promise<void> {
   try {
-    await Promise.all(SESSION_SQL.map((sql) => connection.query(sql)))
+    await Promise.all(sessionSql(lockWaitS).map((sql) => connection.query(sql)))
   } catch (error) {
     connection.destroy()
     throw error
@@ -32,9 +32,10 @@ export function withSessions(pool: Pool): Pool {
   const getConnection = async (): Promise<PoolConnection> => {
     const connection = await acquire()
     // One `info` for the life of a connection, where the object around it is new each time.
-    if (connection.info === null || setUp.has(connection.info)) return connection
-    await setUpSession(connection)
-    setUp.add(connection.info)
+    const { info } = connection
+    if (info !== null && setUp.has(info)) return connection
+    await setUpSession(connection, LOCK_WAIT_TIMEOUT_S)
+    if (info !== null) setUp.add(info)
     return connection
   }
   const query: Pool['query'] = async (sql, values) => {

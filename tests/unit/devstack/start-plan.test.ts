@@ -41,7 +41,7 @@ test.each([
   ['REDIS_URL and DATABASE_URL', { ...REDIS, ...DATABASE }],
 ])('with %s and no secret it says that the secret must be set, and starts nothing', (names, env) => {
   expect(() => planStart(env, plainly)).toThrow(
-    new RegExp(`^${names} is set, so CLERK_WEBHOOK_SIGNING_SECRET must be set`),
+    new RegExp(`^${names} (is|are) set, so CLERK_WEBHOOK_SIGNING_SECRET must be set`),
   )
 })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { notableText } from '../../../packages/devstack/src/log-line.js'
+import { notable } from '../../../packages/devstack/src/log-line.js'
 import { usersTable } from '../../../packages/devstack/src/report.js'
 import { columnsOf, fitted } from '../../../packages/devstack/src/terminal.js'
 
@@ -51,5 +51,5 @@ test.each([
   ['    at Server.listen (node:net:1)', undefined],
   ['', undefined],
 ])('of the line %s people see %s', (line, shown) => {
-  expect(notableText(line)).toBe(shown)
+  expect(notable(line)?.text).toBe(shown)
 })

@@ -1,62 +1,50 @@
-import { asObject, id, type JsonObject } from '../fields.js'
-import type { Kind, Subjects } from './kind.js'
-import { type ClerkUser, readUser, user } from './user.js'
-
-const nobody: Subjects = { userId: null, organizationId: null }
-const ofUser = (data: JsonObject): Subjects => ({ userId: id(data['user_id']), organizationId: null })
-const ofOrganization = (data: JsonObject): Subjects => ({
-  userId: id(data['user_id']),
-  organizationId: id(data['organization_id']),
-})
-const ofPayer = (data: JsonObject): Subjects => ofOrganization(asObject(data['payer']) ?? {})
-const goesWithItsUser = { whenUserIsDeleted: 'tombstone', omit: [] } as const
+import type { JsonObject } from '../fields.js'
+import type { Kind } from './kind.js'
+import { organization } from './organization.js'
+import { organizationDomain } from './organization-domain.js'
+import { organizationInvitation } from './organization-invitation.js'
+import { organizationMembership } from './organization-membership.js'
+import { billing, permission, role, session, unknownKind, waitlistEntry } from './untyped.js'
+import { user } from './user.js'
 
 /**
  * The kinds that the mirror knows; a kind is an event's type before its last dot. What is not listed here is mirrored
- * too, as a head that is about nobody.
+ * too, as a head.
  */
 export const KINDS = {
   user,
-  organization: {
-    subjects: (data) => ({ userId: id(data['created_by']), organizationId: null }),
-    whenUserIsDeleted: 'clear-reference',
-    omit: [],
-  },
-  organizationMembership: {
-    subjects: (data) => ({
-      userId: id(asObject(data['public_user_data'])?.['user_id']),
-      organizationId: id(asObject(data['organization'])?.['id']),
-    }),
-    ...goesWithItsUser,
-  },
-  organizationInvitation: {
-    // Whom it was sent to. The inviter's name and address are a copy that would outlive the inviter.
-    subjects: ofOrganization,
-    whenUserIsDeleted: 'tombstone',
-    omit: ['public_inviter_data'],
-  },
-  organizationDomain: { subjects: ofOrganization, ...goesWithItsUser },
-  session: { subjects: ofUser, whenUserIsDeleted: 'tombstone', omit: ['backup_codes'] },
-  role: { subjects: () => nobody, ...goesWithItsUser },
-  permission: { subjects: () => nobody, ...goesWithItsUser },
-  waitlistEntry: { subjects: () => nobody, ...goesWithItsUser },
-  subscription: { subjects: ofPayer, ...goesWithItsUser },
-  subscriptionItem: { subjects: ofPayer, ...goesWithItsUser },
-  paymentAttempt: { subjects: ofPayer, ...goesWithItsUser },
+  organization,
+  organizationMembership,
+  organizationInvitation,
+  organizationDomain,
+  session,
+  role,
+  permission,
+  waitlistEntry,
+  subscription: billing,
+  subscriptionItem: billing,
+  paymentAttempt: billing,
 } as const satisfies Record<string, Kind>
 
 export type KnownKind = keyof typeof KINDS
 
-const UNKNOWN_KIND: Kind = { subjects: ofOrganization, ...goesWithItsUser }
+/** What a kind's `read` gives: an object in our terms. */
+export type ObjectOf<K extends KnownKind> = ReturnType<(typeof KINDS)[K]['read']>
+
+/** The kinds of which more is read than the head needs: each has a typed table. */
+export type TypedKind = { [K in KnownKind]: ObjectOf<K> extends null ? never : K }[KnownKind]
+
+/** An object of a typed kind, with the kind beside it. */
+export type ClerkObject = { [K in TypedKind]: { kind: K; object: ObjectOf<K> } }[TypedKind]
 
 export const isKnownKind = (kind: string): kind is KnownKind => Object.hasOwn(KINDS, kind)
-export const kindNamed = (kind: string): Kind => (isKnownKind(kind) ? KINDS[kind] : UNKNOWN_KIND)
+export const kindNamed = (kind: string): Kind => (isKnownKind(kind) ? KINDS[kind] : unknownKind)
 
-/** The kinds of which the mirror reads more than the head needs; each has a typed table. */
-export type ClerkObject = ClerkUser
-
-export function readObject(kind: string, data: JsonObject, dataText: string): ClerkObject | null {
-  return kind === 'user' ? readUser(data, dataText) : null
+/** Null for a kind that has no typed table. */
+export function readObject(kind: string, data: JsonObject, text: string): ClerkObject | null {
+  const object = kindNamed(kind).read(data, text)
+  // The registry pairs each kind with what it reads; the compiler loses the pair when the kind is a variable.
+  return object === null ? null : ({ kind, object } as ClerkObject)
 }
 
 /** Kinds that belong to many: when their user is deleted they stay and only forget the user. */

@@ -1,10 +1,8 @@
-import { asObject, flag, type JsonObject, list, text, time } from '../fields.js'
-import { memberText } from '../json-text.js'
+import { asObject, flag, type JsonObject, list, objectText, text, time } from '../fields.js'
 import type { Kind } from './kind.js'
 
 /** What the mirror reads from a Clerk User. Source: Clerk's webhook specification 2025-04-15, schema `User`. */
 export type ClerkUser = {
-  kind: 'user'
   username: string | null
   firstName: string | null
   lastName: string | null
@@ -21,15 +19,11 @@ export type ClerkUser = {
   publicMetadata: string | null
 }
 
-export const user: Kind = {
+export const user: Kind<ClerkUser> = {
   subjects: () => ({ userId: null, organizationId: null }),
   whenUserIsDeleted: 'tombstone',
   omit: ['backup_codes'],
-}
-
-export function readUser(data: JsonObject, dataText: string): ClerkUser {
-  return {
-    kind: 'user',
+  read: (data, dataText) => ({
     username: text(data['username']),
     firstName: text(data['first_name']),
     lastName: text(data['last_name']),
@@ -39,11 +33,11 @@ export function readUser(data: JsonObject, dataText: string): ClerkUser {
     banned: flag(data['banned']),
     locked: flag(data['locked']),
     twoFactorEnabled: flag(data['two_factor_enabled']),
+    publicMetadata: objectText(data, dataText, 'public_metadata'),
+    lastSignInAtMs: time(data['last_sign_in_at']),
     createdAtMs: time(data['created_at']),
     updatedAtMs: time(data['updated_at']),
-    lastSignInAtMs: time(data['last_sign_in_at']),
-    publicMetadata: asObject(data['public_metadata']) && memberText(dataText, 'public_metadata'),
-  }
+  }),
 }
 
 /** The order of addresses means nothing, and the primary id may name none of them: then there is no address. */

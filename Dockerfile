@@ -1,0 +1,19 @@
+# One image for all processes; the command says which.
+FROM node:22-slim AS build
+WORKDIR /app
+COPY . .
+RUN npm ci && npm run build && npm prune --omit=dev
+
+FROM node:22-slim
+ENV NODE_ENV=production HOST=0.0.0.0
+WORKDIR /app
+COPY --from=build /app ./
+USER node
+EXPOSE 8080
+CMD ["node", "apps/ingest/dist/main.js"]
+
+# Whether the process lives, whichever it is: an unreachable database is no reason to restart it.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "--eval", "\
+  const { INGEST_PORT = 8080, WORKER_PORT = 8081 } = process.env; \
+  const alive = async (port) => { if (!(await fetch(`http://127.0.0.1:${port}/livez`)).ok) throw port }; \
+  Promise.any([INGEST_PORT, WORKER_PORT].map(alive)).catch(() => process.exit(1))"]

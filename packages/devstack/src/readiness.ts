@@ -1,0 +1,34 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
+const ASK_EVERY_MS = 100
+const ANSWER_WITHIN_MS = 3000
+
+/** Asks `/readyz` until it says ready. Returns what it waits for when that takes too long; undefined once ready. */
+export async function untilReady(
+  url: string,
+  { withinMs, signal }: { withinMs: number; signal: AbortSignal },
+): Promise<string | undefined> {
+  const deadlineMs = performance.now() + withinMs
+  for (;;) {
+    const reason = await reasonNotReady(url)
+    if (reason === undefined || signal.aborted || performance.now() > deadlineMs) return reason
+    await pause(ASK_EVERY_MS, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+interface ReadyzBody {
+  checks?: Record<string, { ok: boolean; cause?: string }>
+}
+
+/** Undefined when ready; else the causes, as people would want to read them. */
+async function reasonNotReady(url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })
+    if (response.ok) return undefined
+    const { checks = {} } = (await response.json()) as ReadyzBody
+    const failed = Object.entries(checks).filter(([, check]) => !check.ok)
+    return failed.map(([name, { cause }]) => `${name}: ${cause ?? 'not ready'}`).join(', ') || 'not ready'
+  } catch {
+    return 'it does not answer'
+  }
+}

@@ -1,0 +1,153 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { Releasers, SETTINGS } from '@clerk-mirror/runtime'
+import { StartFault } from './faults.js'
+import { applyMigrations } from './migrations.js'
+import { anyProcessPorts, chooseProcessPorts } from './process-ports.js'
+import { openServices, type Services } from './services/open-services.js'
+import { claimFolder } from './services/owner.js'
+import { StackError } from './services/stack-error.js'
+import {
+  forgetStackSettings,
+  keptSigningSecret,
+  logFile,
+  ROOT,
+  readStackSettings,
+  writeStackSettings,
+} from './stack-folder.js'
+import { type Environment, type StartPlan, setting } from './start-plan.js'
+import { SupervisedProcess } from './supervisor.js'
+
+export interface StackOptions {
+  plan: StartPlan
+  dataDir: string
+  env: Environment
+  /** On throw-away data: nothing of the environment's settings is used, ports are any free ones. */
+  isThrowAway: boolean
+  say: (line: string) => void
+  signal: AbortSignal
+}
+
+export interface Stack extends AsyncDisposable {
+  services: Services
+  /** Every setting that the processes run with, by its environment name. */
+  settings: Environment
+  /** The settings among them that were made up or chosen here. */
+  chosen: Readonly<Record<string, string>>
+  urls: { webhooks: string; ingest: string; worker: string; metrics: string }
+}
+
+const DATABASE_NAME = 'clerk_mirror'
+const READY_WITHIN_MS = 60_000
+/** Services that others run may be away; then the processes wait for them, and we say so and go on. */
+const CONFIGURED_READY_WITHIN_MS = 10_000
+
+const SCRIPTS = {
+  ingest: join(ROOT, 'apps/ingest/dist/main.js'),
+  worker: join(ROOT, 'apps/worker/dist/main.js'),
+  cli: join(ROOT, 'apps/cli/dist/main.js'),
+}
+
+/**
+ * Services, tables, worker and ingest. Disposing of it stops ingest, then lets the worker drain, then stops what
+ * services were started. Throws StartFault and StackError, and the signal's reason when it is aborted on the way.
+ */
+export async function openStack(options: StackOptions): Promise<Stack> {
+  const { plan, dataDir, say, signal } = options
+  for (const script of Object.values(SCRIPTS)) {
+    if (!existsSync(script)) throw new StartFault(`${relative(ROOT, script)} is missing: npm run build makes it`)
+  }
+  await using owned = new Releasers()
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  owned.use(claimStack(dataDir))
+  forgetStackSettings(dataDir) // of a stack that was killed
+  owned.defer(() => forgetStackSettings(dataDir))
+
+  const { redisUrl, databaseUrl } = plan
+  const own = [redisUrl === undefined && 'Redis', databaseUrl === undefined && 'MySQL'].filter(Boolean)
+  if (own.length > 0) say(`bringing up a private ${own.join(' and ')} …`)
+  const tuning = options.isThrowAway ? 'fast-throwaway' : 'durable'
+  const services = owned.use(await openServices({ dataDir, redisUrl, databaseUrl, say, tuning }))
+  signal.throwIfAborted()
+
+  const chosen = await chooseSettings(options, services)
+  // Away from the repository, for the processes read the .env file of the folder in which they run.
+  const cwd = options.isThrowAway ? dataDir : ROOT
+  const env = { ...(options.isThrowAway ? withoutSettings(options.env) : options.env), ...chosen }
+  if (plan.migrates) {
+    await applyMigrations({ script: SCRIPTS.cli, cwd, env, logFile: logFile(dataDir, 'migrate') })
+  }
+  signal.throwIfAborted()
+
+  // The worker first: released in reverse, ingest stops taking before the worker drains.
+  const start = (name: 'worker' | 'ingest') =>
+    owned.use(new SupervisedProcess({ name, script: SCRIPTS[name], cwd, env, logFile: logFile(dataDir, name), say }))
+  const processes = { worker: start('worker'), ingest: start('ingest') }
+  const urls = urlsOf(env)
+  await comeUp(processes, urls, options)
+  writeStackSettings(dataDir, chosen)
+  const release = owned.move()
+  return { services, settings: env, chosen, urls, [Symbol.asyncDispose]: () => release[Symbol.asyncDispose]() }
+}
+
+function claimStack(dataDir: string): Disposable {
+  try {
+    return claimFolder(dataDir)
+  } catch (error) {
+    if (!(error instanceof StackError)) throw error
+    const { INGEST_PORT: port } = readStackSettings(dataDir)
+    const where = port === undefined ? 'it is still starting' : `it takes webhooks on port ${port}`
+    throw new StartFault(
+      `A stack already runs from this folder; ${where}.\nStop it with Ctrl-C in its terminal, or with npm run dev:reset, which also deletes its data.`,
+    )
+  }
+}
+
+async function chooseSettings(options: StackOptions, services: Services): Promise<Record<string, string>> {
+  const { plan, dataDir, env, isThrowAway } = options
+  const ports = isThrowAway ? await anyProcessPorts() : await chooseProcessPorts(env)
+  const entries = Object.entries(ports).map(([name, port]) => [name, String(port)])
+  const ownSecret = plan.isOwnStack && plan.signingSecret === undefined
+  return {
+    ...Object.fromEntries(entries),
+    ...(plan.redisUrl === undefined && { REDIS_URL: services.redis.url }),
+    ...(plan.databaseUrl === undefined && { DATABASE_URL: `${services.database.adminUrl}${DATABASE_NAME}` }),
+    ...(ownSecret && { CLERK_WEBHOOK_SIGNING_SECRET: keptSigningSecret(dataDir) }),
+  }
+}
+
+function withoutSettings(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !Object.hasOwn(SETTINGS, name)))
+}
+
+function urlsOf(env: Environment): Stack['urls'] {
+  const base = (name: string) => baseUrl(env, name)
+  return {
+    webhooks: `${base('INGEST_PORT')}/webhooks/clerk`,
+    ...{ ingest: base('INGEST_PORT'), worker: base('WORKER_PORT'), metrics: base('METRICS_PORT') },
+  }
+}
+
+/** How a process that listens on `HOST` and this setting's port is reached from this machine. */
+export function baseUrl(env: Environment, portSetting: string): string {
+  const host = setting(env, 'HOST') ?? SETTINGS.HOST.default
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${setting(env, portSetting)}`
+}
+
+async function comeUp(
+  processes: Record<'worker' | 'ingest', SupervisedProcess>,
+  urls: Stack['urls'],
+  { plan, say, signal }: StackOptions,
+): Promise<void> {
+  const withinMs = plan.isOwnStack ? READY_WITHIN_MS : CONFIGURED_READY_WITHIN_MS
+  const check = async (name: 'worker' | 'ingest') => {
+    const reason = await processes[name].comeUp(`${urls[name]}/readyz`, { withinMs, signal })
+    if (reason === undefined || signal.aborted) return
+    const sentence = `${name} is not ready after ${withinMs / 1000} s (${reason})`
+    if (plan.isOwnStack) throw new StartFault(sentence)
+    say(`${sentence}; it goes on trying`)
+  }
+  await Promise.all([check('worker'), check('ingest')])
+  signal.throwIfAborted()
+}
