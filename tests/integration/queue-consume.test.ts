@@ -32,7 +32,7 @@ test('one poisoned event of a batch becomes a dead letter at once, and the other
   const worker = queue.work({ handle: async (batch) => batch.map(judge) })
   await until(() => isDrained(queue))
   expect(worker.seen.dead).toMatchObject([{ id: 'msg_7', failure: { class: 'poison', code: 'malformed' } }])
-  expect(await queue.redis.zrange(queue.partition.key('failed'), 0, -1)).toEqual(['msg_7'])
+  expect(await queue.redis.zrange(queue.partition.key('failed'), '0', '-1')).toEqual(['msg_7'])
 })
 
 test('a failure of unknown cause is tried again later, with its reason on record', async () => {
