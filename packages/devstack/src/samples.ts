@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto'
-import { databaseAddress } from './database-address.js'
 import type { ProgressView } from './progress.js'
 import { usersTable } from './report.js'
 import type { Stack } from './stack.js'
@@ -25,7 +24,7 @@ export interface SampleOptions {
 export async function sendSamples(stack: Stack, options: SampleOptions): Promise<RunResult | undefined> {
   const { plan, say, progress, signal, isThrowAway } = options
   if (plan.samples === 'never') return undefined
-  await using tables = await openTables(databaseAddress(setting(stack.settings, 'DATABASE_URL') ?? ''))
+  await using tables = await openTables(setting(stack.settings, 'DATABASE_URL') ?? '')
   if (plan.samples === 'into empty tables' && !(await tables.areEmpty())) {
     const { total } = await tables.firstUsers(0)
     say(`\nThe tables hold ${total} users from before, so no samples are sent; npm start -- --sample sends some.`)

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { environment, SETTINGS } from '@clerk-mirror/runtime'
-import { databaseAddress } from './database-address.js'
 import { reportFault, StartFault } from './faults.js'
 import { interruption } from './interruption.js'
 import { type ProgressView, progressBars, progressLines } from './progress.js'
@@ -10,7 +9,7 @@ import { parseSimulateOptions, SIMULATE_HELP, type SimulateOptions } from './sim
 import { baseUrl } from './stack.js'
 import { DATA_DIR, ROOT, readStackSettings } from './stack-folder.js'
 import { type Environment, setting } from './start-plan.js'
-import { openTables, type Tables } from './tables.js'
+import { openTables } from './tables.js'
 import { history } from './traffic.js'
 import { type RunResult, runTraffic } from './traffic-run.js'
 
@@ -25,7 +24,7 @@ async function main(args: string[], env: Environment): Promise<number> {
   using interrupted = interruption(env['npm_lifecycle_event'])
   const { signal } = interrupted
   const target = await findTarget(options, env)
-  await using tables = await openTarget(target)
+  await using tables = await openTables(setting(target.settings, 'DATABASE_URL') ?? '')
 
   const traffic = history({ ...options.history, ...instanceOf(target.settings) })
   const { deliveries, events } = traffic
@@ -74,15 +73,6 @@ async function findTarget({ url }: SimulateOptions, env: Environment): Promise<T
     throw new StartFault(`nothing answers at ${base}: is the stack running? npm start runs one`)
   })
   return { url: base, settings }
-}
-
-async function openTarget({ settings }: Target): Promise<Tables> {
-  const address = databaseAddress(setting(settings, 'DATABASE_URL') ?? '')
-  return openTables(address).catch((error: Error & { code?: string }) => {
-    throw new StartFault(
-      `the database at ${address.host}:${address.port} cannot be read: ${error.code ?? error.message}`,
-    )
-  })
 }
 
 interface Announcement {

@@ -76,16 +76,13 @@ export class SupervisedProcess implements AsyncDisposable {
     this.#ended.abort() // whoever still waits for it to come up
     clearTimeout(this.#restart)
     const child = this.#child
-    if (isRunning(child)) {
-      const late = setTimeout(() => {
-        this.#options.say(`${this.#options.name} did not stop within ${STOPPED_WITHIN_MS / 1000} s and was killed`)
-        child.kill('SIGKILL')
-      }, STOPPED_WITHIN_MS)
-      child.kill('SIGTERM')
-      await this.#closed
-      clearTimeout(late)
-    }
+    const late = setTimeout(() => {
+      this.#options.say(`${this.#options.name} did not stop within ${STOPPED_WITHIN_MS / 1000} s and was killed`)
+      child.kill('SIGKILL')
+    }, STOPPED_WITHIN_MS)
+    child.kill('SIGTERM')
     await this.#closed
+    clearTimeout(late)
     await new Promise<void>((resolve) => this.#log.end(() => resolve()))
   }
 
@@ -138,6 +135,3 @@ export class SupervisedProcess implements AsyncDisposable {
     this.#options.say(`${this.#options.name.padEnd(6)} │ ${text}`)
   }
 }
-
-const isRunning = (child: ChildProcess) =>
-  child.pid !== undefined && child.exitCode === null && child.signalCode === null

@@ -1,5 +1,7 @@
-import { type ConnectionConfig, createConnection, createPool } from 'mariadb'
+import { createConnection, createPool } from 'mariadb'
+import { databaseAddress } from './database-address.js'
 import type { Found, FoundHead } from './differences.js'
+import { StartFault } from './faults.js'
 import type { Row } from './model.js'
 
 /** The mirror's tables as an onlooker sees them: read with the bare driver, without the mirror's code. */
@@ -28,8 +30,9 @@ const COLUMNS = [
 /** Without stubs: a stub only holds a place that is locked or written for a test, and is no head to readers. */
 const HEADS = '(SELECT * FROM clerk_objects WHERE event_id IS NOT NULL OR deleted_at IS NOT NULL) AS heads'
 
-/** Rejects with the driver's error when the server cannot be reached. Afterwards it may come and go. */
-export async function openTables(address: ConnectionConfig): Promise<Tables> {
+/** Throws StartFault when the server cannot be reached. Afterwards it may come and go. */
+export async function openTables(databaseUrl: string): Promise<Tables> {
+  const address = databaseAddress(databaseUrl)
   const config = {
     ...address,
     // Dates as text: the driver would read them in this machine's time zone.
@@ -39,7 +42,11 @@ export async function openTables(address: ConnectionConfig): Promise<Tables> {
     socketTimeout: ANSWER_WITHIN_MS,
   }
   // A pool connects again by itself, but hides why it cannot connect at all.
-  await (await createConnection(config)).end()
+  const first = await createConnection(config).catch((error: Error & { code?: string }) => {
+    const reason = error.code ?? error.message
+    throw new StartFault(`the database at ${address.host}:${address.port} cannot be read: ${reason}`)
+  })
+  await first.end()
   const pool = createPool({ ...config, connectionLimit: 1, acquireTimeout: 2 * CONNECT_WITHIN_MS })
   const query = async <R>(sql: string, values?: unknown[]): Promise<R[]> => pool.query(sql, values)
   const count = async (from: string) => (await query<{ n: number }>(`SELECT COUNT(*) AS n FROM ${from}`))[0]?.n ?? 0

@@ -7,6 +7,7 @@ const seeds = fc.nat(Number.MAX_SAFE_INTEGER)
 const byEvent = (deliveries: readonly Delivery[]) => new Map(deliveries.map((delivery) => [delivery.eventId, delivery]))
 const sorted = (deliveries: readonly Delivery[]) => deliveries.map(({ eventId, body }) => `${eventId} ${body}`).sort()
 const bodies = (deliveries: readonly Delivery[]) => deliveries.map(({ body }) => JSON.parse(body))
+const stamps = (deliveries: readonly Delivery[]): number[] => bodies(deliveries).map(({ timestamp }) => timestamp)
 
 test('the same options give the same traffic, byte for byte', () => {
   const options = { users: 20, duplicates: 0.3, shuffle: true }
@@ -27,6 +28,7 @@ test('two seeds share no user and no event', () => {
       for (const { eventId, objectId } of other ?? [])
         expect([ids.has(eventId), ids.has(objectId)]).toEqual([false, false])
     }),
+    { examples: [[[1, 2 ** 32 + 1]]] },
   )
 })
 
@@ -44,6 +46,17 @@ test('shuffling and repeating change neither the events nor their bytes', () => 
   )
 })
 
+test('shuffled traffic tells things out of order, in another order for every seed', () => {
+  const places = [1, 2].map((seed) => {
+    const told = stamps(history({ seed, users: 50, shuffle: true }).deliveries)
+    const inOrder = [...told].sort((a, b) => a - b)
+    return told.map((stamp) => inOrder.indexOf(stamp))
+  })
+  const inPlace = places[0]?.filter((place, at) => place === at).length
+  expect(inPlace).toBeLessThan(10)
+  expect(places[0]?.slice(0, 20)).not.toEqual(places[1]?.slice(0, 20))
+})
+
 test('about the asked share of events is delivered again, and about the asked share of people is deleted', () => {
   const { deliveries, events } = history({ seed: 1, users: 2000, duplicates: 0.3, deletes: 0.1 })
   const times = new Map<string, number>()
@@ -55,8 +68,8 @@ test('about the asked share of events is delivered again, and about the asked sh
 })
 
 test('unshuffled traffic tells everything in the order in which it happened', () => {
-  const stamps = bodies(history({ seed: 2, users: 100 }).deliveries).map(({ timestamp }) => timestamp)
-  expect(stamps).toEqual([...stamps].sort((a, b) => a - b))
+  const told = stamps(history({ seed: 2, users: 100 }).deliveries)
+  expect(told).toEqual([...told].sort((a, b) => a - b))
 })
 
 test('ids, times and sizes are those that Clerk and Svix send', () => {
