@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest'
+import { type Import, importsOf, isRelative, oursOf, packageOf, targetOf } from './imports.js'
+import { isApp, sources, workspaceOf, workspaces } from './tree.js'
+
+/** Which of our packages each may import. Ingest must accept while MySQL is down, so nothing there may know of it. */
+const OURS: Readonly<Record<string, readonly string[]>> = {
+  'packages/events': [],
+  'packages/runtime': [],
+  'packages/queue': ['events'],
+  'packages/mirror': ['events'],
+  'packages/operations': ['events', 'queue', 'mirror'],
+  'packages/devstack': ['events', 'mirror', 'operations', 'queue', 'runtime'],
+  'apps/ingest': ['events', 'queue', 'runtime'],
+}
+const OURS_OF_AN_APP = ['events', 'mirror', 'operations', 'queue', 'runtime']
+
+/** Behind which doors each third party is hidden. */
+const THIRD_PARTIES: Readonly<Record<string, readonly string[]>> = {
+  '@prisma/adapter-mariadb': ['packages/mirror', 'packages/devstack'],
+  '@prisma/client': ['packages/mirror', 'packages/devstack'],
+  bullmq: ['packages/queue'],
+  fastify: ['apps/ingest'],
+  ioredis: ['packages/queue'],
+  mariadb: ['packages/mirror', 'packages/devstack'],
+  pino: ['packages/runtime'],
+  'pino-pretty': ['packages/runtime'],
+  'prom-client': ['packages/runtime'],
+  svix: ['apps/ingest', 'packages/devstack'],
+}
+
+const imports = sources().flatMap(importsOf)
+const said = ({ file, to }: Import) => `${file} imports ${to}`
+const home = ({ file }: Import) => workspaceOf(file) ?? ''
+
+test('each package of ours imports only the packages below it, an app never another app, and nothing devstack', () => {
+  const forbidden = imports.filter((each) => {
+    const name = oursOf(each.to ?? '')
+    const allowed = OURS[home(each)] ?? (isApp(home(each)) ? OURS_OF_AN_APP : [])
+    return name !== null && !allowed.includes(name)
+  })
+  expect(forbidden.map(said)).toEqual([])
+})
+
+test('every package says here what it may import', () => {
+  expect(workspaces().filter((folder) => !isApp(folder) && OURS[folder] === undefined)).toEqual([])
+})
+
+test('a package is entered by its door', () => {
+  const past = imports.filter(({ to }) => oursOf(to ?? '') !== null && to?.split('/').length !== 2)
+  expect(past.map(said)).toEqual([])
+})
+
+test('each third party is imported behind its own doors, and one that has none nowhere', () => {
+  const forbidden = imports.filter((each) => {
+    const name = packageOf(each.to ?? '.')
+    if (name === null || oursOf(name) !== null) return false
+    return !THIRD_PARTIES[name]?.includes(home(each))
+  })
+  expect(forbidden.map(said)).toEqual([])
+})
+
+test('a relative import stays in its own package and leads to a file', () => {
+  const astray = imports.filter((each) => {
+    if (!isRelative(each.to ?? '') || isGenerated(each)) return false
+    return !targetOf(each)?.startsWith(`${home(each)}/src/`)
+  })
+  expect(astray.map(said)).toEqual([])
+})
+
+/** Prisma's client is there only after a build. */
+const isGenerated = ({ to }: Import) => to?.startsWith('./generated/') ?? false
+
+test('a module is named where it is imported, not computed, and never required', () => {
+  expect(imports.filter(({ to }) => to === null).map(({ file }) => file)).toEqual([])
+})

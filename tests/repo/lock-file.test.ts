@@ -1,0 +1,65 @@
+import { posix } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { read } from './tree.js'
+
+type Locked = {
+  version?: string
+  resolved?: string
+  integrity?: string
+  link?: boolean
+  os?: string[]
+  cpu?: string[]
+  libc?: string[]
+  optionalDependencies?: Record<string, string>
+}
+
+const { packages }: { packages: Record<string, Locked> } = JSON.parse(read('package-lock.json'))
+const installed = Object.entries(packages).filter(([path, { link }]) => path.includes('node_modules/') && !link)
+
+/** Where Node would find a dependency of the package at this path; undefined when it is not locked. */
+function locked(path: string, name: string): Locked | undefined {
+  for (let folder = path; ; folder = posix.dirname(folder)) {
+    const found = packages[posix.join(folder, 'node_modules', name)]
+    if (found || folder === '.') return found
+  }
+}
+
+/** What a package offers for this and other machines, by its path; only packages that offer something native. */
+const builds = installed.flatMap(([path, { optionalDependencies = {} }]) => {
+  const offered = Object.keys(optionalDependencies).map((name) => ({ name, build: locked(path, name) }))
+  return offered.some(({ build }) => build === undefined || build.os) ? [{ path, offered }] : []
+})
+
+const MACHINES = [
+  { os: 'darwin', cpu: 'arm64' },
+  { os: 'darwin', cpu: 'x64' },
+  { os: 'linux', cpu: 'arm64' },
+  { os: 'linux', cpu: 'x64' },
+]
+
+const fits = ({ os, cpu, libc = ['glibc'] }: Locked, machine: { os: string; cpu: string }) =>
+  os?.includes(machine.os) && (cpu ?? [machine.cpu]).includes(machine.cpu) && libc.includes('glibc')
+
+describe('package-lock.json', () => {
+  // npm ci refuses a lock file that lacks one, although this machine would not install it.
+  test.each(builds)('lists every build that $path offers', ({ offered }) => {
+    expect(offered.filter(({ build }) => build === undefined).map(({ name }) => name)).toEqual([])
+  })
+
+  const forLinux = builds.filter(({ offered }) => offered.some(({ build }) => build?.os?.includes('linux')))
+  test.each(forLinux)('has a build of $path for macOS and Linux on both kinds of processors', ({ offered }) => {
+    const without = MACHINES.filter((machine) => !offered.some(({ build }) => build && fits(build, machine)))
+    expect(without).toEqual([])
+  })
+
+  test('sends nobody to another registry than the public one', () => {
+    const elsewhere = installed.filter(
+      ([, { resolved }]) => resolved && !/^https:\/\/registry\.npmjs\.org\//.test(resolved),
+    )
+    expect(elsewhere.map(([path]) => path)).toEqual([])
+  })
+
+  test('has a checksum of everything that is downloaded', () => {
+    expect(installed.filter(([, { integrity }]) => !integrity).map(([path]) => path)).toEqual([])
+  })
+})

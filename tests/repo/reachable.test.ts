@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { importsOf, sourceFile, targetOf } from './imports.js'
+import { codeFiles, files, read, sources, workspaceOf, workspaces } from './tree.js'
+
+const NAMED_PROGRAM = /(?:apps|packages)\/\w+\/dist\/[\w/-]+\.js/g
+const QUOTED_FILE = /['"`/]([\w-]+\.(?:m?js))['"`]/g
+
+/** What an outsider starts: the doors of packages, the apps, and the programs that scripts and containers name. */
+function entries(): string[] {
+  const naming = ['package.json', ...files().filter((path) => /^(?:Dockerfile|docker-compose\.yml)$/.test(path))]
+  const programs = naming.flatMap((path) => read(path).match(NAMED_PROGRAM) ?? []).map(sourceFile)
+  const doors = workspaces().flatMap((folder) => [`${folder}/src/index.ts`, `${folder}/src/main.ts`])
+  return [...programs, ...doors].filter((path) => path !== null)
+}
+
+/** The files that a file imports, and those that it names in order to start them as a process of their own. */
+function usedBy(path: string, all: readonly string[]): string[] {
+  const started = [...read(path).matchAll(QUOTED_FILE)].map(([, name = '']) => name.replace(/\.js$/, '.ts'))
+  const isStarted = (other: string) => started.some((name) => other.endsWith(`/${name}`)) && isOfSameWorkspace(path, other)
+  const imported = importsOf(path).map(targetOf)
+  return [...imported, ...all.filter(isStarted)].filter((target) => target !== null)
+}
+
+const isOfSameWorkspace = (path: string, other: string) => workspaceOf(path) === workspaceOf(other)
+
+function reachableFrom(begin: readonly string[]): Set<string> {
+  const all = codeFiles()
+  const reached = new Set(begin)
+  // Grows while it is walked: a set visits what is added to it.
+  for (const path of reached) {
+    if (all.includes(path)) for (const target of usedBy(path, all)) reached.add(target)
+  }
+  return reached
+}
+
+test('every source file is used by a program or a door, and not by tests alone', () => {
+  const reached = reachableFrom(entries())
+  expect(sources().filter((path) => !reached.has(path))).toEqual([])
+})
+
+test('every file among the tests is a test or used by one', () => {
+  const tests = codeFiles().filter((path) => path.endsWith('.test.ts'))
+  const reached = reachableFrom([...tests, 'vitest.config.ts', 'tests/support/global-setup.ts'])
+  expect(codeFiles().filter((path) => path.startsWith('tests/') && !reached.has(path))).toEqual([])
+})
