@@ -3,7 +3,7 @@ import { type BreakerState, type Delivery, type Disposition, retryDelay } from '
 import { Worker } from 'bullmq'
 import { expect, inject, test } from 'vitest'
 import { done, envelope, openTestQueue, type TestQueue } from '../support/queue.js'
-import { latch, until } from '../support/until.js'
+import { collect, latch, until } from '../support/until.js'
 
 const outage = () => new Failure('outage', 'mysql_1290', 'the database is read-only')
 const failed = (failure: Failure): Disposition => ({ kind: 'failed', failure })
@@ -208,5 +208,7 @@ test('a job that holds no envelope is a dead letter and stops nobody', async () 
   const worker = queue.work()
   await until(() => isDrained(queue))
   expect(worker.seen.handled).toEqual([['msg_a']])
-  expect(await queue.redis.hget(key('odd'), 'failedReason')).toContain('unreadable_job')
+  await until(async () => (await queue.letters.find('odd')) !== null)
+  const listed = await collect(queue.letters.list())
+  expect(listed).toMatchObject([{ id: 'odd', type: 'odd', objectId: null, reason: { code: 'unreadable_job' } }])
 })

@@ -15,8 +15,8 @@ export function rowsOf(document: string): { heading: string; cells: Row }[] {
     heading = /^#+ (.+)$/.exec(text)?.[1] ?? heading
     const isHead = /^\|[-|]+$/.test(lines[index + 1] ?? '')
     if (!text.startsWith('| ') || isHead) return []
-    const cells = text.slice(2, -2).split(' | ')
-    return [{ heading, cells: cells.map((each) => each.replaceAll('\\|', '|')) }]
+    const cells = text.slice(1, -1).split(/(?<!\\)\|/)
+    return [{ heading, cells: cells.map((each) => each.replaceAll('\\|', '|').trim()) }]
   })
 }
 

@@ -16,7 +16,8 @@ function entries(): string[] {
 /** The files that a file imports, and those that it names in order to start them as a process of their own. */
 function usedBy(path: string, all: readonly string[]): string[] {
   const started = [...read(path).matchAll(QUOTED_FILE)].map(([, name = '']) => name.replace(/\.js$/, '.ts'))
-  const isStarted = (other: string) => started.some((name) => other.endsWith(`/${name}`)) && isOfSameWorkspace(path, other)
+  const isStarted = (other: string) =>
+    started.some((name) => other.endsWith(`/${name}`)) && isOfSameWorkspace(path, other)
   const imported = importsOf(path).map(targetOf)
   return [...imported, ...all.filter(isStarted)].filter((target) => target !== null)
 }

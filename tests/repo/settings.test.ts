@@ -28,7 +28,7 @@ function faultyIn(readConfig: (env: Environment) => unknown, env: Environment): 
 const required = new Set<string>(CONFIGS.flatMap((readConfig) => faultyIn(readConfig, {})))
 
 const defaultOf = (name: string, setting: Setting) =>
-  required.has(name) ? 'must be set' : setting.default === undefined ? '' : `\`${setting.default}\``
+  required.has(name) ? 'must be set' : setting.default === undefined ? '–' : `\`${setting.default}\``
 
 const settingsTable = () =>
   table(
@@ -93,19 +93,19 @@ test('.env.example lists every setting as the code has it', async () => {
 })
 
 test('every example is a value that the processes take, but for the secret that everybody can read', () => {
-  const example = parseEnv(read(EXAMPLE).replaceAll(/^#(?=\w+=)/gm, ''))
-  expect(Object.keys(example)).toEqual(settings.map(([name]) => name))
+  const example = parseEnv(exampleText().replaceAll(/^#(?=\w+=)/gm, ''))
+  expect(Object.keys(example).toSorted()).toEqual(settings.map(([name]) => name).toSorted())
   const refused = CONFIGS.flatMap((readConfig) => faultyIn(readConfig, example))
   expect(refused).toEqual(['CLERK_WEBHOOK_SIGNING_SECRET'])
 })
 
 test('a setting is read by the apps that it is said to be read by', () => {
   const reading = sources().filter((path) => path.startsWith('apps/'))
-  const read_ = reading.flatMap((path) =>
+  const readings = reading.flatMap((path) =>
     namesReadIn(read(path)).map((name) => ({ name, app: path.split('/')[1] ?? '' })),
   )
   for (const [name, { usedBy }] of settings) {
-    const apps = new Set(read_.filter((each) => each.name === name).map(({ app }) => app))
+    const apps = new Set(readings.filter((each) => each.name === name).map(({ app }) => app))
     expect({ name, apps: [...apps].toSorted() }).toEqual({ name, apps: usedBy.toSorted() })
   }
 })

@@ -42,6 +42,7 @@ export const workspaces = (): string[] =>
 export type Manifest = {
   name: string
   version: string
+  engines?: Record<string, string>
   scripts?: Record<string, string>
   exports?: Record<string, { source: string }>
   dependencies?: Record<string, string>

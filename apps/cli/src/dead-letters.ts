@@ -60,9 +60,10 @@ export const showDeadLetter: Command = {
         call.note(`There is no dead letter ${id}.`)
         return 1
       }
-      const { source, instanceId, body } = letter.envelope
-      const payload = call.values['payload'] ? { body } : {}
-      const details = { ...asJson(letter), source, instanceId, stack: letter.stack, ...payload }
+      const { envelope, stack } = letter
+      const payload = call.values['payload'] ? { body: envelope?.body ?? null } : {}
+      const origin = { source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null }
+      const details = { ...asJson(letter), ...origin, stack, ...payload }
       if (call.values['json']) call.out(JSON.stringify(details))
       else for (const [name, value] of Object.entries(details)) call.out(`${name.padEnd(12)} ${value ?? '–'}`)
       return 0

@@ -15,3 +15,6 @@ export const KEEP_ALIVE_MS = 75_000
 
 /** Seconds after which a refused sender should come again. Svix' own second try comes after 5. */
 export const RETRY_AFTER_S = 5
+
+/** Milliseconds between Node's looks for requests that take too long; its own 30 s would more than double the limits. */
+export const TIMEOUT_CHECK_MS = 2_000

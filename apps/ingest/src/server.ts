@@ -3,7 +3,15 @@ import { LIVEZ, type Log, type Readiness, readyz } from '@clerk-mirror/runtime'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { CODE_OF_FASTIFY, CODE_OF_NODE, REFUSALS, type RefusalCode, refusalBody } from './errors.js'
 import type { IngestMetrics } from './metrics.js'
-import { BODY_BYTES_MAX, HEADER_BYTES_MAX, HEADERS_MS, KEEP_ALIVE_MS, REQUEST_MS, RETRY_AFTER_S } from './policy.js'
+import {
+  BODY_BYTES_MAX,
+  HEADER_BYTES_MAX,
+  HEADERS_MS,
+  KEEP_ALIVE_MS,
+  REQUEST_MS,
+  RETRY_AFTER_S,
+  TIMEOUT_CHECK_MS,
+} from './policy.js'
 import { receive, type WebhookDecision, type WebhookOptions } from './webhook.js'
 
 export type ServerOptions = { webhook: WebhookOptions; readiness: Readiness; metrics: IngestMetrics; log: Log }
@@ -27,7 +35,11 @@ export function buildServer({ webhook, readiness, metrics, log }: ServerOptions)
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS },
+    http: {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    },
     forceCloseConnections: 'idle',
     clientErrorHandler: (error, socket) => refuseRaw(error, socket, metrics),
   })

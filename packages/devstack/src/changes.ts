@@ -2,6 +2,7 @@ import { CULTURES, TEAMS } from './names.js'
 import { newAccount, newAddress, newImageUrl, newUsername, type Person } from './people.js'
 import type { Random } from './random.js'
 
+/** Most updates of real users are sign-ins: `last_sign_in_at` moves and nothing that anybody looks at. */
 const SIGN_INS_IN_TEN = 3
 
 /** What happens to a person between two events, in place; the caller moves the clock. */

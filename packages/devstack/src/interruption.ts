@@ -8,16 +8,21 @@ export interface Interruption extends Disposable {
 }
 
 /**
- * Listens for Ctrl-C and its relatives from now on. Whoever signals again does not want to wait: the process exits
- * at once, and its children end when they see that it is gone.
+ * Listens for Ctrl-C and its relatives from now on. Whoever signals again does not want to wait: the process dies
+ * of it at once, and its children end when they see that it is gone.
  */
 export function interruption(npmLifecycleEvent: string | undefined): Interruption {
   const controller = new AbortController()
   let firstAtMs: number | undefined
-  const stop = () => {
+  const forget = () => {
+    for (const name of SIGNALS) process.off(name, stop)
+  }
+  const stop = (name: NodeJS.Signals) => {
     firstAtMs ??= performance.now()
-    if (performance.now() - firstAtMs > SAME_SIGNAL_MS) process.exit(130)
     controller.abort()
+    if (performance.now() - firstAtMs < SAME_SIGNAL_MS) return
+    forget()
+    process.kill(process.pid, name)
   }
   for (const name of SIGNALS) process.on(name, stop)
   // npm passes SIGTERM on to its shell, which dies of it and tells us nothing.
@@ -28,7 +33,7 @@ export function interruption(npmLifecycleEvent: string | undefined): Interruptio
     signal: controller.signal,
     [Symbol.dispose]() {
       clearInterval(watch)
-      for (const name of SIGNALS) process.off(name, stop)
+      forget()
     },
   }
 }

@@ -11,6 +11,7 @@ export interface MigrationOptions {
   logFile: string
 }
 
+/** The end of what the CLI says is where the reason stands. */
 const SHOWN_LINES = 6
 
 /** Applies the migrations as an operator would: through the CLI. Throws StartFault with what it said. */

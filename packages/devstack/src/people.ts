@@ -32,6 +32,7 @@ export interface Address {
 
 export type Metadata = { [key: string]: string | number | boolean | null | string[] | Metadata }
 
+// Shares as a consumer application shows them; they only keep the table from looking uniform.
 const SHARE_WITH_USERNAME = 0.7
 const SHARE_WITH_ACCOUNT = 0.35
 const SHARE_WITH_EXTERNAL_ID = 0.2

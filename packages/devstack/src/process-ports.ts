@@ -28,7 +28,8 @@ export async function chooseProcessPorts(env: Environment): Promise<ProcessPorts
 
 /** Ports that nobody asked for and nobody will look for: of a stack that is gone in a minute. */
 export async function anyProcessPorts(): Promise<ProcessPorts> {
-  return { INGEST_PORT: await choosePort(), WORKER_PORT: await choosePort(), METRICS_PORT: await choosePort() }
+  const ports = { INGEST_PORT: await choosePort(), WORKER_PORT: await choosePort(), METRICS_PORT: await choosePort() }
+  return new Set(Object.values(ports)).size === 3 ? ports : anyProcessPorts()
 }
 
 async function nextFree(from: number, taken: ReadonlySet<number>): Promise<number> {

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
+/** A process is up within half a second or so; `/readyz` itself takes up to two when a service hangs. */
 const ASK_EVERY_MS = 100
 const ANSWER_WITHIN_MS = 3000
 

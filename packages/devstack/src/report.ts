@@ -4,6 +4,7 @@ import type { SendReport } from './sender.js'
 import { columnsOf, fitted, type Output, styled } from './terminal.js'
 import type { RunResult } from './traffic-run.js'
 
+// Two screens of 80 columns hold the table, and a list that is cut still shows what kind of fault there is.
 const WIDEST_CELL = 34
 const SHOWN_DIFFERENCES = 20
 const SHOWN_MISSING = 10
@@ -48,8 +49,14 @@ function resultLines(result: RunResult): string[] {
   return [...lines, ...differenceLines(result.differences)]
 }
 
+const SETTING_BEHIND: Record<string, string> = {
+  '401': 'CLERK_WEBHOOK_SIGNING_SECRET',
+  '202 ignored': 'CLERK_INSTANCE_ID',
+}
+
 function refusalLines({ delivery, answer }: SendReport['refused'][number]): string[] {
-  const advice = answer.startsWith('401') ? ['is CLERK_WEBHOOK_SIGNING_SECRET the one that this ingest runs with?'] : []
+  const setting = SETTING_BEHIND[answer.replace(/^401.*/, '401')]
+  const advice = setting === undefined ? [] : [`is ${setting} here the one that this ingest runs with?`]
   return [...advice, `stopped: ${delivery.type} ${delivery.eventId} was answered ${answer}`]
 }
 

@@ -5,6 +5,7 @@ import { removeServices } from './services/open-services.js'
 import { ownerOf } from './services/owner.js'
 import { DATA_DIR } from './stack-folder.js'
 
+/** Its stop takes a second or two when nothing is being drained. */
 const LOOK_EVERY_MS = 100
 /** Longer than the worker may drain and the database may take to stop. */
 const STOPPED_WITHIN_MS = 90_000

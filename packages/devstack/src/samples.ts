@@ -9,6 +9,7 @@ import { type RunResult, runTraffic } from './traffic-run.js'
 
 /** About a hundred events, which a person can still follow with the eye. */
 const SAMPLE = { users: 24, updates: 5, deletes: 0.15, duplicates: 0.25, shuffle: true }
+/** As many as Svix would have in flight for a small application; enough to arrive out of order. */
 const CONCURRENCY = 8
 const SHOWN_USERS = 12
 
@@ -32,9 +33,8 @@ export async function sendSamples(stack: Stack, options: SampleOptions): Promise
   }
   const traffic = history({ ...SAMPLE, seed: randomInt(2 ** 47), ...instanceOf(stack.settings) })
   const { deliveries, events } = traffic
-  say(
-    `\nSample traffic: ${events} events of ${SAMPLE.users} people, shuffled, ${deliveries.length - events} of them delivered again`,
-  )
+  const again = `${deliveries.length - events} of them delivered again`
+  say(`\nSample traffic: ${events} events of ${SAMPLE.users} people, shuffled, ${again}`)
   const result = await runTraffic(traffic, {
     url: stack.urls.webhooks,
     signingSecret: firstSecret(stack.settings),

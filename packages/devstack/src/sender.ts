@@ -19,7 +19,7 @@ export interface SendOptions {
 }
 
 export interface SendReport {
-  /** Answered with 2xx. */
+  /** Answered with 2xx, and not ignored. */
   accepted: number
   /** Tries that were answered 429 or 5xx, or not at all, and made again. */
   retries: number
@@ -35,6 +35,7 @@ const ANSWER_WITHIN_MS = 15_000
 const FIRST_BACKOFF_MS = 100
 /** Svix waits for hours; whoever watches a simulation does not, and the longest outage that it meets is a minute or two. */
 const LONGEST_BACKOFF_MS = 3000
+/** The longest that a simulation is meant to last with its services away; then something is wrong for good. */
 const PATIENCE_MS = 10 * 60_000
 
 /** Sends like a patient Svix: the same id and a fresh signature with every try, until the answer is final. */
@@ -62,7 +63,7 @@ async function deliver(delivery: Delivery, line: Line, options: SendOptions, rep
   for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS)) {
     const triedAtMs = performance.now()
     const answer = await line.post(delivery)
-    if (answer.status >= 200 && answer.status < 300) {
+    if (answer.isAccepted) {
       report.latenciesMs.push(performance.now() - triedAtMs)
       report.accepted += 1
       options.onDelivered(report.accepted, report.retries)
@@ -75,6 +76,7 @@ async function deliver(delivery: Delivery, line: Line, options: SendOptions, rep
     }
     report.retries += 1
     options.onDelivered(report.accepted, report.retries)
+    // With jitter: deliveries that were refused together must not all come back in the same instant.
     await until(performance.now() + backoffMs * (0.5 + Math.random() / 2), options.signal)
   }
 }
@@ -89,6 +91,7 @@ async function until(atMs: number, signal: AbortSignal): Promise<void> {
 
 interface Answer {
   status: number
+  isAccepted: boolean
   /** For people: `503 not_durable`, `no answer: ECONNREFUSED`. */
   text: string
 }
@@ -120,7 +123,7 @@ class Line {
     }
     return new Promise((resolve) => {
       const noAnswer = (error: Error) =>
-        resolve({ status: 0, text: `no answer: ${'code' in error ? error.code : error.message}` })
+        resolve({ status: 0, isAccepted: false, text: `no answer: ${'code' in error ? error.code : error.message}` })
       const options = { method: 'POST', agent: this.#agent, headers, timeout: ANSWER_WITHIN_MS }
       const request = this.#request(this.#url, options, (response) => {
         let text = ''
@@ -142,7 +145,9 @@ class Line {
   }
 }
 
-function answerOf(status: number, text: string): Answer {
-  const code = /"code":"(\w+)"/.exec(text)?.[1]
-  return { status, text: code === undefined ? String(status) : `${status} ${code}` }
+function answerOf(status: number, body: string): Answer {
+  const code = /"(?:code|status)":"(\w+)"/.exec(body)?.[1]
+  // An event that is acknowledged and thrown away is as lost to a simulation as one that is refused.
+  const isAccepted = status >= 200 && status < 300 && code !== 'ignored'
+  return { status, isAccepted, text: code === undefined ? String(status) : `${status} ${code}` }
 }

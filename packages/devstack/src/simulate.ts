@@ -33,13 +33,9 @@ async function main(args: string[], env: Environment): Promise<number> {
   const view = progressView()
   const { concurrency, rate } = options
   const result = await runTraffic(traffic, {
-    ...{
-      url: `${target.url}/webhooks/clerk`,
-      signingSecret: firstSecret(target.settings),
-      tables,
-      concurrency,
-      signal,
-    },
+    url: `${target.url}/webhooks/clerk`,
+    signingSecret: firstSecret(target.settings),
+    ...{ tables, concurrency, signal },
     ...(rate !== undefined && { rate }),
     compare: 'own users',
     onProgress: (progress) => view.show(progress),
@@ -58,7 +54,8 @@ interface Target {
 
 /** The environment wins over what the running stack says of itself. */
 async function findTarget({ url }: SimulateOptions, env: Environment): Promise<Target> {
-  const set = Object.entries(env).filter(([name]) => setting(env, name) !== undefined)
+  // A port of 0 is any free one: which one, only the stack knows.
+  const set = Object.entries(env).filter(([name, value]) => setting(env, name) !== undefined && value !== '0')
   const settings = { ...readStackSettings(DATA_DIR), ...Object.fromEntries(set) }
   const missing = ['CLERK_WEBHOOK_SIGNING_SECRET', 'DATABASE_URL'].filter(
     (name) => setting(settings, name) === undefined,

@@ -3,7 +3,7 @@ import { join, relative } from 'node:path'
 import { Releasers, SETTINGS } from '@clerk-mirror/runtime'
 import { StartFault } from './faults.js'
 import { applyMigrations } from './migrations.js'
-import { anyProcessPorts, chooseProcessPorts } from './process-ports.js'
+import { anyProcessPorts, chooseProcessPorts, type ProcessPorts } from './process-ports.js'
 import { openServices, type Services } from './services/open-services.js'
 import { claimFolder } from './services/owner.js'
 import { StackError } from './services/stack-error.js'
@@ -38,6 +38,7 @@ export interface Stack extends AsyncDisposable {
 }
 
 const DATABASE_NAME = 'clerk_mirror'
+/** Compiling caches, first connections and a cold disk; a process that takes longer will not come. */
 const READY_WITHIN_MS = 60_000
 /** Services that others run may be away; then the processes wait for them, and we say so and go on. */
 const CONFIGURED_READY_WITHIN_MS = 10_000
@@ -63,6 +64,8 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   forgetStackSettings(dataDir) // of a stack that was killed
   owned.defer(() => forgetStackSettings(dataDir))
 
+  // Before anything is started, because a port that is set may be taken.
+  const ports = options.isThrowAway ? undefined : await chooseProcessPorts(options.env)
   const { redisUrl, databaseUrl } = plan
   const own = [redisUrl === undefined && 'Redis', databaseUrl === undefined && 'MySQL'].filter(Boolean)
   if (own.length > 0) say(`bringing up a private ${own.join(' and ')} …`)
@@ -70,7 +73,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const services = owned.use(await openServices({ dataDir, redisUrl, databaseUrl, say, tuning }))
   signal.throwIfAborted()
 
-  const chosen = await chooseSettings(options, services)
+  const chosen = chooseSettings(options, services, ports ?? (await anyProcessPorts()))
   // Away from the repository, for the processes read the .env file of the folder in which they run.
   const cwd = options.isThrowAway ? dataDir : ROOT
   const env = { ...(options.isThrowAway ? withoutSettings(options.env) : options.env), ...chosen }
@@ -98,18 +101,24 @@ function claimStack(dataDir: string): Disposable {
     const { INGEST_PORT: port } = readStackSettings(dataDir)
     const where = port === undefined ? 'it is still starting' : `it takes webhooks on port ${port}`
     throw new StartFault(
-      `A stack already runs from this folder; ${where}.\nStop it with Ctrl-C in its terminal, or with npm run dev:reset, which also deletes its data.`,
+      `A stack already runs from this folder; ${where}.\n` +
+        'Stop it with Ctrl-C in its terminal, or with npm run dev:reset, which also deletes its data.',
     )
   }
 }
 
-async function chooseSettings(options: StackOptions, services: Services): Promise<Record<string, string>> {
-  const { plan, dataDir, env, isThrowAway } = options
-  const ports = isThrowAway ? await anyProcessPorts() : await chooseProcessPorts(env)
+function chooseSettings(
+  { plan, dataDir, env, isThrowAway }: StackOptions,
+  services: Services,
+  ports: ProcessPorts,
+): Record<string, string> {
   const entries = Object.entries(ports).map(([name, port]) => [name, String(port)])
+  const instanceId = isThrowAway ? undefined : setting(env, 'CLERK_INSTANCE_ID')
   const ownSecret = plan.isOwnStack && plan.signingSecret === undefined
   return {
     ...Object.fromEntries(entries),
+    // So that traffic is sent in the name of the instance whose events are not ignored.
+    ...(instanceId !== undefined && { CLERK_INSTANCE_ID: instanceId }),
     ...(plan.redisUrl === undefined && { REDIS_URL: services.redis.url }),
     ...(plan.databaseUrl === undefined && { DATABASE_URL: `${services.database.adminUrl}${DATABASE_NAME}` }),
     ...(ownSecret && { CLERK_WEBHOOK_SIGNING_SECRET: keptSigningSecret(dataDir) }),

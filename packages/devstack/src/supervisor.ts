@@ -19,6 +19,7 @@ export interface ProcessOptions {
   say: (line: string) => void
 }
 
+/** A crash is mended at once; a process that cannot stay up must not fill the screen or the machine. */
 const FIRST_BACKOFF_MS = 500
 const LONGEST_BACKOFF_MS = 15_000
 /** Who lived this long did not die of its start, and its next death is a first one. */

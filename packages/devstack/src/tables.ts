@@ -19,6 +19,7 @@ export interface Tables extends AsyncDisposable {
 
 /** So many ids in one statement keep it far below any server's `max_allowed_packet`. */
 const IDS_PER_STATEMENT = 1000
+// A person waits for the first, and a frozen server is given time to wake up during the second.
 const CONNECT_WITHIN_MS = 5000
 const ANSWER_WITHIN_MS = 60_000
 

@@ -119,6 +119,7 @@ function happening({ random, instanceId }: Source, { type, objectId, stampedMs, 
   return { eventId: `msg_${random.base62(27)}`, type, objectId, body, atMs: stampedMs }
 }
 
+// From a network and a browser that are nobody's: the addresses are reserved for documentation (RFC 5737).
 const USER_AGENT =
   'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36'
 

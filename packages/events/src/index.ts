@@ -20,4 +20,5 @@ export {
   type SigningKey,
   verifySignature,
 } from './signature.js'
+export { readStoredObject } from './stored-object.js'
 export { compareVersions, type Version } from './version.js'

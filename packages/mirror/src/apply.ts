@@ -69,9 +69,11 @@ async function write(transaction: Transaction, { writes }: Decision, nowMs: numb
   const heads = writes.map(({ head }) => head)
   await writeHeads(transaction, heads, nowMs)
   const rows = writes.flatMap(({ head, change }) =>
-    !head.tombstone && !change.deleted && change.object ? [{ clerkId: head.id, object: change.object }] : [],
+    !head.tombstone && !change.deleted && change.object
+      ? [{ clerkId: head.id, object: change.object, syncedAtMs: nowMs }]
+      : [],
   )
-  await writeRows(transaction, rows, nowMs)
+  await writeRows(transaction, rows)
   const tombstoned = heads.filter((head) => head.tombstone)
   if (tombstoned.length === 0) return
   await removeRows(transaction, tombstoned)

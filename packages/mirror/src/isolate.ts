@@ -1,9 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
 import type { Arrival } from './apply.js'
+import { throughContention } from './contention.js'
 import { classify } from './failures.js'
 import type { Outcome } from './ledger.js'
-import { CONTENTION_PAUSE_MS, CONTENTION_TRIES } from './policy.js'
 
 export type Applied = { kind: 'decided'; outcome: Outcome } | { kind: 'failed'; failure: Failure }
 
@@ -23,31 +22,38 @@ export type Attempts = {
  */
 export async function applyIsolated(batch: readonly Arrival[], attempts: Attempts): Promise<Applied[]> {
   try {
-    const outcomes = await applyThroughContention(batch, attempts)
+    const outcomes = await throughContention(() => attempts.apply(batch), attempts.random)
     return outcomes.map((outcome) => ({ kind: 'decided', outcome }))
   } catch (error) {
     const failure = classify(error)
     if (failure.class === 'outage') throw failure
+    if (batch.length === 1) return [failure.class === 'poison' ? failed(failure) : await applyOnceMore(batch, attempts)]
     if (failure.class !== 'poison') await attempts.canary()
-    if (batch.length === 1) return [{ kind: 'failed', failure: judged(failure) }]
     const half = Math.ceil(batch.length / 2)
     const left = await applyIsolated(batch.slice(0, half), attempts)
     return [...left, ...(await applyIsolated(batch.slice(half), attempts))]
   }
 }
 
-async function applyThroughContention(batch: readonly Arrival[], attempts: Attempts): Promise<Outcome[]> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await attempts.apply(batch)
-    } catch (error) {
-      const failure = classify(error)
-      if (failure.class !== 'contention' || attempt === CONTENTION_TRIES) throw failure
-      await pause(attempts.random() * CONTENTION_PAUSE_MS * 2 ** attempt)
-    }
+/**
+ * An event that failed alone, and not by its own fault as far as anybody can tell. The connection may have been lost to
+ * an outage that is over by now: only a second failure, with the database at work, costs the event a try.
+ */
+async function applyOnceMore(lone: readonly Arrival[], attempts: Attempts): Promise<Applied> {
+  await attempts.canary()
+  try {
+    const [outcome = 'duplicate'] = await throughContention(() => attempts.apply(lone), attempts.random)
+    return { kind: 'decided', outcome }
+  } catch (error) {
+    const failure = classify(error)
+    if (failure.class === 'outage') throw failure
+    if (failure.class !== 'poison') await attempts.canary()
+    return failed(failure)
   }
 }
 
 /** Contention that outlasts its tries is no longer somebody else's transaction passing by. */
-const judged = (failure: Failure): Failure =>
-  failure.class === 'contention' ? new Failure('unknown', failure.code, failure.message, failure) : failure
+const failed = (failure: Failure): Applied => ({
+  kind: 'failed',
+  failure: failure.class === 'contention' ? new Failure('unknown', failure.code, failure.message, failure) : failure,
+})

@@ -5,6 +5,9 @@ import type { Transaction } from './transaction.js'
 /** What became of an event. All are successes. */
 export type Outcome = 'applied' | 'duplicate' | 'stale' | 'tombstoned' | 'ignored'
 
+/** What a recorded command made of an event that was not applied. Not decisive. */
+export type Removal = 'erased'
+
 /** What the ledger says of an event besides its outcome. */
 export type LedgerEntry = {
   eventId: string
@@ -57,12 +60,25 @@ export async function claimEvents(
 export async function recordOutcomes(
   transaction: Transaction,
   entries: readonly LedgerEntry[],
-  outcomeOf: (eventId: string) => Outcome,
+  outcomeOf: (eventId: string) => Outcome | Removal,
   nowMs: number,
 ): Promise<void> {
   if (entries.length === 0) return
   const rows = rowsOf(entries, nowMs, outcomeOf)
   await transaction.execute(upsert({ table: 'webhook_events', columns: COLUMNS, updates: REWRITTEN, rows }))
+}
+
+/** Notes that these events were taken from the queue; an event that was decided meanwhile stays as it was decided. */
+export async function recordRemoval(
+  transaction: Transaction,
+  entries: readonly LedgerEntry[],
+  removal: Removal,
+  nowMs: number,
+): Promise<void> {
+  if (entries.length === 0) return
+  const decided = await claimEvents(transaction, entries, nowMs)
+  const open = entries.filter((entry) => !decided.has(entry.eventId))
+  await recordOutcomes(transaction, open, () => removal, nowMs)
 }
 
 function rowsOf(entries: readonly LedgerEntry[], nowMs: number, outcomeOf: (eventId: string) => string): SqlValue[][] {

@@ -6,6 +6,12 @@ export const CONTENTION_TRIES = 5
 /** Milliseconds, the most of a random pause before a batch that lost a lock is tried again; doubled for each try. */
 export const CONTENTION_PAUSE_MS = 20
 
+/** Objects that one transaction rebuilds: their heads are locked for some 100 ms, and events for them wait so long. */
+export const REBUILD_BATCH = 250
+
+/** Bytes of stored text in one such transaction: escaping at most doubles them, and a packet holds 16 MiB. */
+export const REBUILD_BYTES_MAX = 4 * 1024 * 1024
+
 /** Milliseconds that a transaction may wait for a connection of the pool. */
 export const TRANSACTION_WAIT_MS = 5_000
 

@@ -3,7 +3,8 @@ import type { SqlValue, Statement } from './sql.js'
 
 /** What the writers need of a transaction. */
 export type Transaction = {
-  execute: (statement: Statement) => Promise<void>
+  /** The number of rows that the server counted: two for one that an upsert changed. */
+  execute: (statement: Statement) => Promise<number>
   query: <Row>(sql: string, values: readonly SqlValue[]) => Promise<Row[]>
 }
 
@@ -18,7 +19,7 @@ export function inTransaction<T>(
   return prisma.$transaction(
     (client) =>
       work({
-        execute: async ({ sql, values }) => void (await client.$executeRawUnsafe(sql, ...values)),
+        execute: ({ sql, values }) => client.$executeRawUnsafe(sql, ...values),
         query: (sql, values) => client.$queryRawUnsafe(sql, ...values),
       }),
     limits,

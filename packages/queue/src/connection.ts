@@ -37,13 +37,30 @@ export function openPromptClient(target: RedisTarget): RedisClient {
 }
 
 /** For operators, who would rather wait for a busy Redis than be sent away, but not for one that is gone. */
-export function openOperatorClient(target: RedisTarget): RedisClient {
+function openOperatorClient(target: RedisTarget): RedisClient {
   return open(target, {
     maxRetriesPerRequest: 1,
     connectTimeout: OPERATOR_MS,
     commandTimeout: OPERATOR_MS,
     retryStrategy: reconnectDelay,
   })
+}
+
+/** The same, connected. @throws when Redis cannot be reached. */
+export async function connectOperator(target: RedisTarget): Promise<RedisClient> {
+  const client = openOperatorClient(target)
+  const connected = new Promise<void>((resolve, reject) => {
+    client.once('ready', resolve)
+    client.once('error', reject)
+  })
+  client.on('error', () => {}) // every command reports its own
+  try {
+    await connected
+    return client
+  } catch (error) {
+    client.disconnect()
+    throw error
+  }
 }
 
 /** For workers, who wait as long as it takes. BullMQ demands the missing limit on retries. */

@@ -1,5 +1,5 @@
 import type { Envelope } from '@clerk-mirror/events'
-import { openOperatorClient, type RedisClient } from './connection.js'
+import { connectOperator, type RedisClient } from './connection.js'
 import type { Partition } from './partitions.js'
 import { PAGE, STREAM_LENGTH } from './policy.js'
 import { type Reason, readReason } from './reason.js'
@@ -18,7 +18,8 @@ export type DeadLetter = {
   failedAtMs: number
 }
 
-export type DeadLetterDetails = DeadLetter & { envelope: Envelope; stack: string | null }
+/** The envelope is null for a job that holds none: something else put it into the queue, or its body is lost. */
+export type DeadLetterDetails = DeadLetter & { envelope: Envelope | null; stack: string | null }
 
 export type DeadLetters = Disposable & {
   /** Oldest first, a page at a time, in constant memory. @throws when Redis does not answer. */
@@ -31,18 +32,7 @@ export type DeadLetters = Disposable & {
 
 /** The operators' side of the queue: the failed set of the events queue is the dead-letter queue. */
 export async function openDeadLetters(target: RedisTarget, list: readonly Partition[]): Promise<DeadLetters> {
-  const client = openOperatorClient(target)
-  const connected = new Promise<void>((resolve, reject) => {
-    client.once('ready', resolve)
-    client.once('error', reject)
-  })
-  client.on('error', () => {}) // every command reports its own
-  try {
-    await connected
-  } catch (error) {
-    client.disconnect()
-    throw error
-  }
+  const client = await connectOperator(target)
   const scripted = withScripts(client)
   return {
     async *list() {
@@ -51,8 +41,7 @@ export async function openDeadLetters(target: RedisTarget, list: readonly Partit
     async find(eventId) {
       for (const { key } of list) {
         const failedAt = await client.zscore(key('failed'), eventId)
-        const details = failedAt && detailsOf(eventId, Number(failedAt), await client.hgetall(key(eventId)))
-        if (details) return details
+        if (failedAt) return detailsOf(eventId, Number(failedAt), await client.hgetall(key(eventId)))
       }
       return null
     },
@@ -77,8 +66,7 @@ async function* lettersOf({ key }: Partition, client: RedisClient): AsyncGenerat
     if (entries.length === 0) return
     const jobs = await Promise.all(entries.map(([id]) => client.hgetall(key(id))))
     for (const [index, [id, failedAt]] of entries.entries()) {
-      const details = detailsOf(id, Number(failedAt), jobs[index] ?? {})
-      if (details) yield withoutEnvelope(details)
+      yield withoutEnvelope(detailsOf(id, Number(failedAt), jobs[index] ?? {}))
     }
     const last = entries.at(-1)?.[1] ?? from
     if (last !== from) seen.clear()
@@ -97,17 +85,17 @@ function withoutEnvelope({ envelope: _, stack: __, ...letter }: DeadLetterDetail
   return letter
 }
 
-function detailsOf(id: string, failedAtMs: number, job: Record<string, string>): DeadLetterDetails | null {
-  const envelope = envelopeOf(id, job['name'], Number(job['timestamp']), parse(job['data']))
-  if (!envelope) return null
+function detailsOf(id: string, failedAtMs: number, job: Record<string, string>): DeadLetterDetails {
+  const receivedAtMs = Number(job['timestamp'] ?? 0)
+  const envelope = envelopeOf(id, job['name'], receivedAtMs, parse(job['data']))
   const stacks = parse(job['stacktrace'])
   return {
     id,
-    type: envelope.type,
-    objectId: envelope.objectId,
+    type: job['name'] ?? '',
+    objectId: envelope?.objectId ?? null,
     reason: readReason(job['failedReason'] ?? ''),
     attempts: Number(job['atm'] ?? 0),
-    receivedAtMs: envelope.receivedAtMs,
+    receivedAtMs,
     failedAtMs,
     envelope,
     stack: Array.isArray(stacks) ? String(stacks.at(-1) ?? '') || null : null,

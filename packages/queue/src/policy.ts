@@ -60,5 +60,8 @@ export const SOCKET_SILENCE_MS = 30 * SECOND
 /** Events that BullMQ's own stream keeps: it serves watchers, and nothing here relies on it. */
 export const STREAM_LENGTH = 1000
 
+/** Keys searched at once: a page of the largest bodies keeps Redis from its other clients for some 50 ms. */
+export const SEARCH_PAGE = 100
+
 /** Dead letters read at once. */
 export const PAGE = 100

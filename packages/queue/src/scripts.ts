@@ -70,6 +70,44 @@ redis.call('HDEL', KEYS[1], 'strikes')
 return redis.call('HSET', KEYS[1], 'ats', ARGV[2])
 `
 
+/**
+ * KEYS: keys of the queue, of any kind. ARGV: a text. Those that are jobs whose data holds the text. Bodies are searched
+ * where they lie: to carry a backlog's over the network would take longer than to read it.
+ */
+const HOLDING = `
+local found = {}
+for _, key in ipairs(KEYS) do
+  if redis.call('TYPE', key).ok == 'hash' then
+    local data = redis.call('HGET', key, 'data')
+    if data and string.find(data, ARGV[1], 1, true) then found[#found + 1] = key end
+  end
+end
+return found
+`
+
+/** KEYS of the script below, in order; the job's own key and the key of its log come last. */
+export const REMOVE_KEYS = ['wait', 'prioritized', 'delayed', 'failed', 'completed', 'active', 'events'] as const
+
+/**
+ * ARGV: job id, stream length. Removes a job and returns the state that it was in, by BullMQ's name; one that is being
+ * worked on stays and gives 'active', one that is gone 'unknown'. 'orphan': nothing but its own data was left of it.
+ */
+const REMOVE = `
+local wait, prioritized, delayed, failed, completed, active, events, job, logs = unpack(KEYS)
+local jobId = ARGV[1]
+if redis.call('EXISTS', job) == 0 then return 'unknown' end
+if redis.call('LPOS', active, jobId) then return 'active' end
+local state = 'orphan'
+if redis.call('ZREM', failed, jobId) == 1 then state = 'failed'
+elseif redis.call('ZREM', delayed, jobId) == 1 then state = 'delayed'
+elseif redis.call('ZREM', completed, jobId) == 1 then state = 'completed'
+elseif redis.call('ZREM', prioritized, jobId) == 1 then state = 'prioritized'
+elseif redis.call('LREM', wait, 1, jobId) == 1 then state = 'wait' end
+redis.call('DEL', job, logs)
+redis.call('XADD', events, 'MAXLEN', '~', ARGV[2], '*', 'event', 'removed', 'jobId', jobId, 'prev', state)
+return state
+`
+
 /** A suspect starts; an event is handed back untried; a suspect finished its attempt. */
 export type Note = 'strike' | 'not-started' | 'finished'
 
@@ -78,6 +116,9 @@ export type Scripted = {
   clerkAccept: Command
   clerkReplay: Command
   clerkNote: (job: string, note: Note, attempt?: number) => Promise<number>
+  /** First the number of keys, then these, then the text. */
+  clerkHolding: Command
+  clerkRemove: Command
 }
 
 /** A client that knows the scripts; ioredis sends their hash, and their text when the server has forgotten them. */
@@ -86,5 +127,7 @@ export function withScripts(client: RedisClient): RedisClient & Scripted {
   client.defineCommand('clerkAccept', { numberOfKeys, lua: ACCEPT })
   client.defineCommand('clerkReplay', { numberOfKeys, lua: REPLAY })
   client.defineCommand('clerkNote', { numberOfKeys: 1, lua: NOTE })
+  client.defineCommand('clerkHolding', { lua: HOLDING })
+  client.defineCommand('clerkRemove', { numberOfKeys: REMOVE_KEYS.length + 2, lua: REMOVE })
   return client as RedisClient & Scripted
 }

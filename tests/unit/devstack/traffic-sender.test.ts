@@ -8,6 +8,9 @@ import { expect, test } from 'vitest'
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
+/** 200 stands for an event that is acknowledged and ignored. */
+const BODIES: Record<number, string> = { 202: '{"status":"accepted"}', 200: '{"status":"ignored"}' }
+
 interface Received {
   headers: IncomingHttpHeaders
   body: Buffer
@@ -27,7 +30,7 @@ async function openReceiver(answer: (nth: number) => number) {
     received.push({ headers: request.headers, body: await buffer(request) })
     const status = answer(received.length)
     if (status === 0) request.socket.destroy()
-    else response.writeHead(status).end(`{"error":{"code":"code_${status}","message":"…"}}`)
+    else response.writeHead(status).end(BODIES[status] ?? `{"error":{"code":"code_${status}","message":"…"}}`)
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
@@ -70,6 +73,13 @@ test('a final refusal ends the run and is reported with its code', async () => {
   expect(report.accepted).toBe(2)
   expect(report.refused).toEqual([{ delivery: deliveries[2], answer: '401 code_401' }])
   expect(receiver.received).toHaveLength(3)
+})
+
+test('an event that is acknowledged and ignored counts as refused, for it will never be in the tables', async () => {
+  using receiver = await openReceiver(() => 200)
+  const { deliveries } = history({ seed: 3, users: 1 })
+  const report = await send(deliveries, options(receiver.url, { concurrency: 1 }))
+  expect(report).toMatchObject({ accepted: 0, refused: [{ answer: '200 ignored' }] })
 })
 
 test('no more deliveries are in flight than asked', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { complaintIn, type Finished, findProgram, run } from './programs.js'
 import { StackError } from './stack-error.js'
@@ -58,7 +58,8 @@ async function installMariadb({ asUser }: DatabaseProgram, data: string): Promis
     `--datadir=./${basename(data)}`,
   ]
   // From inside the folder, because the script takes a path with spaces apart.
-  return run(program, options, { cwd: dirname(data) })
+  const cwd = dirname(data)
+  return run('env', [`TMPDIR=${temporaryFolder(cwd)}`, program, ...options], { cwd })
 }
 
 function installMysql({ program, asUser }: DatabaseProgram, data: string): Promise<Finished> {
@@ -69,4 +70,11 @@ function installMysql({ program, asUser }: DatabaseProgram, data: string): Promi
     '--secure-file-priv=NULL',
     `--datadir=${data}`,
   ])
+}
+
+/** A folder of its own for temporary tables: at its start a server deletes those that it finds, also those of others. */
+export function temporaryFolder(folder: string): string {
+  const path = join(folder, 'tmp')
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  return path
 }

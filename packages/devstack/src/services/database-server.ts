@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { databaseAnswers } from './database-answers.js'
-import { type DatabaseProgram, initialiseData } from './database-files.js'
+import { type DatabaseProgram, initialiseData, temporaryFolder } from './database-files.js'
 import { BUFFER_POOL_MIB, DATABASE_CONNECTIONS } from './policy.js'
 import { ServerProcess } from './server-process.js'
 import type { StackSite } from './site.js'
@@ -28,7 +28,13 @@ export async function startDatabase(
   return ServerProcess.start({
     title: database.title,
     program: database.program,
-    args: [...serverArguments(database, tuning), `--datadir=${data}`, `--port=${port}`, `--init-file=${accountSql}`],
+    args: [
+      ...serverArguments(database, tuning),
+      `--datadir=${data}`,
+      `--tmpdir=${temporaryFolder(folder)}`,
+      `--port=${port}`,
+      `--init-file=${accountSql}`,
+    ],
     logPath: join(folder, `${database.kind}.log`),
     recordPath: databaseRecord(folder),
     isReady: () => databaseAnswers({ port, user: DATABASE_ACCOUNT, password }),

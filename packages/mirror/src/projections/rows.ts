@@ -3,18 +3,22 @@ import { byKey, placeholders, type SqlValue, timeValue, upsert } from '../sql.js
 import type { Transaction } from '../transaction.js'
 import { PROJECTIONS, type Projection } from './tables.js'
 
-/** A typed row in the making: an object under its Clerk id. */
-export type Row = { clerkId: string; object: ClerkObject }
+/** A typed row in the making: an object under its Clerk id, and when its head was written, in ms. */
+export type Row = { clerkId: string; object: ClerkObject; syncedAtMs: number }
 
-const KINDS = Object.keys(PROJECTIONS) as TypedKind[]
+/** Rows removed, by table. */
+export type Removed = Readonly<Record<string, number>>
 
-export const isTyped = (kind: string): kind is TypedKind => Object.hasOwn(PROJECTIONS, kind)
+/** In the order in which every transaction writes their tables. */
+export const TYPED_KINDS = Object.keys(PROJECTIONS) as TypedKind[]
+
+export const tableOf = (kind: TypedKind): string => PROJECTIONS[kind].table
 
 /** Writes what Clerk owns of these rows, table by table, each sorted by id. The heads are locked. */
-export async function writeRows(transaction: Transaction, rows: readonly Row[], nowMs: number): Promise<void> {
-  for (const kind of KINDS) {
+export async function writeRows(transaction: Transaction, rows: readonly Row[]): Promise<void> {
+  for (const kind of TYPED_KINDS) {
     const ofKind = rows.filter(({ object }) => object.kind === kind)
-    if (ofKind.length > 0) await writeTable(transaction, projectionOf(kind), ofKind, nowMs)
+    if (ofKind.length > 0) await writeTable(transaction, projectionOf(kind), ofKind)
   }
 }
 
@@ -25,15 +29,14 @@ async function writeTable(
   transaction: Transaction,
   { table, columns }: Projection<unknown>,
   rows: readonly Row[],
-  nowMs: number,
 ): Promise<void> {
   const names = ['clerk_id', ...Object.keys(columns), 'synced_at']
   const values = [...rows]
     .sort(byKey(({ clerkId }) => clerkId))
-    .map(({ clerkId, object }): SqlValue[] => [
+    .map(({ clerkId, object, syncedAtMs }): SqlValue[] => [
       clerkId,
       ...Object.values(columns).map((column) => column(object.object)),
-      timeValue(nowMs),
+      timeValue(syncedAtMs),
     ])
   await transaction.execute(upsert({ table, columns: names, updates: names.slice(1), rows: values }))
 }
@@ -42,24 +45,38 @@ async function writeTable(
 export async function removeRows(
   transaction: Transaction,
   tombstoned: readonly { id: string; kind: string }[],
-): Promise<void> {
-  for (const kind of KINDS) {
+): Promise<Removed> {
+  const removed: Removed[] = []
+  for (const kind of TYPED_KINDS) {
     const ids = tombstoned.filter((head) => head.kind === kind).map(({ id }) => id)
-    await removeWhere(transaction, projectionOf(kind), 'clerk_id', ids.sort())
+    removed.push(await removeWhere(transaction, projectionOf(kind), 'clerk_id', ids.sort()))
   }
+  return sumOf(removed)
+}
+
+/** Removes those of these rows that Clerk's events once made; the rows that the application made itself stay. */
+export function removeSyncedRows(
+  transaction: Transaction,
+  kind: TypedKind,
+  clerkIds: readonly string[],
+): Promise<Removed> {
+  return removeWhere(transaction, projectionOf(kind), 'clerk_id', [...clerkIds].sort(), 'synced_at IS NOT NULL')
 }
 
 /** Removes the rows, of any table, that are about these users or organizations. */
 export async function removeRowsAbout(
   transaction: Transaction,
   { userIds, organizationIds }: { userIds: readonly string[]; organizationIds: readonly string[] },
-): Promise<void> {
-  for (const projection of KINDS.map(projectionOf)) {
-    if (projection.userColumn) await removeWhere(transaction, projection, projection.userColumn, userIds)
-    if (projection.organizationColumn) {
-      await removeWhere(transaction, projection, projection.organizationColumn, organizationIds)
+): Promise<Removed> {
+  const removed: Removed[] = []
+  for (const projection of TYPED_KINDS.map(projectionOf)) {
+    const { userColumn, organizationColumn } = projection
+    if (userColumn) removed.push(await removeWhere(transaction, projection, userColumn, userIds))
+    if (organizationColumn) {
+      removed.push(await removeWhere(transaction, projection, organizationColumn, organizationIds))
     }
   }
+  return sumOf(removed)
 }
 
 async function removeWhere(
@@ -67,17 +84,29 @@ async function removeWhere(
   { table, dependents = [] }: Projection<unknown>,
   column: string,
   values: readonly string[],
-): Promise<void> {
-  if (values.length === 0) return
-  const where = `${column} IN (${placeholders(values.length)})`
+  condition = 'TRUE',
+): Promise<Removed> {
+  if (values.length === 0) return {}
+  const where = `${column} IN (${placeholders(values.length)}) AND ${condition}`
+  const removed: Record<string, number> = {}
   if (dependents.length > 0) {
     // Locks the rows, so that whoever adds a dependent under the row's lock comes before or finds no row.
     const rows = await transaction.query<{ id: bigint }>(`SELECT id FROM ${table} WHERE ${where} FOR UPDATE`, values)
     const ids = rows.map(({ id }) => id)
     for (const dependent of ids.length > 0 ? dependents : []) {
       const sql = `DELETE FROM ${dependent.table} WHERE ${dependent.column} IN (${placeholders(ids.length)})`
-      await transaction.execute({ sql, values: ids })
+      removed[dependent.table] = await transaction.execute({ sql, values: ids })
     }
   }
-  await transaction.execute({ sql: `DELETE FROM ${table} WHERE ${where}`, values: [...values] })
+  removed[table] = await transaction.execute({ sql: `DELETE FROM ${table} WHERE ${where}`, values: [...values] })
+  return removed
+}
+
+/** Tables of which nothing was removed are left out. */
+export function sumOf(counts: readonly Removed[]): Removed {
+  const sum: Record<string, number> = {}
+  for (const [table, count] of counts.flatMap((each) => Object.entries(each))) {
+    if (count > 0) sum[table] = (sum[table] ?? 0) + count
+  }
+  return sum
 }

@@ -1,0 +1,98 @@
+import type { Envelope } from '@clerk-mirror/events'
+import { Cluster } from 'ioredis'
+import { connectOperator, type RedisClient } from './connection.js'
+import type { Partition } from './partitions.js'
+import { SEARCH_PAGE, STREAM_LENGTH } from './policy.js'
+import type { RedisTarget } from './redis-url.js'
+import { REMOVE_KEYS, type Scripted, withScripts } from './scripts.js'
+import { envelopeOf } from './stored-job.js'
+
+/** An event as it lies in the queue, in whatever state. Time in ms. */
+export type StoredEvent = {
+  id: string
+  type: string
+  receivedAtMs: number
+  attempts: number
+  /** Null for a job that holds none. */
+  envelope: Envelope | null
+  /** All that is stored of it besides its history. */
+  text: string
+}
+
+/** Where an event was when it was removed; `active` was not removed, for a worker has it, and `gone` had left before. */
+export type RemovedFrom = 'waiting' | 'delayed' | 'dead' | 'kept' | 'active' | 'gone'
+
+export type StoredEvents = Disposable & {
+  /**
+   * Events whose stored text holds this text, in any state, each once or more often. Misses none that is in the queue
+   * from begin to end, however often it changes its state meanwhile. @throws when Redis does not answer.
+   */
+  holding: (text: string) => AsyncIterable<StoredEvent>
+  /** Removes an event, unless a worker has it. Two at once do not harm each other. */
+  remove: (eventId: string) => Promise<RemovedFrom>
+}
+
+/** For operators who look for an event by what is in it. @throws when Redis cannot be reached. */
+export async function openStoredEvents(target: RedisTarget, list: readonly Partition[]): Promise<StoredEvents> {
+  const client = withScripts(await connectOperator(target))
+  return {
+    async *holding(text) {
+      for (const partition of list) yield* search(client, partition, text)
+    },
+    async remove(eventId) {
+      for (const { key } of list) {
+        const keys = [...REMOVE_KEYS.map(key), key(eventId), key(`${eventId}:logs`)]
+        const state = String(await client.clerkRemove(...keys, eventId, STREAM_LENGTH))
+        if (state !== 'unknown') return REMOVED_FROM[state] ?? 'kept'
+      }
+      return 'gone'
+    },
+    [Symbol.dispose]: () => client.disconnect(),
+  }
+}
+
+/** By BullMQ's names. What else there is, such as `completed`, is kept by somebody and does not run. */
+const REMOVED_FROM: Readonly<Record<string, RemovedFrom>> = {
+  active: 'active',
+  delayed: 'delayed',
+  failed: 'dead',
+  prioritized: 'waiting',
+  wait: 'waiting',
+}
+
+/**
+ * By key and not by state: an event keeps its key on its way from one state to the next, where a walk through the
+ * states could miss it, and SCAN promises every key that is there all the while.
+ */
+async function* search(client: RedisClient & Scripted, { key }: Partition, text: string): AsyncGenerator<StoredEvent> {
+  const prefix = key('')
+  for (const node of client instanceof Cluster ? client.nodes('master') : [client]) {
+    let cursor = '0'
+    do {
+      const [next, keys] = await node.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', SEARCH_PAGE)
+      cursor = next
+      const found = keys.length > 0 ? await client.clerkHolding(keys.length, ...keys, text) : []
+      for (const jobKey of found as string[]) {
+        const event = await readEvent(client, jobKey, jobKey.slice(prefix.length))
+        if (event) yield event
+      }
+    } while (cursor !== '0')
+  }
+}
+
+/** Null when it has left since it was found. */
+async function readEvent(client: RedisClient, jobKey: string, id: string): Promise<StoredEvent | null> {
+  const [text, type, timestamp, attempts] = await client.hmget(jobKey, 'data', 'name', 'timestamp', 'atm')
+  if (!text) return null
+  const receivedAtMs = Number(timestamp ?? 0)
+  const envelope = envelopeOf(id, type, receivedAtMs, parse(text))
+  return { id, type: type ?? '', receivedAtMs, attempts: Number(attempts ?? 0), envelope, text }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}

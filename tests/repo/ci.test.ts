@@ -1,0 +1,22 @@
+import { accessSync, constants } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { fromRoot, manifestOf, read } from './tree.js'
+
+const workflow = parse(read('.github/workflows/ci.yml'))
+
+test('the workflow does what anybody can do with .ci/run', () => {
+  accessSync(fromRoot('.ci/run'), constants.X_OK)
+  const runs = workflow.jobs.ci.steps.flatMap((step: { run?: string }) => step.run ?? [])
+  expect(runs).toEqual(['.ci/run'])
+})
+
+test('the workflow may read the repository and nothing else', () => {
+  expect(workflow.permissions).toEqual({ contents: 'read' })
+  expect(workflow.jobs.ci).not.toHaveProperty('permissions')
+})
+
+test('the workflow runs the oldest Node that we say we run on', () => {
+  const oldest = /^>=(\d+)/.exec(manifestOf('').engines?.['node'] ?? '')?.[1]
+  expect(workflow.jobs.ci.strategy.matrix.node[0]).toBe(Number(oldest))
+})

@@ -1,0 +1,176 @@
+import { decode, type Envelope, Failure, parseMirroredKinds } from '@clerk-mirror/events'
+import type { Arrival } from '@clerk-mirror/mirror'
+import {
+  changesBetween,
+  type MirrorTables,
+  type OwnData,
+  type Violation,
+  wrongHeads,
+  wrongLedger,
+  wrongOwnData,
+  wrongRows,
+} from '../support/invariants.js'
+import { edit } from './application.js'
+import { killSome, watched, without } from './disturbance.js'
+import { APPLIERS, type Delivery, type Edit, type History, markerOf, type SimulatedEvent } from './history.js'
+import { expectedMirror } from './model.js'
+import type { Site } from './site.js'
+
+/** One delivery of one event and what the applier answered, for the story of a violation. */
+export type Delivered = { round: number; applier: number; eventId: string; answer: string }
+export type HistoryRun = { violations: Violation[]; journal: readonly Delivered[] }
+
+const everything = parseMirroredKinds('*')
+const RECEIVED_AT_MS = 1_800_000_000_000
+/** Rounds after the last in which only what failed is delivered again. An outage or a kill costs one. */
+const EXTRA_ROUNDS = 20
+
+type Run = {
+  site: Site
+  eventOf: ReadonlyMap<string, SimulatedEvent>
+  journal: Delivered[]
+  violations: Violation[]
+  /** Events that nobody has decided yet, because their delivery failed. */
+  again: Set<string>
+  own: Map<string, OwnData>
+  ownAgain: Edit[]
+}
+
+/** Delivers a history to an empty site and reports everything that is not as it must be. */
+export async function runHistory(site: Site, history: History): Promise<HistoryRun> {
+  await site.clear()
+  const eventOf = new Map(history.events.map((event) => [event.eventId, event]))
+  const run: Run = { site, eventOf, journal: [], violations: [], again: new Set(), own: new Map(), ownAgain: [] }
+  for (const [index, round] of history.rounds.entries()) {
+    const deliveries = [...round.deliveries, ...deliveriesAgain(run, index)]
+    const edits = [...run.ownAgain.splice(0), ...round.edits]
+    await without(site, round.missingTable, () => runRound(run, index, deliveries, edits, round.kills))
+  }
+  for (let extra = 0; extra < EXTRA_ROUNDS && run.again.size + run.ownAgain.length > 0; extra += 1) {
+    const index = history.rounds.length + extra
+    await runRound(run, index, deliveriesAgain(run, index), run.ownAgain.splice(0), 0)
+  }
+  for (const eventId of run.again) report(run, 'ledger', eventId, 'an event that nobody could apply', 'decided', 'failing')
+  run.violations.push(...(await whenQuiet(run, history)))
+  return { violations: run.violations, journal: run.journal }
+}
+
+async function runRound(run: Run, round: number, deliveries: readonly Delivery[], edits: readonly Edit[], kills: number) {
+  const work = Promise.all([
+    ...deliveries.map((delivery) => deliver(run, round, delivery)),
+    writeOwn(run, edits),
+    killSome(run.site, kills),
+  ])
+  run.violations.push(...(await watched(run.site, work)))
+}
+
+/** What failed is given out once more, by one and all to another applier than before. */
+function deliveriesAgain({ again }: Run, round: number): Delivery[] {
+  const eventIds = [...again]
+  again.clear()
+  return eventIds.length === 0 ? [] : [{ applier: round % APPLIERS, eventIds }]
+}
+
+async function deliver(run: Run, round: number, { applier, eventIds }: Delivery): Promise<void> {
+  const note = (eventId: string, answer: string) => run.journal.push({ round, applier, eventId, answer })
+  try {
+    const batch = eventIds.map((eventId) => arrivalOf(run, eventId, RECEIVED_AT_MS + round))
+    const results = (await run.site.appliers[applier]?.apply(batch)) ?? []
+    for (const [index, eventId] of eventIds.entries()) {
+      const result = results[index]
+      if (result?.kind === 'decided') {
+        note(eventId, result.outcome)
+        continue
+      }
+      note(eventId, `failed: ${result?.failure.class} ${result?.failure.code}`)
+      run.again.add(eventId)
+      if (result?.failure.class !== 'poison') continue
+      report(run, 'ledger', eventId, 'an event that would be a dead letter', 'applied', result.failure.code)
+    }
+  } catch (error) {
+    if (!(error instanceof Failure) || error.class !== 'outage') throw error
+    for (const eventId of eventIds) {
+      note(eventId, `outage: ${error.code}`)
+      run.again.add(eventId)
+    }
+  }
+}
+
+/** As the worker does it: the bytes are decoded anew with every delivery. */
+function arrivalOf({ eventOf }: Run, eventId: string, receivedAtMs: number): Arrival {
+  const event = eventOf.get(eventId)
+  if (!event) throw new Error(`the history delivers ${eventId}, which it does not have`)
+  const { type, objectId, body } = event
+  const envelope: Envelope = { eventId, type, objectId, instanceId: null, source: 'clerk', receivedAtMs, body }
+  const decoded = decode(envelope, everything)
+  if (decoded.kind !== 'change') throw new Error(`${type} is ${decoded.kind}`)
+  const entry = { eventId, type, objectId, instanceId: null, source: 'clerk' as const, receivedAtMs, attempts: 1 }
+  return { entry, change: decoded.change }
+}
+
+async function writeOwn(run: Run, edits: readonly Edit[]): Promise<void> {
+  if (edits.length === 0) return
+  await using connection = await run.site.connect()
+  for (const change of edits) {
+    const edited = await edit(connection, change)
+    if (edited === 'unavailable') run.ownAgain.push(change)
+    if (edited === 'refused' && !willBeDeleted(run, change.userId)) {
+      report(run, 'I4', change.userId, "the application's own write", 'written', 'refused')
+    }
+    if (edited !== 'written') continue
+    const before = run.own.get(change.userId)?.blocks ?? []
+    run.own.set(change.userId, { tagline: change.tagline, blocks: [...before, change.block] })
+  }
+}
+
+const willBeDeleted = ({ eventOf }: Run, userId: string) =>
+  [...eventOf.values()].some(({ type, objectId }) => type === 'user.deleted' && objectId === userId)
+
+function report(run: Run, invariant: string, object: string, what: string, expected: string, found: string): void {
+  run.violations.push({ invariant, object, what, expected, found })
+}
+
+async function whenQuiet(run: Run, history: History): Promise<Violation[]> {
+  const { site, journal } = run
+  const expected = expectedMirror(history.events)
+  const tables = await site.oracle.tables()
+  const dead = [...expected.heads].filter(([, head]) => head.deleted).map(([id]) => id)
+  const living = new Map([...run.own].filter(([userId]) => !willBeDeleted(run, userId)))
+  return [
+    ...wrongHeads(expected.heads, tables),
+    ...wrongRows(expected.rows, tables),
+    ...wrongLedger(expected.outcomes, tables),
+    ...wrongOwnData(living, tables),
+    ...contradictions(journal, tables),
+    ...(await site.oracle.traces(dead.map(markerOf))),
+    ...(await site.oracle.halfCommitted()),
+    ...(await appliedAgain(run, history, tables)),
+  ]
+}
+
+/** An event is decided once. Who was told an outcome was told the one that the ledger has. */
+function contradictions(journal: readonly Delivered[], tables: MirrorTables): Violation[] {
+  const ledger = new Map(tables.get('webhook_events')?.map((row) => [row['event_id'], row['outcome']]))
+  const told = new Set<string>()
+  return journal.flatMap(({ eventId, answer }) => {
+    if (!['applied', 'stale', 'tombstoned'].includes(answer)) return []
+    const [expected, isFirst] = [ledger.get(eventId) ?? 'no row', !told.has(eventId)]
+    told.add(eventId)
+    if (isFirst && expected === answer) return []
+    const what = isFirst ? 'the answer against the ledger' : 'decided a second time'
+    return [{ invariant: 'ledger', object: eventId, what, expected, found: answer }]
+  })
+}
+
+/** I4: all of it once more, and once more after the ledger was pruned, when only the versions can tell. */
+async function appliedAgain(run: Run, { events }: History, before: MirrorTables): Promise<Violation[]> {
+  const { site } = run
+  const applyAll = async () => {
+    const eventIds = events.map(({ eventId }) => eventId)
+    await site.appliers[0]?.apply(eventIds.map((eventId) => arrivalOf(run, eventId, RECEIVED_AT_MS - 1)))
+    return await site.oracle.tables()
+  }
+  const again = changesBetween(before, await applyAll())
+  await site.query('DELETE FROM webhook_events')
+  return [...again, ...changesBetween(before, await applyAll(), ['webhook_events'])]
+}
