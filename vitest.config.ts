@@ -23,6 +23,12 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     reporters: ['default', new TotalsReporter()],
-    projects: [folder('unit'), folder('integration', onServers), folder('e2e', onServers), folder('repo')],
+    projects: [
+      folder('unit'),
+      folder('integration', onServers),
+      folder('e2e', onServers),
+      folder('simulation', onServers),
+      folder('repo'),
+    ],
   },
 })

@@ -91,6 +91,15 @@ test('an event of an unknown type gets its head and its ledger row', async () =>
   ])
 })
 
+test('an event that is ignored gets its ledger row though its ids are no ids', async () => {
+  const { id } = await world.send({
+    ...clerkEvent('session.created', { id: 'é'.repeat(100) }),
+    instance_id: 'ü'.repeat(80),
+  })
+  await world.settled()
+  expect(await outcome(id)).toBe('ignored')
+})
+
 test('one-time codes are acknowledged and reach not even Redis', async () => {
   const { id, ...answer } = await world.send(clerkEvent('email.created', { id: 'ema_1', body: 'your code is 123456' }))
   expect(answer).toEqual({ status: 202, body: { status: 'ignored' } })

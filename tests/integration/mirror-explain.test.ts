@@ -61,7 +61,7 @@ function explaining(plans: { sql: string; step: Step }[]): Transaction {
   return {
     execute: async ({ sql, values }) => {
       await explain(sql, values)
-      await connection.query(sql, values)
+      return (await connection.query<{ affectedRows: number }>(sql, values)).affectedRows
     },
     query: async (sql, values) => {
       await explain(sql, values)

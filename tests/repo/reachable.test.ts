@@ -1,9 +1,10 @@
+import { posix } from 'node:path'
 import { expect, test } from 'vitest'
 import { importsOf, sourceFile, targetOf } from './imports.js'
 import { codeFiles, files, read, sources, workspaceOf, workspaces } from './tree.js'
 
-const NAMED_PROGRAM = /(?:apps|packages)\/\w+\/dist\/[\w/-]+\.js/g
-const QUOTED_FILE = /['"`/]([\w-]+\.(?:m?js))['"`]/g
+const NAMED_PROGRAM = /\w+\/[\w./-]+\.(?:ts|m?js)/g
+const QUOTED_FILE = /['"`]([^'"`\s]+\.(?:ts|m?js))['"`]/g
 
 /** What an outsider starts: the doors of packages, the apps, and the programs that scripts and containers name. */
 function entries(): string[] {
@@ -15,14 +16,14 @@ function entries(): string[] {
 
 /** The files that a file imports, and those that it names in order to start them as a process of their own. */
 function usedBy(path: string, all: readonly string[]): string[] {
-  const started = [...read(path).matchAll(QUOTED_FILE)].map(([, name = '']) => name.replace(/\.js$/, '.ts'))
-  const isStarted = (other: string) =>
-    started.some((name) => other.endsWith(`/${name}`)) && isOfSameWorkspace(path, other)
-  const imported = importsOf(path).map(targetOf)
-  return [...imported, ...all.filter(isStarted)].filter((target) => target !== null)
+  const imports = importsOf(path)
+  const quoted = [...read(path).matchAll(QUOTED_FILE)].map(([, name = '']) => name)
+  const started = quoted.filter((name) => !imports.some(({ to }) => to === name)).map(sourceName)
+  const isStarted = (other: string) => workspaceOf(path) === workspaceOf(other) && started.includes(sourceName(other))
+  return [...imports.map(targetOf), ...all.filter(isStarted)].filter((target) => target !== null)
 }
 
-const isOfSameWorkspace = (path: string, other: string) => workspaceOf(path) === workspaceOf(other)
+const sourceName = (path: string) => posix.basename(path).replace(/\.js$/, '.ts')
 
 function reachableFrom(begin: readonly string[]): Set<string> {
   const all = codeFiles()
@@ -41,6 +42,6 @@ test('every source file is used by a program or a door, and not by tests alone',
 
 test('every file among the tests is a test or used by one', () => {
   const tests = codeFiles().filter((path) => path.endsWith('.test.ts'))
-  const reached = reachableFrom([...tests, 'vitest.config.ts', 'tests/support/global-setup.ts'])
+  const reached = reachableFrom([...tests, ...entries(), 'vitest.config.ts'])
   expect(codeFiles().filter((path) => path.startsWith('tests/') && !reached.has(path))).toEqual([])
 })

@@ -1,8 +1,6 @@
 import { parseEnv } from 'node:util'
 import { ConfigFaults, type Environment, SETTINGS, type Setting } from '@clerk-mirror/runtime'
 import { expect, test } from 'vitest'
-import { readIngestConfig } from '../../apps/ingest/src/config.js'
-import { readWorkerConfig } from '../../apps/worker/src/config.js'
 import { table, withPart } from './markdown.js'
 import { limitsOf, policyFiles, readable } from './policies.js'
 import { fromRoot, read, sources } from './tree.js'
@@ -12,10 +10,20 @@ const EXAMPLE = '.env.example'
 
 const settings: [string, Setting][] = Object.entries(SETTINGS)
 
-const CONFIGS = [readIngestConfig, readWorkerConfig]
+type ReadConfig = (env: Environment) => unknown
+const isReadConfig = (value: unknown): value is ReadConfig =>
+  typeof value === 'function' && /^read\w+Config$/.test(value.name)
+
+/** How each app that has a configuration of its own reads it. */
+const configs = await Promise.all(
+  sources()
+    .filter((path) => /^apps\/\w+\/src\/config\.ts$/.test(path))
+    .map(async (path): Promise<unknown[]> => Object.values(await import(fromRoot(path)))),
+)
+const CONFIGS = configs.flat().filter(isReadConfig)
 
 /** The settings at which a process finds fault. */
-function faultyIn(readConfig: (env: Environment) => unknown, env: Environment): string[] {
+function faultyIn(readConfig: ReadConfig, env: Environment): string[] {
   try {
     readConfig(env)
     return []
@@ -92,11 +100,15 @@ test('.env.example lists every setting as the code has it', async () => {
   await expect(exampleText()).toMatchFileSnapshot(fromRoot(EXAMPLE))
 })
 
-test('every example is a value that the processes take, but for the secret that everybody can read', () => {
+/** An example that says, in capitals, what to put there. */
+const PLACEHOLDER = /(?:COPY|MAKE)_/
+
+test('every example is a value that the processes take, unless it is to be replaced by a secret: that is refused', () => {
   const example = parseEnv(exampleText().replaceAll(/^#(?=\w+=)/gm, ''))
-  expect(Object.keys(example).toSorted()).toEqual(settings.map(([name]) => name).toSorted())
+  const names = settings.map(([name]) => name)
+  expect(Object.keys(example).toSorted()).toEqual(names.toSorted())
   const refused = CONFIGS.flatMap((readConfig) => faultyIn(readConfig, example))
-  expect(refused).toEqual(['CLERK_WEBHOOK_SIGNING_SECRET'])
+  expect(new Set(refused)).toEqual(new Set(names.filter((name) => PLACEHOLDER.test(example[name] ?? ''))))
 })
 
 test('a setting is read by the apps that it is said to be read by', () => {

@@ -1,7 +1,15 @@
 import { type Random, seededRandom } from '../../packages/devstack/src/random.js'
 import { act, addOrganization, addUser } from './actions.js'
 import { openClerk, pass } from './clerk.js'
-import { APPLIERS, type Delivery, type Edit, type History, markerOf, type Round, type SimulatedEvent } from './history.js'
+import {
+  APPLIERS,
+  type Delivery,
+  type Edit,
+  type History,
+  markerOf,
+  type Round,
+  type SimulatedEvent,
+} from './history.js'
 
 /** A history from its seed: what Clerk sent, and how it is delivered. The same on every machine. */
 export function generate(seed: number): History {
@@ -27,7 +35,12 @@ function inOrderOfDelivery(events: readonly SimulatedEvent[], random: Random): s
   const places = events.flatMap(({ eventId }, index) => {
     const first = direction * index + random.fraction() * disorder
     const again = first + random.fraction() * events.length
-    return random.chance(twice) ? [{ eventId, at: first }, { eventId, at: again }] : [{ eventId, at: first }]
+    return random.chance(twice)
+      ? [
+          { eventId, at: first },
+          { eventId, at: again },
+        ]
+      : [{ eventId, at: first }]
   })
   return places.sort((a, b) => a.at - b.at).map(({ eventId }) => eventId)
 }
@@ -48,9 +61,10 @@ function roundsOf(eventIds: readonly string[], random: Random): Round[] {
       if (!isLostLease) from += size
       deliveries.push({ applier, eventIds: batch })
     }
+    const rebuilds = random.chance(0.06)
     const kills = random.chance(0.1) ? random.integer(1, 2) : 0
     const missingTable = random.chance(0.02) ? random.pick(TABLES_THAT_GO_AWAY) : null
-    rounds.push({ deliveries, edits: [], kills, missingTable })
+    rounds.push({ deliveries, edits: [], rebuilds, kills, missingTable })
   }
   return rounds
 }

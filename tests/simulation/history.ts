@@ -10,6 +10,8 @@ export type Delivery = { applier: number; eventIds: readonly string[] }
 export type Round = {
   deliveries: readonly Delivery[]
   edits: readonly Edit[]
+  /** An operator rebuilds all typed tables meanwhile. */
+  rebuilds: boolean
   /** So many connections of the appliers are killed on the server. */
   kills: number
   /** A table that is away during this round, which is an outage for whoever needs it. */

@@ -36,7 +36,12 @@ export type SimInvitation = Times & {
   organization: SimOrganization
   status: 'pending' | 'accepted' | 'revoked'
 }
-export type SimDomain = Times & { kind: 'organizationDomain'; id: string; organization: SimOrganization; verified: boolean }
+export type SimDomain = Times & {
+  kind: 'organizationDomain'
+  id: string
+  organization: SimOrganization
+  verified: boolean
+}
 export type SimSession = Times & { kind: 'session'; id: string; user: SimUser; status: string }
 export type SimSubscription = Times & {
   kind: 'subscription'

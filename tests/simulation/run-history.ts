@@ -12,8 +12,17 @@ import {
 } from '../support/invariants.js'
 import { edit } from './application.js'
 import { killSome, watched, without } from './disturbance.js'
-import { APPLIERS, type Delivery, type Edit, type History, markerOf, type SimulatedEvent } from './history.js'
+import {
+  APPLIERS,
+  type Delivery,
+  type Edit,
+  type History,
+  markerOf,
+  type Round,
+  type SimulatedEvent,
+} from './history.js'
 import { expectedMirror } from './model.js'
+import { rebuild } from './rebuild.js'
 import type { Site } from './site.js'
 
 /** One delivery of one event and what the applier answered, for the story of a violation. */
@@ -44,21 +53,28 @@ export async function runHistory(site: Site, history: History): Promise<HistoryR
   for (const [index, round] of history.rounds.entries()) {
     const deliveries = [...round.deliveries, ...deliveriesAgain(run, index)]
     const edits = [...run.ownAgain.splice(0), ...round.edits]
-    await without(site, round.missingTable, () => runRound(run, index, deliveries, edits, round.kills))
+    await without(site, round.missingTable, () => runRound(run, index, { ...round, deliveries, edits }))
   }
   for (let extra = 0; extra < EXTRA_ROUNDS && run.again.size + run.ownAgain.length > 0; extra += 1) {
     const index = history.rounds.length + extra
-    await runRound(run, index, deliveriesAgain(run, index), run.ownAgain.splice(0), 0)
+    const undisturbed = { rebuilds: false, kills: 0, missingTable: null }
+    await runRound(run, index, {
+      deliveries: deliveriesAgain(run, index),
+      edits: run.ownAgain.splice(0),
+      ...undisturbed,
+    })
   }
-  for (const eventId of run.again) report(run, 'ledger', eventId, 'an event that nobody could apply', 'decided', 'failing')
+  for (const eventId of run.again)
+    report(run, 'ledger', eventId, 'an event that nobody could apply', 'decided', 'failing')
   run.violations.push(...(await whenQuiet(run, history)))
   return { violations: run.violations, journal: run.journal }
 }
 
-async function runRound(run: Run, round: number, deliveries: readonly Delivery[], edits: readonly Edit[], kills: number) {
+async function runRound(run: Run, index: number, { deliveries, edits, rebuilds, kills }: Round): Promise<void> {
   const work = Promise.all([
-    ...deliveries.map((delivery) => deliver(run, round, delivery)),
+    ...deliveries.map((delivery) => deliver(run, index, delivery)),
     writeOwn(run, edits),
+    rebuilds ? rebuild(run.site) : undefined,
     killSome(run.site, kills),
   ])
   run.violations.push(...(await watched(run.site, work)))
@@ -82,7 +98,7 @@ async function deliver(run: Run, round: number, { applier, eventIds }: Delivery)
         note(eventId, result.outcome)
         continue
       }
-      note(eventId, `failed: ${result?.failure.class} ${result?.failure.code}`)
+      note(eventId, `failed: ${result?.failure.class} ${result?.failure.code}: ${result?.failure.message}`)
       run.again.add(eventId)
       if (result?.failure.class !== 'poison') continue
       report(run, 'ledger', eventId, 'an event that would be a dead letter', 'applied', result.failure.code)
@@ -144,6 +160,7 @@ async function whenQuiet(run: Run, history: History): Promise<Violation[]> {
     ...contradictions(journal, tables),
     ...(await site.oracle.traces(dead.map(markerOf))),
     ...(await site.oracle.halfCommitted()),
+    ...(await rebuiltOtherwise(site, tables)),
     ...(await appliedAgain(run, history, tables)),
   ]
 }
@@ -162,6 +179,14 @@ function contradictions(journal: readonly Delivered[], tables: MirrorTables): Vi
   })
 }
 
+/** A rebuild, when nothing else happens, leaves the tables as the events made them. */
+async function rebuiltOtherwise(site: Site, before: MirrorTables): Promise<Violation[]> {
+  const rebuilt = await rebuild(site)
+  const changes = changesBetween(before, await site.oracle.tables(), ['operator_actions'])
+  const none = { invariant: 'rebuild', object: 'rebuild', what: 'undisturbed', expected: 'rebuilt', found: rebuilt }
+  return [...changes.map((change) => ({ ...change, invariant: 'rebuild' })), ...(rebuilt === 'rebuilt' ? [] : [none])]
+}
+
 /** I4: all of it once more, and once more after the ledger was pruned, when only the versions can tell. */
 async function appliedAgain(run: Run, { events }: History, before: MirrorTables): Promise<Violation[]> {
   const { site } = run
@@ -170,7 +195,7 @@ async function appliedAgain(run: Run, { events }: History, before: MirrorTables)
     await site.appliers[0]?.apply(eventIds.map((eventId) => arrivalOf(run, eventId, RECEIVED_AT_MS - 1)))
     return await site.oracle.tables()
   }
-  const again = changesBetween(before, await applyAll())
+  const again = changesBetween(before, await applyAll(), ['operator_actions'])
   await site.query('DELETE FROM webhook_events')
-  return [...again, ...changesBetween(before, await applyAll(), ['webhook_events'])]
+  return [...again, ...changesBetween(before, await applyAll(), ['operator_actions', 'webhook_events'])]
 }

@@ -4,7 +4,7 @@ import { type Mirror, migrate, openMirror, parseDatabaseUrl } from '@clerk-mirro
 import { Releasers } from '@clerk-mirror/runtime'
 import { connectOnce, type DatabaseConnection } from '../../packages/mirror/src/connection.js'
 import type { DatabaseOptions } from '../../packages/mirror/src/database-url.js'
-import { openOracle, type Oracle, type Query } from '../support/invariants.js'
+import { type Oracle, openOracle, type Query } from '../support/invariants.js'
 import { APPLIERS } from './history.js'
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
@@ -22,17 +22,6 @@ export type Site = AsyncDisposable & {
   connect: () => Promise<DatabaseConnection>
   clear: () => Promise<void>
 }
-
-const TABLES = [
-  'clerk_objects',
-  'webhook_events',
-  'blocks',
-  'users',
-  'organizations',
-  'organization_memberships',
-  'organization_invitations',
-  'organization_domains',
-]
 
 /** `serverUrl` is that of an account that may create databases. Disposing drops the one that was made. */
 export async function openSite(serverUrl: string): Promise<Site> {
@@ -53,7 +42,8 @@ export async function openSite(serverUrl: string): Promise<Site> {
   })
   // Each with a pool of its own, like workers in processes of their own.
   const appliers = Array.from({ length: APPLIERS }, () => owned.use(openMirror({ ...options, connectionLimit: 2 })))
-  let connection = owned.use(await connect())
+  let connection = await connect()
+  owned.defer(() => connection.end())
   const query: Query = async (sql, params) => {
     // The server drops whoever was silent for a while, as when a history takes long.
     if (!connection.isValid()) connection = await connect()
@@ -71,7 +61,7 @@ export async function openSite(serverUrl: string): Promise<Site> {
     ownThreads,
     connect,
     clear: async () => {
-      for (const table of TABLES) await query(`DELETE FROM ${table}`)
+      for (const table of oracle.tableNames) await query(`DELETE FROM ${table}`)
     },
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   }

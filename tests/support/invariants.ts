@@ -38,6 +38,7 @@ export type OwnData = { tagline: string; blocks: readonly string[] }
 export type Violation = { invariant: string; object: string; what: string; expected: string; found: string }
 
 export type Oracle = {
+  tableNames: readonly string[]
   tables: () => Promise<MirrorTables>
   /** I3: where any of these texts stands, in any text column of any table. */
   traces: (markers: readonly string[]) => Promise<Violation[]>
@@ -58,6 +59,7 @@ export async function openOracle(query: Query): Promise<Oracle> {
   const names = [...new Set(columns.map(({ table }) => table))]
   const of = (table: string) => columns.filter((column) => column.table === table)
   return {
+    tableNames: names,
     async tables() {
       const tables = new Map<string, TextRow[]>()
       for (const table of names) tables.set(table, await query<TextRow>(allRows(table, of(table))))
@@ -126,7 +128,9 @@ const violation = (invariant: string, object: string, what: string, expected: un
 
 /** I2: every head is what the model says, and there is no other. A stub is no head. */
 export function wrongHeads(expected: ExpectedMirror['heads'], tables: MirrorTables): Violation[] {
-  const rows = (tables.get('clerk_objects') ?? []).filter((row) => row['event_id'] !== null || row['deleted_at'] !== null)
+  const rows = (tables.get('clerk_objects') ?? []).filter(
+    (row) => row['event_id'] !== null || row['deleted_at'] !== null,
+  )
   const found = new Map(rows.map((row) => [row['id'] ?? '', row]))
   const wrong: Violation[] = []
   for (const id of new Set([...expected.keys(), ...found.keys()])) {
@@ -215,7 +219,11 @@ export function wrongOwnData(own: ReadonlyMap<string, OwnData>, tables: MirrorTa
 }
 
 /** I4: what differs between two readings. */
-export function changesBetween(before: MirrorTables, after: MirrorTables, exceptTables: readonly string[] = []): Violation[] {
+export function changesBetween(
+  before: MirrorTables,
+  after: MirrorTables,
+  exceptTables: readonly string[] = [],
+): Violation[] {
   const watched = [...before.keys()].filter((table) => !exceptTables.includes(table))
   return watched.flatMap((table) => {
     const [old, fresh] = [before, after].map((tables) => tables.get(table)?.map((row) => JSON.stringify(row)) ?? [])
@@ -223,7 +231,13 @@ export function changesBetween(before: MirrorTables, after: MirrorTables, except
     const added = fresh?.filter((row) => !old?.includes(row)) ?? []
     const changes = Array.from({ length: Math.max(lost.length, added.length) }, (_, index) => index)
     return changes.map((index) =>
-      violation('I4', table, 'changed by what had been applied before', lost[index] ?? 'no row', added[index] ?? 'no row'),
+      violation(
+        'I4',
+        table,
+        'changed by what had been applied before',
+        lost[index] ?? 'no row',
+        added[index] ?? 'no row',
+      ),
     )
   })
 }

@@ -22,7 +22,8 @@ async function withDeadLetters<T>(
       () => null,
     ))
   if (!ledger) note('The database was not asked: letters that are settled meanwhile are shown too.')
-  return work(deadLetterOperations(letters, ledger))
+  // Awaited here: the letters are closed when this function returns.
+  return await work(deadLetterOperations(letters, ledger))
 }
 
 const readOperationsConfig = (env: Environment) =>
@@ -36,14 +37,16 @@ export const listDeadLetters: Command = {
   summary: 'List the events that were given up, oldest first.',
   examples: ['dead-letters list', 'dead-letters list --json'],
   options: {},
-  run: (call) =>
-    withDeadLetters<ExitCode>(call, async (operations) => {
+  run(call) {
+    if (call.positionals.length > 0) throw new WrongUsage('it lists all letters, and takes no name of one')
+    return withDeadLetters<ExitCode>(call, async (operations) => {
       const letters: DeadLetter[] = []
       for await (const letter of operations.list()) letters.push(letter)
       if (call.values['json']) call.out(JSON.stringify(letters.map(asJson)))
       else call.out(letters.length === 0 ? 'No dead letters.' : asTable(letters))
       return 0
-    }),
+    })
+  },
 }
 
 export const showDeadLetter: Command = {

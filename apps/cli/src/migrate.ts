@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { migrate, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { readConfig, secret } from '@clerk-mirror/runtime'
-import type { Command } from './command.js'
+import { type Command, WrongUsage } from './command.js'
 
 /** From apps/cli/dist, in a checkout as in the image. */
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url))
@@ -11,7 +11,8 @@ export const migrateDatabase: Command = {
   summary: 'Apply the database migrations that are missing, as `prisma migrate deploy` would.',
   examples: ['migrate', 'migrate --json'],
   options: {},
-  async run({ env, values, out, note }) {
+  async run({ env, values, positionals, out, note }) {
+    if (positionals.length > 0) throw new WrongUsage('it applies all migrations, and takes no name of one')
     const database = readConfig(env, (read) => read.required('DATABASE_URL', secret(parseDatabaseUrl)))
     const say = values['json'] ? () => {} : note
     const log = (entry: object) => say(Object.values(entry).join(' '))

@@ -2,14 +2,18 @@ import { parseArgs } from 'node:util'
 import { ConfigFaults, type Environment } from '@clerk-mirror/runtime'
 import { type Command, type ExitCode, type Values, WrongUsage } from './command.js'
 import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.js'
+import { eraseUser } from './erase.js'
 import { migrateDatabase } from './migrate.js'
+import { rebuildTables } from './rebuild.js'
 
 /** Every command, by the words that call it. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   'dead-letters list': listDeadLetters,
   'dead-letters show': showDeadLetter,
   'dead-letters replay': replayDeadLetters,
+  erase: eraseUser,
   migrate: migrateDatabase,
+  rebuild: rebuildTables,
 }
 
 const PROGRAM = 'clerk-mirror'
@@ -22,7 +26,7 @@ export async function runCommand(words: readonly string[], env: Environment): Pr
   const command = COMMANDS[name ?? '']
   if (!name || !command) {
     const asked = words.length === 0 || words.includes('--help') || words.includes('-h')
-    ;(asked ? out : note)(overview(words.filter((word) => !word.startsWith('-'))))
+    ;(asked ? out : note)(overview(asked ? [] : words.filter((word) => !word.startsWith('-'))))
     return asked && words.length > 0 ? 0 : 2
   }
   try {

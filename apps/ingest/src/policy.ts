@@ -18,3 +18,6 @@ export const RETRY_AFTER_S = 5
 
 /** Milliseconds between Node's looks for requests that take too long; its own 30 s would more than double the limits. */
 export const TIMEOUT_CHECK_MS = 2_000
+
+/** Milliseconds between looks for a Redis that has not answered yet, to warn of its settings. */
+export const LOOK_MS = 1_000

@@ -11,6 +11,7 @@ import {
 } from '@clerk-mirror/runtime'
 import type { IngestConfig } from './config.js'
 import { ingestMetrics } from './metrics.js'
+import { LOOK_MS } from './policy.js'
 import { redisCheck, warnOfLoss } from './redis-safety.js'
 import { testSigningKeys } from './self-test.js'
 import { buildServer } from './server.js'
@@ -46,9 +47,6 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   const released = owned.move()
   return { port, metricsPort: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
 }
-
-/** Milliseconds between looks for a Redis that has not answered yet. */
-const LOOK_MS = 1000
 
 async function watchSafety(door: Door, log: Log, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {

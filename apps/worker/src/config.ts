@@ -10,6 +10,7 @@ import {
   type Secret,
   secret,
   text,
+  webAddress,
 } from '@clerk-mirror/runtime'
 
 export type WorkerConfig = {
@@ -17,6 +18,8 @@ export type WorkerConfig = {
   partitions: readonly Partition[]
   database: Secret<DatabaseOptions>
   mirroredKinds: MirroredKinds
+  /** Nobody is told of dead letters without it. */
+  notifyUrl?: Secret<string> | undefined
   host: string
   port: number
   logLevel: LogLevel
@@ -28,6 +31,7 @@ export const readWorkerConfig = (env: Environment): WorkerConfig =>
     partitions: partitions(1),
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
     mirroredKinds: read.optional('MIRROR_KINDS', parseMirroredKinds),
+    notifyUrl: read.optional('NOTIFY_WEBHOOK_URL', secret(webAddress)),
     host: read.optional('HOST', text),
     port: read.optional('WORKER_PORT', port),
     logLevel: read.optional('LOG_LEVEL', logLevel),

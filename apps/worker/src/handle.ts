@@ -1,4 +1,4 @@
-import { decode, Failure, type MirroredKinds } from '@clerk-mirror/events'
+import { asObjectId, decode, Failure, type MirroredKinds } from '@clerk-mirror/events'
 import type { Applied, Arrival, Mirror } from '@clerk-mirror/mirror'
 import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue'
 
@@ -29,7 +29,10 @@ const unanswered: Applied = {
 function arrivalOf({ envelope, attempt }: Delivery, isMirrored: MirroredKinds): Arrival | Failure {
   const decoded = decode(envelope, isMirrored)
   if (decoded.kind === 'malformed') return new Failure('poison', 'malformed', decoded.message)
-  const { eventId, type, objectId, instanceId, source, receivedAtMs } = envelope
+  const { eventId, type, source, receivedAtMs } = envelope
+  // Of an event that is ignored nobody has looked at the ids, and what is no id does not fit the ledger's columns.
+  const objectId = asObjectId(envelope.objectId)
+  const instanceId = asObjectId(envelope.instanceId)
   const entry = { eventId, type, objectId, instanceId, source, receivedAtMs, attempts: attempt }
   return { entry, change: decoded.kind === 'change' ? decoded.change : null }
 }

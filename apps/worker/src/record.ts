@@ -1,7 +1,8 @@
 import { Failure } from '@clerk-mirror/events'
-import type { BreakerState, ConsumerObserver, Handle } from '@clerk-mirror/queue'
+import { type BreakerState, type Consumer, type ConsumerObserver, type Handle, reasonOf } from '@clerk-mirror/queue'
 import type { Log, Metrics } from '@clerk-mirror/runtime'
 import type { Handled } from './handle.js'
+import type { News, NotifierOptions } from './notify.js'
 
 /** Seconds from Clerk's change to the committed row: from a quiet stack's 50 ms to Svix' last retry after 27 h. */
 const LAG_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36_000, 100_000]
@@ -43,10 +44,23 @@ const metricsOf = (metrics: Metrics) => ({
     name: 'clerk_mirror_breaker_open',
     help: '1 while this worker has stopped because the database cannot take its work',
   }),
+  inFlight: metrics.gauge({
+    name: 'clerk_mirror_in_flight_events',
+    help: 'Events that this worker has taken and not finished',
+  }),
+  held: metrics.gauge({
+    name: 'clerk_mirror_held_events',
+    help: 'Events that this worker holds until the database works again; 0 while its breaker is closed',
+  }),
+  notices: metrics.counter({
+    name: 'clerk_mirror_notices_total',
+    help: 'Causes of dead letters that people were told of, by result: told or failed',
+    labels: ['result'],
+  }),
 })
 
-/** Where each thing that happens to an event is counted and logged, once and together. */
-export function recorder(log: Log, metrics: Metrics) {
+/** Where each thing that happens to an event is counted, logged and told, once and together. */
+export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void) {
   const counters = metricsOf(metrics)
   counters.breaker.set({}, 0)
   return {
@@ -72,6 +86,22 @@ export function recorder(log: Log, metrics: Metrics) {
           counters.apply.observe({}, (performance.now() - startMs) / 1000)
         }
       },
+    load: (consumer: Consumer): void =>
+      metrics.beforeScrape(async () => {
+        const inHand = consumer.inHand()
+        counters.inFlight.set({}, inHand)
+        counters.held.set({}, consumer.breaker().kind === 'closed' ? 0 : inHand)
+      }),
+    notices: {
+      told: (causes) => {
+        counters.notices.inc({ result: 'told' }, causes)
+        log.info({ event: 'notice.told', causes })
+      },
+      notTold: (causes, err) => {
+        counters.notices.inc({ result: 'failed' }, causes)
+        log.warn({ event: 'notice.failed', causes, err }, 'nobody could be told of these dead letters')
+      },
+    } satisfies NotifierOptions['observer'],
     observer: {
       breakerChanged: (state) => logBreaker(state, log, (open) => counters.breaker.set({}, open)),
       retrying: ({ envelope, attempt }, { code, message }) => {
@@ -83,6 +113,7 @@ export function recorder(log: Log, metrics: Metrics) {
         const { eventId, type } = envelope
         const { class: failureClass, code, message } = failure
         log.error({ event: 'event.dead_lettered', eventId, type, attempt, class: failureClass, code }, message)
+        tell({ type, reason: reasonOf(failure) })
       },
       redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'waiting for Redis'),
       redisBack: () => log.info({ event: 'redis.back' }),

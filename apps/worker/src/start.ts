@@ -1,8 +1,9 @@
 import { openMirror } from '@clerk-mirror/mirror'
-import { type Consumer, consume } from '@clerk-mirror/queue'
+import { type Consumer, consume, exportQueueGauges, openNotices, openQueueGauges } from '@clerk-mirror/queue'
 import { type Check, openMetrics, Releasers, readinessOf, type Surroundings, serveHealth } from '@clerk-mirror/runtime'
 import type { WorkerConfig } from './config.js'
 import { handlerFor } from './handle.js'
+import { type Notifier, type NotifierOptions, openNotifier } from './notify.js'
 import { causeOf, recorder } from './record.js'
 
 export type WorkerProcess = AsyncDisposable & { port: number }
@@ -11,26 +12,40 @@ export type WorkerProcess = AsyncDisposable & { port: number }
 export async function startWorker(config: WorkerConfig, { log }: Surroundings): Promise<WorkerProcess> {
   await using owned = new Releasers()
   const metrics = openMetrics('worker')
-  const record = recorder(log, metrics)
+  const record = recorder(log, metrics, (news) => notifier?.deadLettered(news))
   const mirror = owned.use(openMirror(config.database.reveal()))
   const readiness = readinessOf({
     redis: () => consumer.ping().then(() => ({ ok: true })),
     mysql: () => databaseCheck(consumer, mirror.canary),
   })
-  const { host, port } = config
+  const { host, port, partitions } = config
   const health = owned.use(await serveHealth({ host, port, settingName: 'WORKER_PORT', readiness, metrics, log }))
+  const target = config.redis.reveal()
+  exportQueueGauges(owned.use(openQueueGauges(target, partitions)), metrics)
+  const notifier = config.notifyUrl && notifierTo(config.notifyUrl.reveal(), config, owned, record.notices)
   // After the port is ours: a process that cannot start must not take events.
   const consumer = owned.use(
     consume({
-      target: config.redis.reveal(),
-      partitions: config.partitions,
+      target,
+      partitions,
       handle: record.timed(handlerFor(mirror, config.mirroredKinds, record.handled)),
       probe: mirror.canary,
       observer: record.observer,
     }),
   )
+  record.load(consumer)
   const released = owned.move()
   return { port: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
+}
+
+function notifierTo(
+  url: string,
+  { redis, partitions }: WorkerConfig,
+  owned: Releasers,
+  observer: NotifierOptions['observer'],
+): Notifier {
+  const notices = owned.use(openNotices(redis.reveal(), partitions))
+  return owned.use(openNotifier({ url, notices, observer }))
 }
 
 /** An open breaker knows the cause already; asking the database again would tell no more. */

@@ -6,6 +6,7 @@ import { type Environment, setting } from './start-plan.js'
 export interface ProcessPorts {
   INGEST_PORT: number
   WORKER_PORT: number
+  CONSOLE_PORT: number
   METRICS_PORT: number
 }
 
@@ -22,14 +23,20 @@ export async function chooseProcessPorts(env: Environment): Promise<ProcessPorts
   return {
     INGEST_PORT: await choose(['INGEST_PORT', 'PORT'], SETTINGS.INGEST_PORT.default),
     WORKER_PORT: await choose(['WORKER_PORT'], SETTINGS.WORKER_PORT.default),
+    CONSOLE_PORT: await choose(['CONSOLE_PORT'], SETTINGS.CONSOLE_PORT.default),
     METRICS_PORT: await choose(['METRICS_PORT'], SETTINGS.METRICS_PORT.default),
   }
 }
 
 /** Ports that nobody asked for and nobody will look for: of a stack that is gone in a minute. */
 export async function anyProcessPorts(): Promise<ProcessPorts> {
-  const ports = { INGEST_PORT: await choosePort(), WORKER_PORT: await choosePort(), METRICS_PORT: await choosePort() }
-  return new Set(Object.values(ports)).size === 3 ? ports : anyProcessPorts()
+  const ports = {
+    INGEST_PORT: await choosePort(),
+    WORKER_PORT: await choosePort(),
+    CONSOLE_PORT: await choosePort(),
+    METRICS_PORT: await choosePort(),
+  }
+  return new Set(Object.values(ports)).size === Object.keys(ports).length ? ports : anyProcessPorts()
 }
 
 async function nextFree(from: number, taken: ReadonlySet<number>): Promise<number> {

@@ -24,12 +24,18 @@ export function logFile(dataDir: string, name: string): string {
 }
 
 /** The signing secret that was made up for this folder's stack; made up now, if there is none yet. */
-export function keptSigningSecret(dataDir: string): string {
-  const path = join(dataDir, 'signing-secret')
+export const keptSigningSecret = (dataDir: string): string =>
+  kept(join(dataDir, 'signing-secret'), () => `whsec_${randomBytes(24).toString('base64')}`)
+
+/** The same of the account with which the console is looked at, in the form of CONSOLE_TOKEN. */
+export const keptConsoleToken = (dataDir: string): string =>
+  kept(join(dataDir, 'console-token'), () => `operator:operator:${randomBytes(18).toString('base64url')}`)
+
+function kept(path: string, makeUp: () => string): string {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch {
-    const secret = `whsec_${randomBytes(24).toString('base64')}`
+    const secret = makeUp()
     writeFileSync(path, `${secret}\n`, { mode: 0o600 })
     return secret
   }

@@ -9,6 +9,7 @@ import { claimFolder } from './services/owner.js'
 import { StackError } from './services/stack-error.js'
 import {
   forgetStackSettings,
+  keptConsoleToken,
   keptSigningSecret,
   logFile,
   ROOT,
@@ -34,8 +35,11 @@ export interface Stack extends AsyncDisposable {
   settings: Environment
   /** The settings among them that were made up or chosen here. */
   chosen: Readonly<Record<string, string>>
-  urls: { webhooks: string; ingest: string; worker: string; metrics: string }
+  /** `console` is null when none runs: it needs a token, which is made up only for a stack of our own. */
+  urls: { webhooks: string; ingest: string; worker: string; metrics: string; console: string | null }
 }
+
+type ProcessName = 'ingest' | 'worker' | 'console'
 
 const DATABASE_NAME = 'clerk_mirror'
 /** Compiling caches, first connections and a cold disk; a process that takes longer will not come. */
@@ -46,12 +50,13 @@ const CONFIGURED_READY_WITHIN_MS = 10_000
 const SCRIPTS = {
   ingest: join(ROOT, 'apps/ingest/dist/main.js'),
   worker: join(ROOT, 'apps/worker/dist/main.js'),
+  console: join(ROOT, 'apps/console/dist/main.js'),
   cli: join(ROOT, 'apps/cli/dist/main.js'),
 }
 
 /**
- * Services, tables, worker and ingest. Disposing of it stops ingest, then lets the worker drain, then stops what
- * services were started. Throws StartFault and StackError, and the signal's reason when it is aborted on the way.
+ * Services, tables, console, worker and ingest. Disposing of it stops ingest, then lets the worker drain, then stops
+ * what services were started. Throws StartFault and StackError, and the signal's reason when it is aborted on the way.
  */
 export async function openStack(options: StackOptions): Promise<Stack> {
   const { plan, dataDir, say, signal } = options
@@ -82,11 +87,14 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   }
   signal.throwIfAborted()
 
-  // The worker first: released in reverse, ingest stops taking before the worker drains.
-  const start = (name: 'worker' | 'ingest') =>
+  // The worker before ingest: released in reverse, ingest stops taking before the worker drains.
+  const start = (name: ProcessName) =>
     owned.use(new SupervisedProcess({ name, script: SCRIPTS[name], cwd, env, logFile: logFile(dataDir, name), say }))
-  const processes = { worker: start('worker'), ingest: start('ingest') }
-  const urls = urlsOf(env)
+  const urls = urlsOf(env, runsConsole(options))
+  const processes = {
+    ...(urls.console !== null && { console: start('console') }),
+    ...{ worker: start('worker'), ingest: start('ingest') },
+  }
   await comeUp(processes, urls, options)
   writeStackSettings(dataDir, chosen)
   const release = owned.move()
@@ -122,18 +130,24 @@ function chooseSettings(
     ...(plan.redisUrl === undefined && { REDIS_URL: services.redis.url }),
     ...(plan.databaseUrl === undefined && { DATABASE_URL: `${services.database.adminUrl}${DATABASE_NAME}` }),
     ...(ownSecret && { CLERK_WEBHOOK_SIGNING_SECRET: keptSigningSecret(dataDir) }),
+    ...(plan.isOwnStack && setting(env, 'CONSOLE_TOKEN') === undefined && { CONSOLE_TOKEN: keptConsoleToken(dataDir) }),
   }
 }
+
+/** Throw-away data are gone before anybody could look at them. */
+const runsConsole = ({ plan, env, isThrowAway }: StackOptions): boolean =>
+  !isThrowAway && (plan.isOwnStack || setting(env, 'CONSOLE_TOKEN') !== undefined)
 
 function withoutSettings(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !Object.hasOwn(SETTINGS, name)))
 }
 
-function urlsOf(env: Environment): Stack['urls'] {
+function urlsOf(env: Environment, withConsole: boolean): Stack['urls'] {
   const base = (name: string) => baseUrl(env, name)
   return {
     webhooks: `${base('INGEST_PORT')}/webhooks/clerk`,
     ...{ ingest: base('INGEST_PORT'), worker: base('WORKER_PORT'), metrics: base('METRICS_PORT') },
+    console: withConsole ? base('CONSOLE_PORT') : null,
   }
 }
 
@@ -145,18 +159,18 @@ export function baseUrl(env: Environment, portSetting: string): string {
 }
 
 async function comeUp(
-  processes: Record<'worker' | 'ingest', SupervisedProcess>,
+  processes: Partial<Record<ProcessName, SupervisedProcess>>,
   urls: Stack['urls'],
   { plan, say, signal }: StackOptions,
 ): Promise<void> {
   const withinMs = plan.isOwnStack ? READY_WITHIN_MS : CONFIGURED_READY_WITHIN_MS
-  const check = async (name: 'worker' | 'ingest') => {
-    const reason = await processes[name].comeUp(`${urls[name]}/readyz`, { withinMs, signal })
+  const check = async (name: ProcessName) => {
+    const reason = await processes[name]?.comeUp(`${urls[name]}/readyz`, { withinMs, signal })
     if (reason === undefined || signal.aborted) return
     const sentence = `${name} is not ready after ${withinMs / 1000} s (${reason})`
     if (plan.isOwnStack) throw new StartFault(sentence)
     say(`${sentence}; it goes on trying`)
   }
-  await Promise.all([check('worker'), check('ingest')])
+  await Promise.all([check('console'), check('worker'), check('ingest')])
   signal.throwIfAborted()
 }

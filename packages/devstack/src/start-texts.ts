@@ -20,6 +20,7 @@ export function stackSummary({ urls, services, chosen }: Stack, plan: StartPlan)
       'secret',
       secret === undefined ? 'CLERK_WEBHOOK_SIGNING_SECRET as configured' : `${secret}  (made up for this stack)`,
     ],
+    ...consoleRows(urls.console, chosen['CONSOLE_TOKEN']),
     ['health', `${urls.ingest}/readyz   ${urls.worker}/readyz`],
     ['metrics', `${urls.metrics}/metrics   ${urls.worker}/metrics`],
     ['mysql', `${database ?? 'DATABASE_URL'}  (${FROM[services.database.from]})`],
@@ -27,6 +28,15 @@ export function stackSummary({ urls, services, chosen }: Stack, plan: StartPlan)
   ]
   if (!plan.migrates) rows.push(['tables', 'are yours to migrate: npm run db:migrate'])
   return ['', ...rows.map(([name, text]) => `  ${name.padEnd(9)} ${text}`)]
+}
+
+/** Whoever made up the token knows it alone: it is shown here and kept in a file that only its owner can read. */
+function consoleRows(url: string | null, account: string | undefined): [string, string][] {
+  if (url === null) return []
+  const token = account?.split(':').at(-1)
+  const how =
+    token === undefined ? 'with a token of CONSOLE_TOKEN' : `with the token ${token}  (made up for this stack)`
+  return [['console', `${url}   ${how}`]]
 }
 
 /** Not offered where the tables may be in earnest. */

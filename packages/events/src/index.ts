@@ -1,6 +1,7 @@
 export { type Change, type Decoded, decode } from './decode.js'
 export { type Envelope, type EventSource, eventIdOf } from './envelope.js'
 export { Failure, type FailureClass } from './failure.js'
+export { id as asObjectId } from './fields.js'
 export {
   type ClerkObject,
   isKnownKind,

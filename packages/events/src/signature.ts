@@ -1,7 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-
-/** Milliseconds that a signature is good for, each way. Source: Svix' and the Standard Webhooks' libraries. */
-const TOLERANCE_MS = 5 * 60 * 1000
+import { SIGNATURE_TOLERANCE_MS } from './policy.js'
 
 export type SignatureVerdict =
   | { kind: 'verified'; svixId: string }
@@ -55,7 +53,7 @@ export function verifySignature(
     return rejected('invalid_timestamp', 'The header svix-timestamp is not a number of seconds.')
   }
   const seconds = Number(timestamp)
-  if (Math.abs(Math.floor(nowMs / 1000) - seconds) * 1000 > TOLERANCE_MS) {
+  if (Math.abs(Math.floor(nowMs / 1000) - seconds) * 1000 > SIGNATURE_TOLERANCE_MS) {
     return rejected('stale_timestamp', 'The signature is older or newer than five minutes.')
   }
   if (!isSigned(`${id}.${seconds}.`, body, signature, keys)) {

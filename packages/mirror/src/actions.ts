@@ -1,4 +1,5 @@
 import type { PrismaClient } from './generated/client.js'
+import { timeValue } from './sql.js'
 
 /** How many of what an action dealt with. */
 export type Counts = Readonly<Record<string, number>>
@@ -16,11 +17,16 @@ export async function beginAction(
   return id
 }
 
-/** Adds these counts to those that are on record, and marks the action as finished. */
-export async function finishAction(prisma: PrismaClient, id: bigint, counts: Counts, nowMs: number): Promise<void> {
+/** Adds these counts to those that are on record, and when the action has come to its end. */
+export async function recordCounts(
+  prisma: PrismaClient,
+  id: bigint,
+  counts: Counts,
+  finishedAtMs: number | null,
+): Promise<void> {
   const before = await prisma.operatorAction.findUniqueOrThrow({ where: { id }, select: { counts: true } })
   const all = { ...readCounts(before.counts), ...counts }
-  const data = { counts: JSON.stringify(all), finishedAt: new Date(nowMs) }
+  const data = { counts: JSON.stringify(all), finishedAt: timeValue(finishedAtMs) }
   await prisma.operatorAction.update({ where: { id }, data, select: { id: true } })
 }
 

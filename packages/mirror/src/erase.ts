@@ -9,7 +9,7 @@ import type { Transaction } from './transaction.js'
  * Tombstones a user and removes what the tables hold about them, as the event `user.deleted` would. The counts are
  * written into the action's record by the same transaction, so that no crash can part them. Once more is harmless.
  *
- * Returns the rows removed by table, and as `objects` the heads that became tombstones.
+ * Returns the rows removed by table, and as `objects` the living heads that became tombstones.
  */
 export async function eraseUser(
   transaction: Transaction,
@@ -17,10 +17,10 @@ export async function eraseUser(
   actionId: bigint,
   nowMs: number,
 ): Promise<Counts> {
-  await lockHeads(transaction, new Map([[userId, 'user']]))
+  const heads = await lockHeads(transaction, new Map([[userId, 'user']]))
   const now = timeValue(nowMs)
   // The version stays: a tombstone outranks them all, and no head may name an event that the ledger does not know.
-  const own = await transaction.execute({
+  const changed = await transaction.execute({
     sql:
       "UPDATE clerk_objects SET deleted_at=?, tombstone_source='operator', data=NULL, synced_at=? " +
       'WHERE id=? AND deleted_at IS NULL',
@@ -28,6 +28,8 @@ export async function eraseUser(
   })
   const rows = await removeRows(transaction, [{ id: userId, kind: 'user' }])
   const cascaded = await cascadeTombstones(transaction, { userIds: [userId], organizationIds: [] }, nowMs)
+  // A stub stood for nobody yet: it becomes a tombstone too, but nothing was stored.
+  const own = heads.get(userId)?.version ? changed : 0
   const counts = { objects: own + cascaded.heads, ...sumOf([rows, cascaded.rows]) }
   const sql = 'UPDATE operator_actions SET counts=? WHERE id=?'
   await transaction.execute({ sql, values: [JSON.stringify(counts), actionId] })

@@ -1,3 +1,4 @@
+export { Failure } from '@clerk-mirror/events'
 export type { Counts } from './actions.js'
 export type { Arrival } from './apply.js'
 export { type ConnectFailureCode, DatabaseConnectError } from './connect-failure.js'
@@ -9,4 +10,7 @@ export { type Migrated, type MigrateOptions, type MigrationEvent, migrate, pendi
 export { MigrationError } from './migration-error.js'
 export { type Mirror, openMirror } from './mirror.js'
 export { type Erased, type RebuildRequest, type RebuildRun, TYPED_TABLES } from './operator-verbs.js'
+export { openProfiles, type Profiles } from './profiles.js'
+export type { Block, OwnProfile, Profile, ProfileCursor, ProfilePage, ProfileSummary } from './profiles-read.js'
+export type { ProfileEdit } from './profiles-save.js'
 export type { RebuildCounts, RebuildStep } from './rebuild.js'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { TypedKind } from '@clerk-mirror/events'
-import { beginAction, type Counts, finishAction } from './actions.js'
+import { beginAction, type Counts, recordCounts } from './actions.js'
 import { throughContention } from './contention.js'
 import { eraseUser } from './erase.js'
 import type { PrismaClient } from './generated/client.js'
@@ -41,7 +41,7 @@ export type Erased =
   | { kind: 'not-a-user'; objectKind: string }
 
 export type OperatorVerbs = {
-  /** Begins a rebuild, or finds the one of the same tables and columns that was interrupted. */
+  /** Begins a rebuild, or finds the one of the same tables and columns that was interrupted. @throws Failure */
   beginRebuild: (request: RebuildRequest) => Promise<RebuildRun>
   /** Rebuilds the next page; `counts` are of the whole run. @throws Failure; nothing of the page was changed then. */
   rebuildNext: (run: RebuildRun) => Promise<RebuildStep>
@@ -49,8 +49,8 @@ export type OperatorVerbs = {
   eraseUser: (request: EraseRequest) => Promise<Erased>
   /** Notes in the ledger that these events are taken from the queue unapplied. @throws Failure */
   recordErased: (entries: readonly LedgerEntry[]) => Promise<void>
-  /** Marks an operator's action as finished, with further counts. */
-  finishAction: (actionId: bigint, counts: Counts) => Promise<void>
+  /** Adds counts to the record of an operator's action, and that it is finished, if it is. @throws Failure */
+  recordCounts: (actionId: bigint, counts: Counts, isFinished: boolean) => Promise<void>
 }
 
 export function operatorVerbs(
@@ -59,21 +59,24 @@ export function operatorVerbs(
   clock: () => number,
   random: () => number,
 ): OperatorVerbs {
+  const attempt = <T>(work: () => Promise<T>) => throughContention(work, random)
   const inTurn = <T>(work: (transaction: Transaction) => Promise<T>) =>
-    throughContention(() => inTransaction(prisma, limits, work), random)
+    attempt(() => inTransaction(prisma, limits, work))
   return {
-    beginRebuild: (request) => beginRebuild(prisma, request, clock()),
+    beginRebuild: (request) => attempt(() => beginRebuild(prisma, request, clock())),
     rebuildNext: ({ actionId, tables }) =>
       inTurn((transaction) => rebuildNext(transaction, actionId, kindsOf(tables), clock())),
     async eraseUser({ userId, actor }) {
-      const head = await prisma.clerkObject.findUnique({ where: { id: userId }, select: { kind: true } })
+      const head = await attempt(() => prisma.clerkObject.findUnique({ where: { id: userId }, select: { kind: true } }))
       if (head && head.kind !== 'user') return { kind: 'not-a-user', objectKind: head.kind }
-      const actionId = await beginAction(prisma, { actor, action: 'erase', subjectId: userId, details: null }, clock())
+      const action = { actor, action: 'erase', subjectId: userId, details: null } as const
+      const actionId = await attempt(() => beginAction(prisma, action, clock()))
       const counts = await inTurn((transaction) => eraseUser(transaction, userId, actionId, clock()))
       return { kind: 'erased', actionId, counts }
     },
     recordErased: (entries) => inTurn((transaction) => recordRemoval(transaction, entries, 'erased', clock())),
-    finishAction: (actionId, counts) => finishAction(prisma, actionId, counts, clock()),
+    recordCounts: (actionId, counts, isFinished) =>
+      attempt(() => recordCounts(prisma, actionId, counts, isFinished ? clock() : null)),
   }
 }
 

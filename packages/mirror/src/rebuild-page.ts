@@ -3,7 +3,7 @@ import { REBUILD_BATCH, REBUILD_BYTES_MAX } from './policy.js'
 import { tableOf } from './projections/rows.js'
 import type { Transaction } from './transaction.js'
 
-/** What lies between two ids: the heads there, and the typed rows there that were made from a head. */
+/** What lies between two ids: the heads there, without stubs, and the typed rows there that were made from a head. */
 export type Page = {
   heads: readonly PageHead[]
   rows: readonly { kind: TypedKind; clerkIds: readonly string[] }[]
@@ -22,7 +22,7 @@ type HeadRow = { id: string; kind: string; user_id: string | null; organization_
 export async function readPage(transaction: Transaction, kinds: readonly TypedKind[], after: string): Promise<Page> {
   const heads = await transaction.query<HeadRow>(
     'SELECT id, kind, user_id, organization_id, COALESCE(LENGTH(data), 0) AS bytes FROM clerk_objects ' +
-      `WHERE id > ? ORDER BY id LIMIT ${REBUILD_BATCH}`,
+      `WHERE id > ? AND (event_id IS NOT NULL OR deleted_at IS NOT NULL) ORDER BY id LIMIT ${REBUILD_BATCH}`,
     [after],
   )
   const rows: { kind: TypedKind; clerkIds: string[] }[] = []

@@ -1,6 +1,7 @@
 import { eventIdOf } from '@clerk-mirror/events'
 import type { Mirror } from '@clerk-mirror/mirror'
 import type { DeadLetter, DeadLetterDetails, DeadLetters } from '@clerk-mirror/queue'
+import { LEDGER_PAGE } from './policy.js'
 
 export type ReplayResult = { matched: number; replayed: number; skipped: number }
 
@@ -15,9 +16,6 @@ export type DeadLetterOperations = {
   /** Moves the letters back to the queue; `skipped` counts those that were gone when their turn came. */
   replay: (ids: readonly string[]) => Promise<ReplayResult>
 }
-
-/** Letters asked for at once when the ledger is consulted. */
-const PAGE = 100
 
 export function deadLetterOperations(letters: DeadLetters, mirror: Mirror | null): DeadLetterOperations {
   return {
@@ -49,7 +47,7 @@ async function* pagesOf<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
   let page: T[] = []
   for await (const item of items) {
     page.push(item)
-    if (page.length < PAGE) continue
+    if (page.length < LEDGER_PAGE) continue
     yield page
     page = []
   }

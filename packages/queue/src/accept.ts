@@ -1,6 +1,7 @@
 import type { Envelope } from '@clerk-mirror/events'
 import { type ConnectionObserver, observe, openPromptClient, type RedisClient } from './connection.js'
 import { inspectRedis, type RedisInspection } from './inspect.js'
+import { memoryShare } from './memory.js'
 import { type Partition, partitionFor } from './partitions.js'
 import { ACCEPT_MS, MEMORY_CHECK_MS, SHED_ABOVE, STREAM_LENGTH } from './policy.js'
 import type { RedisTarget } from './redis-url.js'
@@ -13,8 +14,11 @@ export type Acceptance =
   | { kind: 'refused'; code: 'redis_unavailable' | 'redis_full'; cause: string }
 
 export type Door = Disposable & {
-  /** One round trip. Answers within `ACCEPT_MS`, whatever becomes of Redis; never throws. */
-  accept: (envelope: Envelope) => Promise<Acceptance>
+  /**
+   * One round trip. Answers within `ACCEPT_MS`, whatever becomes of Redis; never throws. `trace`, a W3C traceparent,
+   * travels with the event.
+   */
+  accept: (envelope: Envelope, trace?: string) => Promise<Acceptance>
   /** What Redis is able and configured to do. @throws when it does not answer. */
   inspect: () => Promise<RedisInspection>
 }
@@ -26,10 +30,10 @@ export function openDoor(target: RedisTarget, list: readonly Partition[], observ
   const scripted = withScripts(client)
   const memory = watchMemory(client)
   return {
-    async accept(envelope) {
+    async accept(envelope, trace) {
       if (memory.isScarce()) return { kind: 'refused', code: 'redis_full', cause: 'used memory is near its limit' }
       const { key } = partitionFor(envelope.objectId, list)
-      const { id, name, data, timestampMs } = jobOf(envelope)
+      const { id, name, data, timestampMs } = jobOf(envelope, trace)
       const keys = [...SCRIPT_KEYS.map(key), key(id)]
       try {
         const added = scripted.clerkAccept(...keys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs)
@@ -64,10 +68,7 @@ function watchMemory(client: RedisClient): { isScarce: () => boolean; stop: () =
   let scarce = false
   const look = async () => {
     try {
-      const info = await client.info('memory')
-      const limit = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0)
-      const used = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0)
-      scarce = limit > 0 && used > limit * SHED_ABOVE
+      scarce = ((await memoryShare(client)) ?? 0) > SHED_ABOVE
     } catch {
       // A Redis that does not answer refuses events by itself.
       scarce = false

@@ -1,5 +1,13 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import { ACCEPT_MS, OPERATOR_MS, RECONNECT_MAX_MS, SOCKET_SILENCE_MS } from './policy.js'
+import {
+  ACCEPT_MS,
+  CONNECT_PATIENT_MS,
+  CONNECT_PROMPT_MS,
+  OPERATOR_MS,
+  RECONNECT_FIRST_MS,
+  RECONNECT_MAX_MS,
+  SOCKET_SILENCE_MS,
+} from './policy.js'
 import type { RedisTarget } from './redis-url.js'
 
 export type RedisClient = Redis | Cluster
@@ -19,7 +27,7 @@ export function observe(client: RedisClient, observer: ConnectionObserver): void
   })
 }
 
-const reconnectDelay = (attempt: number) => Math.min(50 * 2 ** attempt, RECONNECT_MAX_MS)
+const reconnectDelay = (attempt: number) => Math.min(RECONNECT_FIRST_MS * 2 ** attempt, RECONNECT_MAX_MS)
 
 /**
  * For the door, which must answer at once: nothing is queued while Redis is away and nothing is
@@ -30,14 +38,14 @@ export function openPromptClient(target: RedisTarget): RedisClient {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     commandTimeout: ACCEPT_MS,
-    connectTimeout: 1000,
+    connectTimeout: CONNECT_PROMPT_MS,
     autoResendUnfulfilledCommands: false,
     retryStrategy: reconnectDelay,
   })
 }
 
 /** For operators, who would rather wait for a busy Redis than be sent away, but not for one that is gone. */
-function openOperatorClient(target: RedisTarget): RedisClient {
+export function openOperatorClient(target: RedisTarget): RedisClient {
   return open(target, {
     maxRetriesPerRequest: 1,
     connectTimeout: OPERATOR_MS,
@@ -59,7 +67,10 @@ export async function connectOperator(target: RedisTarget): Promise<RedisClient>
     return client
   } catch (error) {
     client.disconnect()
-    throw error
+    // The client's own messages do not say that it is Redis they speak of.
+    const where = target.nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
+    const cause = error instanceof Error ? error.message : String(error)
+    throw new Error(`Redis at ${where} cannot be used: ${cause}`, { cause: error })
   }
 }
 
@@ -67,7 +78,7 @@ export async function connectOperator(target: RedisTarget): Promise<RedisClient>
 export function openPatientClient(target: RedisTarget): RedisClient {
   return open(target, {
     maxRetriesPerRequest: null,
-    connectTimeout: 5000,
+    connectTimeout: CONNECT_PATIENT_MS,
     socketTimeout: SOCKET_SILENCE_MS,
     retryStrategy: reconnectDelay,
   })

@@ -4,11 +4,19 @@ import type { BreakerState } from './breaker.js'
 import { type ConnectionObserver, observe, openPatientClient, type RedisClient } from './connection.js'
 import { type Delivery, type Handle, Line, type Settlement } from './line.js'
 import { type Partition, QUEUE_NAME } from './partitions.js'
-import { IN_FLIGHT_MAX, LEASE_CHECK_MS, LEASE_MS, RETRY_DELAYS_MS, STALLS_MAX, TRIES_MAX } from './policy.js'
+import {
+  FETCH_RETRY_MS,
+  IN_FLIGHT_MAX,
+  LEASE_CHECK_MS,
+  LEASE_MS,
+  RETRY_DELAYS_MS,
+  STALLS_MAX,
+  TRIES_MAX,
+} from './policy.js'
 import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
 import { type Scripted, withScripts } from './scripts.js'
-import { envelopeOf } from './stored-job.js'
+import { envelopeOf, traceOf } from './stored-job.js'
 
 /** What happens to events besides being handled; for logs and metrics. None may throw. */
 export type ConsumerObserver = ConnectionObserver & {
@@ -31,6 +39,8 @@ export type ConsumerOptions = {
 
 export type Consumer = AsyncDisposable & {
   breaker: () => BreakerState
+  /** Events that this worker has taken and not finished; while the breaker is open, it holds them. */
+  inHand: () => number
   /** @throws when Redis does not answer. */
   ping: () => Promise<void>
 }
@@ -55,6 +65,7 @@ export function consume(options: ConsumerOptions): Consumer {
   workers.push(...options.partitions.map((partition) => workerOf(partition, client, line, options)))
   return {
     breaker: () => line.breaker,
+    inHand: () => line.inHand,
     ping: async () => void (await client.ping()),
     async [Symbol.asyncDispose]() {
       line.close()
@@ -66,6 +77,12 @@ export function consume(options: ConsumerOptions): Consumer {
 
 function workerOf(partition: Partition, client: RedisClient & Scripted, line: Line, options: ConsumerOptions): Worker {
   const { observer, random = Math.random } = options
+  const delayOf = async (attemptsMade: number, _type?: string, _error?: Error, job?: { id?: string | undefined }) => {
+    const delayMs = retryDelay(attemptsMade, random)
+    // For the age gauge alone: the event must not look as if it had waited in vain all the while.
+    await client.clerkNote(partition.key(job?.id ?? ''), 'retries', delayMs).catch(() => {})
+    return delayMs
+  }
   const worker = new Worker(QUEUE_NAME, (job, token) => work(job, token, partition, client, line, observer), {
     connection: client,
     prefix: partition.prefix,
@@ -73,9 +90,9 @@ function workerOf(partition: Partition, client: RedisClient & Scripted, line: Li
     lockDuration: LEASE_MS,
     stalledInterval: LEASE_CHECK_MS,
     maxStalledCount: STALLS_MAX,
-    runRetryDelay: 1000,
+    runRetryDelay: FETCH_RETRY_MS,
     removeOnComplete: { count: 0 },
-    settings: { backoffStrategy: (attemptsMade) => retryDelay(attemptsMade, random) },
+    settings: { backoffStrategy: delayOf },
   })
   worker.on('error', (error) => {
     // The connection has told its observer already; BullMQ tells each of its errors again.
@@ -102,7 +119,8 @@ async function work(
   const id = job.id ?? ''
   const envelope = envelopeOf(id, job.name, job.timestamp, job.data)
   if (!envelope) throw failedJob(new Failure('poison', 'unreadable_job', 'the job holds no envelope'), true)
-  const delivery = { envelope, attempt: job.attemptsMade + 1 }
+  const trace = traceOf(job.data)
+  const delivery = { envelope, attempt: job.attemptsMade + 1, ...(trace !== undefined && { trace }) }
   // BullMQ counts starts and finishes apart; every start but this one should have finished.
   const isSuspect = job.attemptsStarted > delivery.attempt
   const jobKey = key(id)

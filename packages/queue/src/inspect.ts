@@ -1,5 +1,6 @@
 import type { RedisClient } from './connection.js'
 import type { Partition } from './partitions.js'
+import { PROBE_TTL_MS } from './policy.js'
 
 /** What a producer must know of a Redis that it trusts with events. `null`: the server does not tell. */
 export type RedisInspection = {
@@ -8,9 +9,6 @@ export type RedisInspection = {
   appendonly: boolean | null
   appendfsync: string | null
 }
-
-/** Milliseconds that the probe's key lives. */
-const PROBE_TTL_MS = 10_000
 
 /** Writes a key and reads the settings that decide whether Redis keeps what it acknowledged. */
 export async function inspectRedis(client: RedisClient, partitions: readonly Partition[]): Promise<RedisInspection> {

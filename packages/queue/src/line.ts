@@ -2,8 +2,8 @@ import { type Envelope, Failure } from '@clerk-mirror/events'
 import { Breaker, type BreakerState } from './breaker.js'
 import { BATCH_BYTES_MAX, BATCH_MAX, BATCH_WAIT_MS, LANES, STRIKES_MAX } from './policy.js'
 
-/** An event to work on. `attempt` counts from 1. */
-export type Delivery = { envelope: Envelope; attempt: number }
+/** An event to work on. `attempt` counts from 1; `trace` is a W3C traceparent, where the door made a trace. */
+export type Delivery = { envelope: Envelope; attempt: number; trace?: string }
 
 /** What the handler made of one event. */
 export type Disposition = { kind: 'done' } | { kind: 'failed'; failure: Failure }
@@ -46,6 +46,7 @@ export class Line {
   #healthy: Held[] = []
   #suspects: Held[] = []
   #running = 0
+  #inHand = 0
   #suspectIsNext = true
   #gathering: NodeJS.Timeout | undefined
   #closed = false
@@ -67,11 +68,21 @@ export class Line {
     return this.#breaker.state
   }
 
+  /** Events that were pushed and not settled yet. */
+  get inHand(): number {
+    return this.#inHand
+  }
+
   /** Resolves when the event was worked on, or handed back. */
   push(delivery: Delivery, strike?: () => Promise<number>): Promise<Settlement> {
     return new Promise((settle) => {
       if (this.#closed && this.#breaker.state.kind !== 'closed') return settle({ kind: 'handed-back' })
-      const held: Held = { delivery, strike, settle }
+      this.#inHand += 1
+      const settled = (settlement: Settlement) => {
+        this.#inHand -= 1
+        settle(settlement)
+      }
+      const held: Held = { delivery, strike, settle: settled }
       if (strike) this.#suspects.push(held)
       else this.#healthy.push(held)
       if (strike || this.#healthy.length >= BATCH_MAX) this.#dispatch()

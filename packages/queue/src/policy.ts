@@ -52,8 +52,16 @@ export const SHED_ABOVE = 0.75
 /** Milliseconds between looks at Redis' memory. */
 export const MEMORY_CHECK_MS = SECOND
 
-/** Milliseconds, the longest pause between attempts to reach a Redis that is gone. */
+/** Milliseconds between attempts to reach a Redis that is gone: the first, doubled each time, and the longest. */
+export const RECONNECT_FIRST_MS = 50
 export const RECONNECT_MAX_MS = SECOND
+/** Milliseconds for a connection to be made: the door has others waiting, a worker has nothing better to do. */
+export const CONNECT_PROMPT_MS = SECOND
+export const CONNECT_PATIENT_MS = 5 * SECOND
+/** Milliseconds after which a worker that could not fetch an event tries again. */
+export const FETCH_RETRY_MS = SECOND
+/** Milliseconds that the key lives which shows that Redis takes writes. */
+export const PROBE_TTL_MS = 10 * SECOND
 /** Milliseconds without a byte until a worker's connection counts as half-open; longer than any blocking read. */
 export const SOCKET_SILENCE_MS = 30 * SECOND
 
@@ -65,3 +73,21 @@ export const SEARCH_PAGE = 100
 
 /** Dead letters read at once. */
 export const PAGE = 100
+
+/**
+ * Milliseconds that one process has the right to export the gauges of the queue, and between its renewals: after it
+ * died another takes over before the next scrape but one.
+ */
+export const GAUGES_LEASE_MS = 10 * SECOND
+export const GAUGES_RENEW_MS = 2 * SECOND
+/** Milliseconds until the lease is asked for again of a Redis that is away: nothing is sent, so it may be often. */
+export const GAUGES_RETRY_MS = 250
+/** Milliseconds that a reading of the queue serves: whoever scrapes, and however often, Redis is asked once a second. */
+export const READING_MS = SECOND
+/** Events looked at from each end of a list for the oldest: handed-back ones stand in front, retried ones behind. */
+export const ENDS = 32
+/** Dead letters counted by class at once, and such counts between two renewals: some 10 ms of Redis in 2 s. */
+export const CENSUS_PAGE = 1000
+export const CENSUS_PAGES_MAX = 10
+/** Milliseconds for which the first dead letter of a cause is news: a day. */
+export const NOTICE_MS = 24 * HOUR

@@ -8,6 +8,9 @@ const LINE = /^(outage|contention|poison|killer|unknown)\/([\w.-]+): (.*)$/s
 
 export const reasonLine = (failure: Failure): string => `${failure.class}/${failure.code}: ${failure.message}`
 
+/** The reason that a failure will stand under as a dead letter. */
+export const reasonOf = (failure: Failure): Reason => readReason(reasonLine(failure))
+
 export function readReason(line: string): Reason {
   const [, failureClass = 'unknown', code = 'unclassified', message = line] = LINE.exec(line) ?? []
   const cause = `${failureClass}/${code}/${message.replace(/\d+/g, '#')}`

@@ -4,6 +4,9 @@ import type { RedisClient } from './connection.js'
  * The moves that BullMQ has no single command for. They write BullMQ's own layout, field by field as its
  * addStandardJob and reprocessJob do; tests/integration/queue-layout.test.ts holds them against a stock Queue and fails
  * when a BullMQ release changes those scripts.
+ *
+ * One field is ours alone: `queuedAt`, when the event last began to wait, in ms of Redis' own clock. A job's timestamp
+ * cannot tell it, for a letter that is replayed after a week keeps that.
  */
 
 /** KEYS of both scripts, in order; the job's own key comes last. */
@@ -12,6 +15,8 @@ export const SCRIPT_KEYS = ['wait', 'meta', 'id', 'active', 'events', 'marker', 
 const SHARED = `
 local wait, meta, id, active, events, marker, failed, job = unpack(KEYS)
 local function enqueue(jobId, previous)
+  local time = redis.call('TIME')
+  redis.call('HSET', job, 'queuedAt', time[1] * 1000 + math.floor(time[2] / 1000))
   redis.call('LPUSH', wait, jobId)
   local state = redis.call('HMGET', meta, 'paused', 'concurrency')
   local isFull = state[2] and redis.call('LLEN', active) >= tonumber(state[2])
@@ -66,6 +71,10 @@ const NOTE = `
 if redis.call('HEXISTS', KEYS[1], 'data') == 0 then return 0 end
 if ARGV[1] == 'strike' then return redis.call('HINCRBY', KEYS[1], 'strikes', 1) end
 if ARGV[1] == 'not-started' then return redis.call('HINCRBY', KEYS[1], 'ats', -1) end
+if ARGV[1] == 'retries' then
+  local time = redis.call('TIME')
+  return redis.call('HSET', KEYS[1], 'queuedAt', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2])
+end
 redis.call('HDEL', KEYS[1], 'strikes')
 return redis.call('HSET', KEYS[1], 'ats', ARGV[2])
 `
@@ -108,14 +117,14 @@ redis.call('XADD', events, 'MAXLEN', '~', ARGV[2], '*', 'event', 'removed', 'job
 return state
 `
 
-/** A suspect starts; an event is handed back untried; a suspect finished its attempt. */
-export type Note = 'strike' | 'not-started' | 'finished'
+/** A suspect starts; an event is handed back untried; a suspect finished its attempt; one is queued again in so many ms. */
+export type Note = 'strike' | 'not-started' | 'finished' | 'retries'
 
 type Command = (...args: (string | number)[]) => Promise<unknown>
 export type Scripted = {
   clerkAccept: Command
   clerkReplay: Command
-  clerkNote: (job: string, note: Note, attempt?: number) => Promise<number>
+  clerkNote: (job: string, note: Note, attemptOrMs?: number) => Promise<number>
   /** First the number of keys, then these, then the text. */
   clerkHolding: Command
   clerkRemove: Command

@@ -1,4 +1,4 @@
-import { type DefaultedName, SETTINGS, type Setting, type SettingName } from './settings.js'
+import { type AppName, type DefaultedName, SETTINGS, type Setting, type SettingName } from './settings.js'
 
 /**
  * Turns a setting's text, trimmed and never empty, into its value. Throws an Error whose message completes the
@@ -38,10 +38,11 @@ export class ConfigFaults extends Error {
 
 /**
  * Reads a configuration: `readConfig(env, (read) => ({ port: read.first(['INGEST_PORT', 'PORT'], port) }))`.
+ * `app` is named where the table has a default of its own for it.
  * @throws ConfigFaults with every fault found.
  */
-export function readConfig<C>(env: Environment, shape: (read: Read) => C): C {
-  const reader = new Reader(env)
+export function readConfig<C>(env: Environment, shape: (read: Read) => C, app?: AppName): C {
+  const reader = new Reader(env, app)
   try {
     const config = shape(reader)
     reader.throwFaults()
@@ -55,14 +56,16 @@ export function readConfig<C>(env: Environment, shape: (read: Read) => C): C {
 
 class Reader implements Read {
   readonly #env: Environment
+  readonly #app: AppName | undefined
   readonly #faults: Fault[] = []
 
-  constructor(env: Environment) {
+  constructor(env: Environment, app: AppName | undefined) {
     this.#env = env
+    this.#app = app
   }
 
   required<T>(name: SettingName, parse: Parser<T>): T {
-    const raw = this.#set(name) ?? defaultOf(name)
+    const raw = this.#set(name) ?? defaultOf(name, this.#app)
     if (raw === undefined) return this.#faulty(name, `is not set (example: ${SETTINGS[name].example})`)
     return this.#parsed(name, raw, parse)
   }
@@ -70,7 +73,7 @@ class Reader implements Read {
   optional<T>(name: DefaultedName, parse: Parser<T>): T
   optional<T>(name: SettingName, parse: Parser<T>): T | undefined
   optional<T>(name: SettingName, parse: Parser<T>): T | undefined {
-    const raw = this.#set(name) ?? defaultOf(name)
+    const raw = this.#set(name) ?? defaultOf(name, this.#app)
     return raw === undefined ? undefined : this.#parsed(name, raw, parse)
   }
 
@@ -103,9 +106,9 @@ class Reader implements Read {
   }
 }
 
-function defaultOf(name: SettingName): string | undefined {
+function defaultOf(name: SettingName, app: AppName | undefined): string | undefined {
   const setting: Setting = SETTINGS[name]
-  return setting.default
+  return (app && setting.defaultOf?.[app]) ?? setting.default
 }
 
 // Parsers promise not to quote the value, but they live elsewhere and a secret would be in the logs for good.

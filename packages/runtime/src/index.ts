@@ -13,7 +13,7 @@ export {
   type Metrics,
   openMetrics,
 } from './metrics.js'
-export { flag, logLevel, oneOf, port, secret, text } from './parsers.js'
+export { flag, logLevel, oneOf, port, secret, text, webAddress } from './parsers.js'
 export { type Address, listenError, PortInUse } from './port-in-use.js'
 export { type Check, type HealthAnswer, LIVEZ, type Readiness, readinessOf, readyz } from './readiness.js'
 export { Releasers } from './releasers.js'

@@ -27,6 +27,8 @@ export interface Counter<L extends string> {
 
 export interface Gauge<L extends string> {
   set(labels: Labels<L>, value: number): void
+  /** Leaves no series, until it is set again: for what this process does not know at present. */
+  clear(): void
 }
 
 export interface Histogram<L extends string> {
@@ -38,6 +40,8 @@ export interface Metrics {
   counter<L extends string = never>(definition: MetricDefinition<L>): Counter<L>
   gauge<L extends string = never>(definition: MetricDefinition<L>): Gauge<L>
   histogram<L extends string = never>(definition: HistogramDefinition<L>): Histogram<L>
+  /** Runs at each scrape, before the answer is written; for values that are asked for instead of told. Must not throw. */
+  beforeScrape(collect: () => Promise<void>): void
   /** The body and the content type of an answer to a Prometheus scrape. */
   text(): Promise<string>
   readonly contentType: string
@@ -49,12 +53,27 @@ export function openMetrics(app: string): Metrics {
   registry.setDefaultLabels({ app })
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
+  const collectors: (() => Promise<void>)[] = []
   return {
     counter: ({ labels = [], ...rest }) => new PromCounter({ ...rest, labelNames: labels, registers }),
-    gauge: ({ labels = [], ...rest }) => new PromGauge({ ...rest, labelNames: labels, registers }),
+    gauge: ({ labels = [], ...rest }) => {
+      const gauge = new PromGauge({ ...rest, labelNames: labels, registers })
+      return {
+        set: (of, value) => gauge.set(of, value),
+        clear() {
+          gauge.reset()
+          // A gauge without labels is not empty then, but 0.
+          if (labels.length === 0) gauge.remove()
+        },
+      }
+    },
     histogram: ({ labels = [], buckets, ...rest }) =>
       new PromHistogram({ ...rest, buckets: [...buckets], labelNames: labels, registers }),
-    text: () => registry.metrics(),
+    beforeScrape: (collect) => void collectors.push(collect),
+    async text() {
+      await Promise.all(collectors.map((collect) => collect()))
+      return registry.metrics()
+    },
     contentType: registry.contentType,
   }
 }

@@ -24,6 +24,13 @@ const FLAGS: ReadonlyMap<string, boolean> = new Map([
   ['0', false],
 ])
 
+/** The address of a web server. Its path may be a secret, as with those of chat services. */
+export const webAddress: Parser<string> = (raw) => {
+  const isWeb = URL.canParse(raw) && /^https?:$/.test(new URL(raw).protocol)
+  if (!isWeb) throw new Error('must begin with https:// or http:// and be a complete address')
+  return raw
+}
+
 export const text: Parser<string> = (raw) => raw
 
 export function oneOf<const T extends string>(...allowed: readonly [T, ...T[]]): Parser<T> {

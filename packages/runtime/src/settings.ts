@@ -1,4 +1,4 @@
-export type AppName = 'ingest' | 'worker' | 'cli'
+export type AppName = 'ingest' | 'worker' | 'console' | 'profiles' | 'cli'
 
 interface Described {
   /** One or two plain sentences: they become the row in docs/settings.md and the comment in .env.example. */
@@ -7,9 +7,15 @@ interface Described {
   readonly usedBy: readonly AppName[]
 }
 
+interface Default {
+  readonly default?: string
+  /** Of apps that take another one. */
+  readonly defaultOf?: Partial<Readonly<Record<AppName, string>>>
+}
+
 /** A secret has no default: a process must not start with one that everybody can read. */
 export type Setting = Described &
-  ({ readonly secret: true; readonly default?: never } | { readonly secret?: never; readonly default?: string })
+  (({ readonly secret: true } & { readonly [K in keyof Default]?: never }) | ({ readonly secret?: never } & Default))
 
 /** Every environment name that a process reads. The documents are kept equal to this table by a test. */
 export const SETTINGS = {
@@ -17,13 +23,13 @@ export const SETTINGS = {
     doc: 'Redis that holds the events until they are applied. `rediss://` is TLS; several nodes of a cluster are separated by commas.',
     example: 'redis://127.0.0.1:6379',
     secret: true,
-    usedBy: ['ingest', 'worker', 'cli'],
+    usedBy: ['ingest', 'worker', 'console', 'cli'],
   },
   DATABASE_URL: {
     doc: 'MySQL, MariaDB or PlanetScale database that holds the mirror. TLS is on for every host that is not local, unless `sslaccept=disabled`.',
     example: 'mysql://user:password@127.0.0.1:3306/clerk_mirror',
     secret: true,
-    usedBy: ['worker', 'cli'],
+    usedBy: ['worker', 'console', 'profiles', 'cli'],
   },
   CLERK_WEBHOOK_SIGNING_SECRET: {
     doc: 'Signing secret of the webhook endpoint in the Clerk dashboard. While you rotate it, put the new and the old one here, separated by a comma or a space.',
@@ -36,6 +42,21 @@ export const SETTINGS = {
     example: 'ins_2abcDEF',
     usedBy: ['ingest'],
   },
+  CLERK_JWT_KEY: {
+    doc: 'PEM public key of your Clerk instance (dashboard: API keys, JWKS public key), by which session tokens are verified without asking Clerk. Line breaks may be written as `\\n`. Without it nobody can edit their profile.',
+    example: '-----BEGIN PUBLIC KEY-----\\nCOPY_IT_FROM_THE_CLERK_DASHBOARD\\n-----END PUBLIC KEY-----',
+    usedBy: ['profiles'],
+  },
+  CLERK_AUTHORIZED_PARTIES: {
+    doc: 'Origins of the pages whose session tokens are accepted, separated by commas. Set it in production: without it, a token made for another page of the same Clerk instance is accepted too.',
+    example: 'https://profiles.example.com',
+    usedBy: ['profiles'],
+  },
+  CLERK_PUBLISHABLE_KEY: {
+    doc: "Publishable key of your Clerk instance, which begins with pk_: the page on which people edit their profile shows Clerk's sign-in with it.",
+    example: 'pk_test_Y2xlcmsuZXhhbXBsZS5jb20k',
+    usedBy: ['profiles'],
+  },
   MIRROR_KINDS: {
     doc: 'Kinds of Clerk objects to mirror, separated by commas: `*` is all of them, `-kind` leaves one out.',
     default: '*,-session',
@@ -46,7 +67,7 @@ export const SETTINGS = {
     doc: 'Address that the processes listen on. `0.0.0.0` is every interface; the container image sets it.',
     default: '127.0.0.1',
     example: '0.0.0.0',
-    usedBy: ['ingest', 'worker'],
+    usedBy: ['ingest', 'worker', 'console', 'profiles'],
   },
   INGEST_PORT: {
     doc: 'Public port of ingest, which receives `POST /webhooks/clerk`. 0 takes any free port.',
@@ -65,11 +86,30 @@ export const SETTINGS = {
     example: '8081',
     usedBy: ['worker'],
   },
+  PROFILES_PORT: {
+    doc: 'Public port of profiles: the pages and the read API. 0 takes any free port.',
+    default: '8083',
+    example: '8083',
+    usedBy: ['profiles'],
+  },
+  CONSOLE_PORT: {
+    doc: 'Port of the console, its API, `/livez`, `/readyz` and `/metrics`. 0 takes any free port.',
+    default: '8082',
+    example: '8082',
+    usedBy: ['console'],
+  },
+  CONSOLE_TOKEN: {
+    doc: 'Who may use the console: `name:role:token`, several separated by commas or spaces. The role is `viewer` or `operator`, the token at least 20 characters; without any, the console does not start.',
+    example: 'ada:operator:MAKE_UP_A_LONG_ONE,grafana:viewer:AND_ANOTHER_LONG_ONE',
+    secret: true,
+    usedBy: ['console'],
+  },
   METRICS_PORT: {
-    doc: 'Port of ingest for `/metrics`, so that they are never on the public port. 0 takes any free port.',
+    doc: 'Port of ingest, and of profiles, for `/metrics`, so that they are never on the public port. 0 takes any free port.',
     default: '9090',
+    defaultOf: { profiles: '9091' },
     example: '9090',
-    usedBy: ['ingest'],
+    usedBy: ['ingest', 'profiles'],
   },
   REDIS_ALLOW_EVICTION: {
     doc: 'Accept a Redis whose maxmemory-policy may evict events that were already acknowledged. Otherwise ingest refuses to be ready on one.',
@@ -77,11 +117,17 @@ export const SETTINGS = {
     example: 'true',
     usedBy: ['ingest'],
   },
+  NOTIFY_WEBHOOK_URL: {
+    doc: 'Where people are told of the first dead letter of a cause, once a day for each: an address that takes `{"text": "…"}` by POST, such as an incoming webhook of Slack or Mattermost.',
+    example: 'https://hooks.slack.com/services/T000/B000/XXXX',
+    secret: true,
+    usedBy: ['worker'],
+  },
   LOG_LEVEL: {
     doc: 'Least severe level that is logged: `debug`, `info`, `warn`, `error` or `silent`.',
     default: 'info',
     example: 'debug',
-    usedBy: ['ingest', 'worker', 'cli'],
+    usedBy: ['ingest', 'worker', 'console', 'profiles'],
   },
 } as const satisfies Record<string, Setting>
 

@@ -1,0 +1,15 @@
+import { hostname, userInfo } from 'node:os'
+
+/** Who acts, for the audit: the account and machine that run the command. */
+export function actor(): string {
+  return `${account()}@${hostname()}`
+}
+
+/** A container may run as a number that no account has. */
+function account(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`
+  }
+}

@@ -1,0 +1,73 @@
+import { createInterface } from 'node:readline/promises'
+import { openMirror, parseDatabaseUrl } from '@clerk-mirror/mirror'
+import { type EraseResult, erase } from '@clerk-mirror/operations'
+import { openStoredEvents, parseRedisUrl, partitions } from '@clerk-mirror/queue'
+import { Releasers, readConfig, secret } from '@clerk-mirror/runtime'
+import { actor } from './actor.js'
+import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
+
+/** What a Clerk id may be made of, without what JSON writes in another way. */
+const ID = /^[!#-[\]-~]{1,64}$/
+
+export const eraseUser: Command = {
+  usage: '--user ID [--yes] [--json]',
+  summary: 'Remove everything that is stored of a person, for good: tables, stored objects, events in the queue.',
+  examples: ['erase --user user_2bYZ0example', 'erase --user user_2bYZ0example --yes --json'],
+  options: {
+    user: { type: 'string', doc: "the user's Clerk id" },
+    yes: { type: 'boolean', doc: 'do not ask' },
+  },
+  async run(call) {
+    const { env, values, positionals, note } = call
+    const userId = values['user']
+    if (typeof userId !== 'string' || positionals.length > 0) throw new WrongUsage('name the user with --user')
+    if (!ID.test(userId)) throw new WrongUsage('a user id has 1 to 64 visible ASCII characters')
+    const config = readConfig(env, (read) => ({
+      redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+      database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
+    }))
+    if (values['yes'] !== true && !(await isConfirmed(userId))) {
+      note('Nothing was erased.')
+      return 1
+    }
+    await using owned = new Releasers()
+    const mirror = owned.use(openMirror(config.database.reveal()))
+    // Both before the tombstone: an erase that cannot be finished should not begin.
+    await mirror.canary()
+    const events = owned.use(await openStoredEvents(config.redis.reveal(), partitions(1)))
+    const onWaiting = (count: number) => note(`Waiting for ${count} of their events that workers have …`)
+    return report(call, userId, await erase(mirror, events, { userId, actor: actor(), onWaiting }))
+  },
+}
+
+async function isConfirmed(userId: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new WrongUsage('there is no terminal to ask on: say --yes to erase')
+  using terminal = asDisposable(createInterface({ input: process.stdin, output: process.stderr }))
+  const answer = await terminal.question(`Erase ${userId}, for good, with all that is stored of them? [y/N] `)
+  return /^y(es)?$/i.test(answer.trim())
+}
+
+const asDisposable = <T extends { close: () => void }>(owned: T) =>
+  Object.assign(owned, { [Symbol.dispose]: () => owned.close() })
+
+function report({ values, out, note }: Call, userId: string, result: EraseResult): ExitCode {
+  if (result.kind === 'not-a-user') {
+    note(`${userId} is no user but of kind ${result.objectKind}: nothing was erased.`)
+    return 1
+  }
+  const { objects, rows, jobs, unfinished } = result
+  if (values['json']) out(JSON.stringify({ userId, objects, rows, jobs, unfinished }))
+  else {
+    out(`Erased ${userId}: removed the content of ${objects} stored objects, rows: ${list(rows)}.`)
+    out(`Removed from the queue, events: ${list(jobs)}. What comes of them from now on is refused.`)
+  }
+  if (unfinished === 0) return 0
+  note(`${unfinished} of their events are still with a worker, which can write nothing of them. Run this again.`)
+  return 1
+}
+
+const list = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ') || 'none'

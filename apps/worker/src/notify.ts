@@ -1,0 +1,134 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Notices, Reason } from '@clerk-mirror/queue'
+import {
+  NOTICE_ANSWER_MS,
+  NOTICE_ASK_AGAIN_MS,
+  NOTICE_CAUSES_MAX,
+  NOTICE_GAP_MS,
+  NOTICE_RETRY_DELAYS_MS,
+  NOTICES_PENDING_MAX,
+} from './policy.js'
+
+/** A dead letter as people are told of it: its cause, and the type of the event that had it first. */
+export type News = { type: string; reason: Reason }
+
+export type NotifierOptions = {
+  /** Takes `{"text": "…"}` by POST. */
+  url: string
+  notices: Notices
+  observer: { told: (causes: number) => void; notTold: (causes: number, error: Error) => void }
+  pace?: Pace
+}
+
+export type Pace = { gapMs: number; answerMs: number; retryDelaysMs: readonly number[] }
+
+export type Notifier = AsyncDisposable & {
+  /** Never waits and never throws: whoever is told is none of the events' business. */
+  deadLettered: (news: News) => void
+}
+
+const PACE: Pace = { gapMs: NOTICE_GAP_MS, answerMs: NOTICE_ANSWER_MS, retryDelaysMs: NOTICE_RETRY_DELAYS_MS }
+
+/** Tells people of the first dead letter of each cause, in the background. */
+export function openNotifier({ url, notices, observer, pace = PACE }: NotifierOptions): Notifier {
+  const stop = new AbortController()
+  const pending = new Map<string, News>()
+  const asked = new Map<string, number>()
+  let telling: Promise<void> | undefined
+
+  const tell = async (): Promise<void> => {
+    while (pending.size > 0 && !stop.signal.aborted) {
+      const first = [...pending.values()].slice(0, NOTICE_CAUSES_MAX)
+      for (const { reason } of first) pending.delete(reason.fingerprint)
+      const claimed = await claim(first, notices, asked)
+      if (claimed.length === 0) continue
+      try {
+        await deliver(url, messageOf(claimed), pace, stop.signal)
+        observer.told(claimed.length)
+      } catch (error) {
+        for (const { reason } of claimed) {
+          asked.delete(reason.fingerprint)
+          await notices.withdraw(reason.fingerprint).catch(() => {})
+        }
+        observer.notTold(claimed.length, error instanceof Error ? error : new Error(String(error)))
+      }
+      await pause(pace.gapMs, undefined, { signal: stop.signal }).catch(() => {})
+    }
+    telling = undefined
+  }
+
+  return {
+    deadLettered(news) {
+      const { fingerprint } = news.reason
+      const askedMs = asked.get(fingerprint) ?? Number.NEGATIVE_INFINITY
+      const isKnown = performance.now() - askedMs < NOTICE_ASK_AGAIN_MS
+      if (isKnown || pending.has(fingerprint) || pending.size >= NOTICES_PENDING_MAX) return
+      pending.set(fingerprint, news)
+      telling ??= tell()
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await telling
+    },
+  }
+}
+
+/** Those that no process has told of today. */
+async function claim(news: readonly News[], notices: Notices, asked: Map<string, number>): Promise<News[]> {
+  const claimed: News[] = []
+  // Causes are few; should they ever be many, forgetting them costs a question each.
+  if (asked.size > NOTICES_PENDING_MAX) asked.clear()
+  for (const each of news) {
+    const { fingerprint } = each.reason
+    // Redis is away: then no letter was stored either, and it will be dead-lettered again.
+    const isOurs = await notices.claim(fingerprint).catch(() => null)
+    if (isOurs !== null) asked.set(fingerprint, performance.now())
+    if (isOurs) claimed.push(each)
+  }
+  return claimed
+}
+
+/** Codes and paths only. The brackets and the ampersand are what chat services read as markup. */
+function messageOf(news: readonly News[]): string {
+  const lines = news.map(
+    ({ type, reason }) =>
+      `• ${reason.class}/${reason.code} (cause ${reason.fingerprint}, first with ${type}): ${reason.message}`,
+  )
+  const causes = news.length === 1 ? 'a new cause' : `${news.length} new causes`
+  const text = [`clerk-mirror: events are given up for ${causes}`, ...lines, 'See: clerk-mirror dead-letters list']
+  return text.join('\n').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
+
+/** @throws when the receiver refuses, or has not taken it at the last try. */
+async function deliver(url: string, text: string, { answerMs, retryDelaysMs }: Pace, stop: AbortSignal): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    const failure = await post(url, text, AbortSignal.any([stop, AbortSignal.timeout(answerMs)]))
+    if (failure === null) return
+    const delayMs = retryDelaysMs[attempt]
+    if (failure.isFinal || delayMs === undefined || stop.aborted) throw failure.error
+    await pause(delayMs, undefined, { signal: stop }).catch(() => {})
+  }
+}
+
+async function post(
+  url: string,
+  text: string,
+  signal: AbortSignal,
+): Promise<{ error: Error; isFinal: boolean } | null> {
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ text }),
+      redirect: 'manual',
+      signal,
+    })
+    await response.body?.cancel()
+    if (response.ok) return null
+    // A refusal stays one; being busy passes.
+    const isFinal = response.status < 500 && response.status !== 408 && response.status !== 429
+    return { error: new Error(`the receiver answered with ${response.status}`), isFinal }
+  } catch (error) {
+    return { error: error instanceof Error ? error : new Error(String(error)), isFinal: false }
+  }
+}

@@ -1,0 +1,4 @@
+/** Every limit of the wire format, with its reason. docs/settings.md lists them. */
+
+/** Milliseconds that a signature is good for, each way. Source: Svix' and the Standard Webhooks' libraries. */
+export const SIGNATURE_TOLERANCE_MS = 5 * 60 * 1000

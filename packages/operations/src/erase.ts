@@ -1,0 +1,109 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { kindNamed, kindOf } from '@clerk-mirror/events'
+import type { Counts, LedgerEntry, Mirror } from '@clerk-mirror/mirror'
+import type { RemovedFrom, StoredEvent, StoredEvents } from '@clerk-mirror/queue'
+import { ERASE_LOOK_MS, ERASE_PATIENCE_MS } from './policy.js'
+
+export type EraseOptions = {
+  userId: string
+  actor: string
+  /** Called once, when workers have events of the person and erase begins to wait for them. */
+  onWaiting: (events: number) => void
+  patienceMs?: number
+}
+
+export type JobCounts = { waiting: number; delayed: number; dead: number; kept: number }
+
+export type EraseResult =
+  | {
+      kind: 'erased'
+      /** Heads that became tombstones. */
+      objects: number
+      /** Removed, by table. */
+      rows: Counts
+      /** Removed, by where they were. */
+      jobs: JobCounts
+      /** Events that a worker still had in the end. They can write nothing, but to be sure erase must be run again. */
+      unfinished: number
+    }
+  | { kind: 'not-a-user'; objectKind: string }
+
+/**
+ * Removes what is stored of a person but Clerk's ids: first the tombstone, so that nothing comes back, then their
+ * events in the queue. Each step can be done again, by whoever runs it: an interrupted erase is simply run again.
+ *
+ * @throws Failure when the database, Error when Redis does not answer.
+ */
+export async function erase(mirror: Mirror, events: StoredEvents, options: EraseOptions): Promise<EraseResult> {
+  const { userId, actor, onWaiting, patienceMs = ERASE_PATIENCE_MS } = options
+  const erased = await mirror.eraseUser({ userId, actor })
+  if (erased.kind === 'not-a-user') return erased
+  const jobs: JobCounts = { waiting: 0, delayed: 0, dead: 0, kept: 0 }
+  const active = new Set<string>()
+  for await (const event of events.holding(userId)) {
+    if (!isAbout(event, userId)) continue
+    // In the ledger first: an interruption leaves an event that is on record and in the queue, never one in neither.
+    await mirror.recordErased([entryOf(event)])
+    if ((await removeOne(events, event.id, jobs)) === 'active') active.add(event.id)
+  }
+  if (active.size > 0) onWaiting(active.size)
+  await removeWhenFinished(events, active, jobs, performance.now() + patienceMs)
+  const { objects = 0, ...rows } = erased.counts
+  const jobCounts = Object.fromEntries(Object.entries(jobs).map(([state, count]) => [`jobs_${state}`, count]))
+  await mirror.recordCounts(erased.actionId, jobCounts, active.size === 0)
+  return { kind: 'erased', objects, rows, jobs, unfinished: active.size }
+}
+
+async function removeOne(events: StoredEvents, id: string, jobs: JobCounts): Promise<RemovedFrom> {
+  const from = await events.remove(id)
+  if (from !== 'active' && from !== 'gone') jobs[from] += 1
+  return from
+}
+
+/** What a worker has cannot be taken from it; it ends, as tombstoned, or comes back to the queue and is removed there. */
+async function removeWhenFinished(
+  events: StoredEvents,
+  active: Set<string>,
+  jobs: JobCounts,
+  deadlineMs: number,
+): Promise<void> {
+  while (active.size > 0 && performance.now() < deadlineMs) {
+    await pause(ERASE_LOOK_MS)
+    for (const id of active) if ((await removeOne(events, id, jobs)) !== 'active') active.delete(id)
+  }
+}
+
+/**
+ * About the person, or naming them. An object that belongs to many, such as an organization that they created, knows
+ * no more of them than the id, and outlives them.
+ */
+function isAbout({ type, envelope, text }: StoredEvent, userId: string): boolean {
+  if (envelope?.objectId === userId) return true
+  if (kindNamed(kindOf(type)).whenUserIsDeleted === 'clear-reference') return false
+  return names(text, userId)
+}
+
+/** As a word of its own: user_1 is not named by user_12. */
+function names(text: string, id: string): boolean {
+  const isPart = (character: string | undefined) => character !== undefined && /\w/.test(character)
+  for (let at = text.indexOf(id); at !== -1; at = text.indexOf(id, at + 1)) {
+    if (!isPart(text[at - 1]) && !isPart(text[at + id.length])) return true
+  }
+  return false
+}
+
+/** A dead letter may be one because it is odd: what no column of the ledger takes is left out. */
+function entryOf({ id, type, receivedAtMs, attempts, envelope }: StoredEvent): LedgerEntry {
+  return {
+    eventId: id,
+    type: ascii(type, 100) ?? 'unknown',
+    objectId: ascii(envelope?.objectId ?? null, 64),
+    instanceId: ascii(envelope?.instanceId ?? null, 64),
+    source: envelope?.source ?? 'clerk',
+    attempts,
+    receivedAtMs,
+  }
+}
+
+const ascii = (text: string | null, width: number): string | null =>
+  text !== null && text.length <= width && /^[!-~]+$/.test(text) ? text : null

@@ -1,0 +1,55 @@
+import { type Job, Queue, type QueueOptions } from 'bullmq'
+import { openOperatorClient } from './connection.js'
+import { type Partition, QUEUE_NAME } from './partitions.js'
+import type { RedisTarget } from './redis-url.js'
+
+/** What tools for BullMQ see of the queue: for looking only, and with what `redact` makes of each body. */
+export type QueueBrowser = AsyncDisposable & { queues: readonly Queue[] }
+
+/** What may be seen of an event's body, which holds personal data. */
+export type Redact = (body: string) => unknown
+
+/**
+ * The partitions as BullMQ queues whose jobs show no bodies. Waits for a Redis that is away. Nothing is written, not
+ * even the queue's own settings; that no verb of these queues is called is for the caller to see to.
+ */
+export function openQueueBrowser(target: RedisTarget, list: readonly Partition[], redact: Redact): QueueBrowser {
+  const client = openOperatorClient(target)
+  client.on('error', () => {}) // every command reports its own
+  const options = { connection: client, skipMetasUpdate: true, skipVersionCheck: true, skipWaitingForReady: true }
+  const queues = list.map(({ prefix }) => new RedactedQueue(redact, { ...options, prefix }))
+  return {
+    queues,
+    async [Symbol.asyncDispose]() {
+      await Promise.allSettled(queues.map((queue) => queue.close()))
+      client.disconnect()
+    },
+  }
+}
+
+class RedactedQueue extends Queue {
+  readonly #redact: Redact
+
+  constructor(redact: Redact, options: QueueOptions) {
+    super(QUEUE_NAME, options)
+    this.#redact = redact
+    this.on('error', () => {})
+  }
+
+  override async getJob(id: string): Promise<Job | undefined> {
+    const job = await super.getJob(id)
+    return job && this.#redacted(job)
+  }
+
+  override async getJobs(...asked: Parameters<Queue['getJobs']>): Promise<Job[]> {
+    const jobs: (Job | undefined)[] = await super.getJobs(...asked)
+    return jobs.flatMap((job) => (job ? [this.#redacted(job)] : []))
+  }
+
+  /** Names what is kept: what else may lie in a job's data is not known. */
+  #redacted(job: Job): Job {
+    const { objectId, instanceId, source, body } = Object(job.data)
+    job.data = { objectId, instanceId, source, body: this.#redact(String(body)) }
+    return job
+  }
+}

@@ -1,0 +1,24 @@
+import { openPromptClient } from './connection.js'
+import type { Partition } from './partitions.js'
+import { NOTICE_MS } from './policy.js'
+import type { RedisTarget } from './redis-url.js'
+
+/** Who tells people of a cause, so that of many workers one does, and once a day. */
+export type Notices = Disposable & {
+  /** True for the first that asks, in all processes, within `NOTICE_MS`. @throws when Redis does not answer. */
+  claim: (fingerprint: string) => Promise<boolean>
+  /** Gives it back untold: the next letter of that cause is the first again. */
+  withdraw: (fingerprint: string) => Promise<void>
+}
+
+/** Connects in the background. */
+export function openNotices(target: RedisTarget, partitions: readonly Partition[]): Notices {
+  const client = openPromptClient(target)
+  client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
+  const keyOf = (fingerprint: string) => partitions[0]?.key(`clerk-mirror:notice:${fingerprint}`) ?? ''
+  return {
+    claim: async (fingerprint) => (await client.set(keyOf(fingerprint), '1', 'PX', NOTICE_MS, 'NX')) === 'OK',
+    withdraw: async (fingerprint) => void (await client.del(keyOf(fingerprint))),
+    [Symbol.dispose]: () => client.disconnect(),
+  }
+}

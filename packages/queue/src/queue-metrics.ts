@@ -1,0 +1,42 @@
+import type { QueueGauges } from './gauges.js'
+
+type Definition<L extends string> = { name: `clerk_mirror_${string}`; help: string; labels?: readonly L[] }
+type Gauge<L extends string> = { set: (labels: Readonly<Record<L, string>>, value: number) => void; clear: () => void }
+
+/** What is needed of a process' metrics. */
+export type GaugeRegistry = {
+  gauge: <L extends string = never>(definition: Definition<L>) => Gauge<L>
+  beforeScrape: (collect: () => Promise<void>) => void
+}
+
+/** Adds the queue's gauges to the metrics of a process; they have values while this process is the one to export them. */
+export function exportQueueGauges(gauges: QueueGauges, metrics: GaugeRegistry): void {
+  const events = metrics.gauge({
+    name: 'clerk_mirror_queue_events',
+    help: 'Events in the queue, by state: waiting, active, retrying or dead',
+    labels: ['state'],
+  })
+  const oldest = metrics.gauge({
+    name: 'clerk_mirror_queue_oldest_seconds',
+    help: 'Age of the oldest event that waits or runs, since it was queued, replayed or due for its retry',
+  })
+  const dead = metrics.gauge({
+    name: 'clerk_mirror_queue_dead_letters',
+    help: 'Dead letters in the queue, by class',
+    labels: ['class'],
+  })
+  const memory = metrics.gauge({
+    name: 'clerk_mirror_redis_memory_ratio',
+    help: 'Used share of the maxmemory of Redis, of its fullest node',
+  })
+  metrics.beforeScrape(async () => {
+    const reading = await gauges.read()
+    // Nothing is awaited from here on: a scrape beside this one must not find them cleared.
+    for (const gauge of [events, oldest, dead, memory]) gauge.clear()
+    if (!reading) return
+    for (const [state, count] of Object.entries(reading.events)) events.set({ state }, count)
+    oldest.set({}, reading.oldestMs / 1000)
+    for (const [name, count] of Object.entries(reading.deadByClass ?? {})) dead.set({ class: name }, count)
+    if (reading.memoryShare !== null) memory.set({}, reading.memoryShare)
+  })
+}

@@ -1,0 +1,84 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { parseMirroredKinds } from '@clerk-mirror/events'
+import { parseDatabaseUrl } from '@clerk-mirror/mirror'
+import { parseRedisUrl } from '@clerk-mirror/queue'
+import { openLog, Secret } from '@clerk-mirror/runtime'
+import { expect, inject, test } from 'vitest'
+import { startWorker } from '../../apps/worker/src/start.js'
+import { openTestDatabase } from '../support/database.js'
+import { envelope, openTestQueue, type TestQueue } from '../support/queue.js'
+import { until } from '../support/until.js'
+
+type Options = { database: ReturnType<typeof parseDatabaseUrl>; notifyUrl?: string }
+
+const log = openLog({ app: 'test', level: 'silent' })
+
+function workerOn({ partition }: TestQueue, { database, notifyUrl }: Options) {
+  const config = {
+    redis: new Secret(parseRedisUrl(inject('redisUrl'))),
+    partitions: [partition],
+    database: new Secret(database),
+    mirroredKinds: parseMirroredKinds('*'),
+    host: '127.0.0.1',
+    port: 0,
+    logLevel: 'silent' as const,
+    ...(notifyUrl !== undefined && { notifyUrl: new Secret(notifyUrl) }),
+  }
+  return startWorker(config, { log, signal: new AbortController().signal })
+}
+
+const scrape = async ({ port }: { port: number }) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+const seriesValue = (text: string, series: string) =>
+  Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${series} `))
+      ?.split(' ')[1],
+  )
+
+test('a dead letter is counted by its worker and in the queue, and people are told without any personal data', async () => {
+  await using queue = await openTestQueue()
+  await using database = await openTestDatabase()
+  const told: string[] = []
+  const receiver = createServer(async (request, response) => {
+    let text = ''
+    for await (const chunk of request) text += String(chunk)
+    told.push(text)
+    response.end('ok')
+  })
+  await once(receiver.listen(0, '127.0.0.1'), 'listening')
+  const address = receiver.address()
+  const notifyUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/`
+  await using worker = await workerOn(queue, { database: database.options, notifyUrl })
+  const body = JSON.stringify({ type: 'user.created', data: { id: 7, first_name: 'Ada', username: 'ada@example.com' } })
+  await queue.door.accept(envelope('msg_a', { objectId: null, body }))
+  await until(() => told.length === 1)
+  receiver.close()
+  expect(told[0]).toContain('poison/malformed')
+  expect(told[0]).not.toMatch(/ada/i)
+  await until(
+    async () => seriesValue(await scrape(worker), 'clerk_mirror_notices_total{result="told",app="worker"}') === 1,
+  )
+  const poison = 'clerk_mirror_queue_dead_letters{class="poison",app="worker"}'
+  await until(async () => seriesValue(await scrape(worker), poison) === 1)
+  const text = await scrape(worker)
+  expect(seriesValue(text, 'clerk_mirror_dead_letters_total{class="poison",code="malformed",app="worker"}')).toBe(1)
+  expect(seriesValue(text, 'clerk_mirror_queue_events{state="dead",app="worker"}')).toBe(1)
+  expect(seriesValue(text, 'clerk_mirror_in_flight_events{app="worker"}')).toBe(0)
+})
+
+test('while the database is away a worker says how many events it holds, and how long the oldest has waited', async () => {
+  await using queue = await openTestQueue()
+  for (const id of ['msg_a', 'msg_b', 'msg_c']) await queue.door.accept(envelope(id))
+  await queue.redis.hincrby(queue.partition.key('msg_b'), 'queuedAt', -600_000)
+  await using worker = await workerOn(queue, { database: parseDatabaseUrl('mysql://nobody:x@127.0.0.1:1/nothing') })
+  await until(async () => seriesValue(await scrape(worker), 'clerk_mirror_held_events{app="worker"}') === 3)
+  await until(
+    async () => seriesValue(await scrape(worker), 'clerk_mirror_queue_events{state="active",app="worker"}') === 3,
+  )
+  const text = await scrape(worker)
+  expect(seriesValue(text, 'clerk_mirror_breaker_open{app="worker"}')).toBe(1)
+  expect(seriesValue(text, 'clerk_mirror_in_flight_events{app="worker"}')).toBe(3)
+  expect(seriesValue(text, 'clerk_mirror_queue_oldest_seconds{app="worker"}')).toBeGreaterThanOrEqual(600)
+})

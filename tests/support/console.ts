@@ -1,0 +1,94 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { openLog, Releasers, Secret } from '@clerk-mirror/runtime'
+import { inject } from 'vitest'
+import { parseAccounts } from '../../apps/console/src/accounts.js'
+import { startConsole } from '../../apps/console/src/start.js'
+import { openWorld, type World } from './world.js'
+
+export const OPERATOR_TOKEN = 'operator-token-of-the-tests'
+export const VIEWER_TOKEN = 'viewer-token-of-the-tests'
+
+export type ConsoleWorld = World & {
+  consoleUrl: string
+  /** Every line that the console logged. */
+  consoleLogged: string[]
+  /** The console's own way to Redis: cut, it is as if Redis were gone. */
+  wayToRedis: Way
+}
+
+/** Ingest, a worker and a console in this process. */
+export async function openConsoleWorld(): Promise<ConsoleWorld> {
+  await using owned = new Releasers()
+  const world = owned.use(await openWorld())
+  const way = owned.use(await openWay(parseRedisUrl(inject('redisUrl')).nodes[0]))
+  const consoleLogged: string[] = []
+  const write = (line: string) => void consoleLogged.push(line)
+  const log = openLog({ app: 'console', level: 'debug', pretty: false, write })
+  const redis = { ...parseRedisUrl(inject('redisUrl')), nodes: [{ host: '127.0.0.1', port: way.port }] }
+  const started = owned.use(
+    await startConsole(
+      {
+        redis: new Secret(redis),
+        partitions: [partition(world.key('').replace(/:clerk-events:$/, ''))],
+        database: new Secret(world.database.options),
+        accounts: new Secret(parseAccounts(`ada:operator:${OPERATOR_TOKEN},bob:viewer:${VIEWER_TOKEN}`)),
+        host: '127.0.0.1',
+        port: 0,
+        logLevel: 'debug',
+      },
+      { log, signal: new AbortController().signal },
+    ),
+  )
+  const released = owned.move()
+  return {
+    ...world,
+    consoleUrl: `http://127.0.0.1:${started.port}`,
+    consoleLogged,
+    wayToRedis: way,
+    [Symbol.asyncDispose]: () => released[Symbol.asyncDispose](),
+  }
+}
+
+export type Way = AsyncDisposable & { port: number; cut: () => void; mend: () => void }
+
+/** A TCP connection through here can be cut, and mended again. */
+async function openWay(to: { host: string; port: number } | undefined): Promise<Way> {
+  if (!to) throw new Error('there is no Redis to lead to')
+  const sockets = new Set<Socket>()
+  let isCut = false
+  const server = createServer((near) => {
+    if (isCut) return void near.destroy()
+    const far = connect(to)
+    for (const socket of [near, far]) {
+      sockets.add(socket)
+      socket
+        .on('error', () => {})
+        .on('close', () => {
+          sockets.delete(socket)
+          near.destroy()
+          far.destroy()
+        })
+    }
+    near.pipe(far).pipe(near)
+    return undefined
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  const cut = () => {
+    isCut = true
+    for (const socket of sockets) socket.destroy()
+  }
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    cut,
+    mend: () => {
+      isCut = false
+    },
+    async [Symbol.asyncDispose]() {
+      cut()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
