@@ -314,3 +314,30 @@ test('a copy of an organization inside a membership never overwrites the organiz
   await apply(membership('created', 'orgmem_copy', of, { at: 9, data: copy }))
   expect(await rowsOf('organizations', 'org_copy')).toMatchObject([{ name: 'true' }])
 })
+
+test('an invitation goes with the user who accepted it, also when a version that names nobody is the newest', async () => {
+  const about = (user?: string) => ({
+    organization_id: 'org_sticky',
+    email_address: 'ada@example.org',
+    ...(user && { user_id: user }),
+  })
+  for (const order of [
+    [0, 1, 2],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [0, 2, 1],
+    [2, 1, 0],
+  ]) {
+    const ada = somebody()
+    const invitation = `orginv_${ada}`
+    const events = [
+      arrival('organizationInvitation.created', invitation, { at: 9, data: about() }),
+      arrival('organizationInvitation.accepted', invitation, { at: 1, data: about(ada) }),
+      userDeleted(ada, { at: 5 }),
+    ]
+    await apply(...order.flatMap((index) => events[index] ?? []))
+    expect([order, await head(invitation)]).toMatchObject([order, { tombstone_source: 'parent', data: null }])
+    expect(await rowsOf('organization_invitations', invitation)).toEqual([])
+  }
+})

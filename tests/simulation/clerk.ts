@@ -65,26 +65,23 @@ function sendData(clerk: Clerk, object: SimObject, type: string, data: object): 
   const { random } = clerk
   const eventId = `msg_${random.base62(12)}`
   const event = {
-    data: withOddTime(clerk, object, data),
+    data: withOddTime(clerk, data),
     object: 'event',
     type,
-    ...timestamp(clerk, object),
+    ...timestamp(clerk),
     instance_id: 'ins_simulated',
   }
   clerk.events.push({ eventId, type, objectId: object.id, body: JSON.stringify(event) })
 }
 
-/** An accepted invitation is the one object that names somebody whom its older versions do not: it stays the newest. */
-const isTimely = ({ kind }: SimObject) => kind === 'organizationInvitation'
-
-function withOddTime({ random }: Clerk, object: SimObject, data: object): object {
-  if (isTimely(object) || !random.chance(0.04)) return data
+function withOddTime({ random }: Clerk, data: object): object {
+  if (!random.chance(0.04)) return data
   return Object.fromEntries(Object.entries(data).filter(([key]) => key !== 'updated_at'))
 }
 
 /** Milliseconds, and at times seconds or nothing at all. */
-function timestamp({ random, nowMs }: Clerk, object: SimObject): { timestamp?: number } {
+function timestamp({ random, nowMs }: Clerk): { timestamp?: number } {
   const at = nowMs + random.pick([0, 5, 20, 58])
-  if (!isTimely(object) && random.chance(0.05)) return random.chance(0.5) ? {} : { timestamp: Math.floor(at / 1000) }
+  if (random.chance(0.05)) return random.chance(0.5) ? {} : { timestamp: Math.floor(at / 1000) }
   return { timestamp: at }
 }

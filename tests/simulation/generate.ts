@@ -61,7 +61,7 @@ function roundsOf(eventIds: readonly string[], random: Random): Round[] {
       if (!isLostLease) from += size
       deliveries.push({ applier, eventIds: batch })
     }
-    const rebuilds = random.chance(0.06)
+    const rebuilds = random.chance(0.2)
     const kills = random.chance(0.1) ? random.integer(1, 2) : 0
     const missingTable = random.chance(0.02) ? random.pick(TABLES_THAT_GO_AWAY) : null
     rounds.push({ deliveries, edits: [], rebuilds, kills, missingTable })

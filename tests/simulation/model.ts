@@ -21,12 +21,22 @@ export function expectedMirror(events: readonly SimulatedEvent[]): ExpectedMirro
       expected.heads.set(id, { deleted: true, eventIds: versions.map(({ eventId }) => eventId) })
       continue
     }
-    const { userId, organizationId } = about(newest.kind, newest.body.data)
+    const whom = [...versions].sort(newestFirst).map(({ kind, body }) => about(kind, body.data))
+    const userId = whom.map((each) => each.userId).find((user) => user !== null && !gone.has(user)) ?? null
+    const organizationId = whom.map((each) => each.organizationId).find((each) => each !== null) ?? null
     const text = JSON.stringify(newest.body.data, (key, value) => (key === 'public_inviter_data' ? null : value))
-    const subjects = { userId: userId !== null && gone.has(userId) ? null : userId, organizationId }
     const { kind, updatedAtMs, timestampMs, eventId } = newest
-    expected.heads.set(id, { deleted: false, kind, updatedAtMs, timestampMs, eventId, ...subjects, data: text })
-    const row = expectedRow(kind, newest.body.data, subjects)
+    expected.heads.set(id, {
+      deleted: false,
+      kind,
+      updatedAtMs,
+      timestampMs,
+      eventId,
+      userId,
+      organizationId,
+      data: text,
+    })
+    const row = expectedRow(kind, newest.body.data, about(kind, newest.body.data))
     if (row) expected.rows.set(`${row.table} ${id}`, row.columns)
   }
   return expected

@@ -1,15 +1,15 @@
 import { Failure, TYPED_TABLES } from '@clerk-mirror/mirror'
 import type { Site } from './site.js'
 
-/** An operator's rebuild of all typed tables. Whatever interrupts it, the tables must be right. */
-export async function rebuild({ appliers: [mirror] }: Site): Promise<'rebuilt' | 'interrupted'> {
-  if (!mirror) return 'interrupted'
+/** An operator's rebuild of all typed tables. Null when it is done; else what broke it off, after which all must be right. */
+export async function rebuild({ appliers: [mirror] }: Site): Promise<Failure | null> {
+  if (!mirror) throw new Error('there is no mirror to rebuild')
   try {
     const run = await mirror.beginRebuild({ actor: 'simulation', tables: TYPED_TABLES, restart: true })
-    for (;;) if ((await mirror.rebuildNext(run)).isDone) return 'rebuilt'
+    for (;;) if ((await mirror.rebuildNext(run)).isDone) return null
   } catch (error) {
     // A kill, a deadlock too many or a table that is away. A head that cannot be read would be poison.
-    if (error instanceof Failure && error.class !== 'poison') return 'interrupted'
+    if (error instanceof Failure && error.class !== 'poison') return error
     throw error
   }
 }

@@ -179,12 +179,19 @@ function contradictions(journal: readonly Delivered[], tables: MirrorTables): Vi
   })
 }
 
+/** Once more for each connection that a killer may have left behind dead in the pool. */
+const REBUILD_TRIES = 3
+
 /** A rebuild, when nothing else happens, leaves the tables as the events made them. */
 async function rebuiltOtherwise(site: Site, before: MirrorTables): Promise<Violation[]> {
-  const rebuilt = await rebuild(site)
+  let failure = await rebuild(site)
+  for (let tries = 1; failure && tries < REBUILD_TRIES; tries += 1) failure = await rebuild(site)
+  if (failure) {
+    const found = `${failure.class} ${failure.code}: ${failure.message}`
+    return [{ invariant: 'rebuild', object: 'rebuild', what: 'when nothing else happens', expected: 'done', found }]
+  }
   const changes = changesBetween(before, await site.oracle.tables(), ['operator_actions'])
-  const none = { invariant: 'rebuild', object: 'rebuild', what: 'undisturbed', expected: 'rebuilt', found: rebuilt }
-  return [...changes.map((change) => ({ ...change, invariant: 'rebuild' })), ...(rebuilt === 'rebuilt' ? [] : [none])]
+  return changes.map((change) => ({ ...change, invariant: 'rebuild' }))
 }
 
 /** I4: all of it once more, and once more after the ledger was pruned, when only the versions can tell. */

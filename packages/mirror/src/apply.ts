@@ -1,7 +1,7 @@
 import type { Change } from '@clerk-mirror/events'
 import { cascadeTombstones } from './cascade.js'
 import { type Decision, decide } from './decide.js'
-import { lockHeads, writeHeads } from './heads.js'
+import { lockHeads, writeHeads, writeSubjects } from './heads.js'
 import { claimEvents, type LedgerEntry, type Outcome, recordOutcomes } from './ledger.js'
 import { removeRows, writeRows } from './projections/rows.js'
 import type { Transaction } from './transaction.js'
@@ -65,9 +65,10 @@ function headsOf(changes: readonly Change[]): Map<string, string> {
   return heads
 }
 
-async function write(transaction: Transaction, { writes }: Decision, nowMs: number): Promise<void> {
+async function write(transaction: Transaction, { writes, subjects }: Decision, nowMs: number): Promise<void> {
   const heads = writes.map(({ head }) => head)
   await writeHeads(transaction, heads, nowMs)
+  await writeSubjects(transaction, subjects)
   const rows = writes.flatMap(({ head, change }) =>
     !head.tombstone && !change.deleted && change.object
       ? [{ clerkId: head.id, object: change.object, syncedAtMs: nowMs }]

@@ -1,5 +1,5 @@
 import { KINDS_THAT_OUTLIVE_THEIR_USER } from '@clerk-mirror/events'
-import { type Removed, removeRowsAbout } from './projections/rows.js'
+import { type Removed, removeRows } from './projections/rows.js'
 import { placeholders, timeValue } from './sql.js'
 import type { Transaction } from './transaction.js'
 
@@ -8,37 +8,44 @@ export type Cascaded = { rows: Removed; heads: number }
 
 /**
  * Tombstones whatever names a user or organization that this transaction tombstoned. Those heads are locked, so no
- * other transaction is between reading them alive and writing an object that names them.
+ * other transaction is between reading them alive and writing an object that names them. The typed rows follow their
+ * heads: an object may be about somebody whom its row does not show.
  */
 export async function cascadeTombstones(
   transaction: Transaction,
   deleted: { userIds: readonly string[]; organizationIds: readonly string[] },
   nowMs: number,
 ): Promise<Cascaded> {
-  const rows = await removeRowsAbout(transaction, deleted)
+  await forgetUsers(transaction, deleted.userIds)
+  const ofUsers = await tombstoneWhere(transaction, 'user_id', deleted.userIds, nowMs)
+  const ofOrganizations = await tombstoneWhere(transaction, 'organization_id', deleted.organizationIds, nowMs)
+  const heads = [...ofUsers, ...ofOrganizations]
+  return { rows: await removeRows(transaction, heads), heads: heads.length }
+}
+
+async function forgetUsers(transaction: Transaction, userIds: readonly string[]): Promise<void> {
+  if (userIds.length === 0) return
   const shared = KINDS_THAT_OUTLIVE_THEIR_USER
-  const isShared = `kind IN (${placeholders(shared.length)})`
-  const tombstone = "deleted_at=?, tombstone_source='parent', data=NULL, synced_at=?"
+  const where = `user_id IN (${placeholders(userIds.length)}) AND kind IN (${placeholders(shared.length)})`
+  const sql = `UPDATE clerk_objects SET user_id=NULL WHERE ${where}`
+  await transaction.execute({ sql, values: [...userIds, ...shared] })
+}
+
+async function tombstoneWhere(
+  transaction: Transaction,
+  column: 'user_id' | 'organization_id',
+  ids: readonly string[],
+  nowMs: number,
+): Promise<{ id: string; kind: string }[]> {
+  if (ids.length === 0) return []
+  const where = `${column} IN (${placeholders(ids.length)}) AND deleted_at IS NULL`
+  const heads = await transaction.query<{ id: string; kind: string }>(
+    `SELECT id, kind FROM clerk_objects WHERE ${where} FOR UPDATE`,
+    ids,
+  )
   const now = timeValue(nowMs)
-  let heads = 0
-  if (deleted.userIds.length > 0) {
-    const ofUsers = `user_id IN (${placeholders(deleted.userIds.length)})`
-    await transaction.execute({
-      sql: `UPDATE clerk_objects SET user_id=NULL WHERE ${ofUsers} AND ${isShared}`,
-      values: [...deleted.userIds, ...shared],
-    })
-    heads += await transaction.execute({
-      sql: `UPDATE clerk_objects SET ${tombstone} WHERE ${ofUsers} AND deleted_at IS NULL`,
-      values: [now, now, ...deleted.userIds],
-    })
-  }
-  if (deleted.organizationIds.length > 0) {
-    heads += await transaction.execute({
-      sql:
-        `UPDATE clerk_objects SET ${tombstone} ` +
-        `WHERE organization_id IN (${placeholders(deleted.organizationIds.length)}) AND deleted_at IS NULL`,
-      values: [now, now, ...deleted.organizationIds],
-    })
-  }
-  return { rows, heads }
+  const tombstone = "deleted_at=?, tombstone_source='parent', data=NULL, synced_at=?"
+  const sql = `UPDATE clerk_objects SET ${tombstone} WHERE ${where}`
+  if (heads.length > 0) await transaction.execute({ sql, values: [now, now, ...ids] })
+  return heads
 }

@@ -11,12 +11,14 @@ export type Decision = {
   outcomes: ReadonlyMap<string, Outcome>
   /** The last state of each head that changed. */
   writes: readonly DecidedWrite[]
+  /** Whom heads that stay as they are turn out to be about as well. */
+  subjects: ReadonlyMap<string, Subjects>
 }
 
 /** A head to write, with the change that made it; a typed row is made from the same change. */
 export type DecidedWrite = { head: HeadWrite; change: Change }
 
-type Decided = { outcome: Outcome; write?: HeadWrite }
+type Decided = { outcome: Outcome; write?: HeadWrite; subjects?: Subjects }
 
 export function decide(
   claims: readonly { change: Change; source: EventSource }[],
@@ -26,14 +28,23 @@ export function decide(
   const heads = new Map(locked)
   const outcomes = new Map<string, Outcome>()
   const writes = new Map<string, DecidedWrite>()
+  const subjectsOf = new Map<string, Subjects>()
   for (const { change, source } of claims) {
-    const { outcome, write } = decideOne(change, heads, source, nowMs)
+    const { outcome, write, subjects } = decideOne(change, heads, source, nowMs)
+    const id = change.objectId
     outcomes.set(change.version.eventId, outcome)
-    if (!write) continue
-    writes.set(change.objectId, { head: write, change })
-    heads.set(change.objectId, { version: write.version, deleted: write.tombstone !== null })
+    if (write) {
+      writes.set(id, { head: write, change })
+      subjectsOf.delete(id)
+      heads.set(id, { version: write.version, deleted: write.tombstone !== null, subjects: write.subjects })
+    } else if (subjects) {
+      const written = writes.get(id)
+      if (written) writes.set(id, { ...written, head: { ...written.head, subjects } })
+      else subjectsOf.set(id, subjects)
+      heads.set(id, { version: null, deleted: false, ...heads.get(id), subjects })
+    }
   }
-  return { outcomes, writes: [...writes.values()] }
+  return { outcomes, writes: [...writes.values()], subjects: subjectsOf }
 }
 
 function decideOne(change: Change, heads: ReadonlyMap<string, Head>, source: EventSource, nowMs: number): Decided {
@@ -46,21 +57,35 @@ function decideOne(change: Change, heads: ReadonlyMap<string, Head>, source: Eve
     const tombstone = { source: source === 'reconcile' ? ('reconcile' as const) : ('clerk' as const), deletedAtMs }
     return { outcome: 'applied', write: { id, kind, version, subjects: change.subjects, tombstone, data: null } }
   }
-  const subjects = livingSubjects(change, heads)
+  const isNewest = !head?.version || compareVersions(version, head.version) > 0
+  const stored = head?.subjects ?? NOBODY
+  // Whom any version named, an older one included: were it only the newest, an object would or would not go with a
+  // deleted user depending on which of its events came first.
+  const named = isNewest ? either(change.subjects, stored) : either(stored, change.subjects)
+  const subjects = livingSubjects(kind, named, heads)
   if (subjects === null) {
     const tombstone = { source: 'parent' as const, deletedAtMs }
-    return { outcome: 'tombstoned', write: { id, kind, version, subjects: change.subjects, tombstone, data: null } }
+    return { outcome: 'tombstoned', write: { id, kind, version, subjects: named, tombstone, data: null } }
   }
-  if (head?.version && compareVersions(version, head.version) <= 0) return { outcome: 'stale' }
-  return { outcome: 'applied', write: { id, kind, version, subjects, tombstone: null, data: change.data } }
+  if (isNewest)
+    return { outcome: 'applied', write: { id, kind, version, subjects, tombstone: null, data: change.data } }
+  const isKnown = subjects.userId === stored.userId && subjects.organizationId === stored.organizationId
+  return isKnown ? { outcome: 'stale' } : { outcome: 'stale', subjects }
 }
 
+const NOBODY: Subjects = { userId: null, organizationId: null }
+
+const either = (first: Subjects, second: Subjects): Subjects => ({
+  userId: first.userId ?? second.userId,
+  organizationId: first.organizationId ?? second.organizationId,
+})
+
 /** Whom the object is about, without whom it outlives; null when it goes with a subject that is deleted. */
-function livingSubjects(change: Change, heads: ReadonlyMap<string, Head>): Subjects | null {
-  const { userId, organizationId } = change.subjects
+function livingSubjects(kind: string, named: Subjects, heads: ReadonlyMap<string, Head>): Subjects | null {
+  const { userId, organizationId } = named
   const isDeleted = (id: string | null) => id !== null && heads.get(id)?.deleted === true
   if (isDeleted(organizationId)) return null
-  if (!isDeleted(userId)) return change.subjects
-  if (kindNamed(change.objectKind).whenUserIsDeleted === 'tombstone') return null
+  if (!isDeleted(userId)) return named
+  if (kindNamed(kind).whenUserIsDeleted === 'tombstone') return null
   return { userId: null, organizationId }
 }

@@ -6,7 +6,7 @@ import type { Transaction } from './transaction.js'
 export type TombstoneSource = 'clerk' | 'parent' | 'reconcile' | 'operator'
 
 /** What a decision needs to know of a stored head. A stub has no version. */
-export type Head = { version: Version | null; deleted: boolean }
+export type Head = { version: Version | null; deleted: boolean; subjects: Subjects }
 
 export type HeadWrite = {
   id: string
@@ -45,16 +45,23 @@ export async function lockHeads(
   const ids = [...kindOfId.keys()].sort()
   const stubs = ids.map((id): SqlValue[] => [id, kindOfId.get(id) ?? '', 0, 0])
   await transaction.execute(upsert({ table: 'clerk_objects', columns: STUB_COLUMNS, updates: [], rows: stubs }))
-  type Row = { id: string; updated_at_ms: bigint; timestamp_ms: bigint; event_id: string | null; deleted: unknown }
+  type Row = Stored & { id: string; user_id: string | null; organization_id: string | null; deleted: unknown }
   const rows = await transaction.query<Row>(
-    `SELECT id, updated_at_ms, timestamp_ms, event_id, deleted_at IS NOT NULL AS deleted ` +
+    'SELECT id, updated_at_ms, timestamp_ms, event_id, user_id, organization_id, deleted_at IS NOT NULL AS deleted ' +
       `FROM clerk_objects WHERE id IN (${placeholders(ids.length)})`,
     ids,
   )
-  return new Map(rows.map((row) => [row.id, { version: versionOf(row), deleted: Number(row.deleted) === 1 }]))
+  return new Map(
+    rows.map((row) => {
+      const subjects = { userId: row.user_id, organizationId: row.organization_id }
+      return [row.id, { version: versionOf(row), deleted: Number(row.deleted) === 1, subjects }]
+    }),
+  )
 }
 
-function versionOf(row: { updated_at_ms: bigint; timestamp_ms: bigint; event_id: string | null }): Version | null {
+type Stored = { updated_at_ms: bigint; timestamp_ms: bigint; event_id: string | null }
+
+function versionOf(row: Stored): Version | null {
   if (row.event_id === null) return null
   return {
     updatedAtMs: Number(row.updated_at_ms),
@@ -82,4 +89,15 @@ export async function writeHeads(transaction: Transaction, heads: readonly HeadW
       head.data,
     ])
   await transaction.execute(upsert({ table: 'clerk_objects', columns: COLUMNS, updates: COLUMNS.slice(1), rows }))
+}
+
+/** Notes whom these heads are about besides what their newest version says. They are locked. */
+export async function writeSubjects(
+  transaction: Transaction,
+  subjectsOf: ReadonlyMap<string, Subjects>,
+): Promise<void> {
+  for (const [id, { userId, organizationId }] of subjectsOf) {
+    const sql = 'UPDATE clerk_objects SET user_id=?, organization_id=? WHERE id=?'
+    await transaction.execute({ sql, values: [userId, organizationId, id] })
+  }
 }

@@ -6,6 +6,9 @@ export const CONTENTION_TRIES = 5
 /** Milliseconds, the most of a random pause before a batch that lost a lock is tried again; doubled for each try. */
 export const CONTENTION_PAUSE_MS = 20
 
+/** Typed rows that one statement removes: an organization may have more members than a packet holds ids. */
+export const REMOVE_BATCH = 5_000
+
 /** Objects that one transaction rebuilds: their heads are locked for some 100 ms, and events for them wait so long. */
 export const REBUILD_BATCH = 250
 

@@ -1,4 +1,5 @@
 import type { ClerkObject, TypedKind } from '@clerk-mirror/events'
+import { REMOVE_BATCH } from '../policy.js'
 import { byKey, placeholders, type SqlValue, timeValue, upsert } from '../sql.js'
 import type { Transaction } from '../transaction.js'
 import { PROJECTIONS, type Projection } from './tables.js'
@@ -48,8 +49,13 @@ export async function removeRows(
 ): Promise<Removed> {
   const removed: Removed[] = []
   for (const kind of TYPED_KINDS) {
-    const ids = tombstoned.filter((head) => head.kind === kind).map(({ id }) => id)
-    removed.push(await removeWhere(transaction, projectionOf(kind), 'clerk_id', ids.sort()))
+    const ids = tombstoned
+      .filter((head) => head.kind === kind)
+      .map(({ id }) => id)
+      .sort()
+    for (let from = 0; from < ids.length; from += REMOVE_BATCH) {
+      removed.push(await removeWhere(transaction, projectionOf(kind), ids.slice(from, from + REMOVE_BATCH)))
+    }
   }
   return sumOf(removed)
 }
@@ -60,45 +66,28 @@ export function removeSyncedRows(
   kind: TypedKind,
   clerkIds: readonly string[],
 ): Promise<Removed> {
-  return removeWhere(transaction, projectionOf(kind), 'clerk_id', [...clerkIds].sort(), 'synced_at IS NOT NULL')
-}
-
-/** Removes the rows, of any table, that are about these users or organizations. */
-export async function removeRowsAbout(
-  transaction: Transaction,
-  { userIds, organizationIds }: { userIds: readonly string[]; organizationIds: readonly string[] },
-): Promise<Removed> {
-  const removed: Removed[] = []
-  for (const projection of TYPED_KINDS.map(projectionOf)) {
-    const { userColumn, organizationColumn } = projection
-    if (userColumn) removed.push(await removeWhere(transaction, projection, userColumn, userIds))
-    if (organizationColumn) {
-      removed.push(await removeWhere(transaction, projection, organizationColumn, organizationIds))
-    }
-  }
-  return sumOf(removed)
+  return removeWhere(transaction, projectionOf(kind), [...clerkIds].sort(), 'synced_at IS NOT NULL')
 }
 
 async function removeWhere(
   transaction: Transaction,
   { table, dependents = [] }: Projection<unknown>,
-  column: string,
-  values: readonly string[],
+  clerkIds: readonly string[],
   condition = 'TRUE',
 ): Promise<Removed> {
-  if (values.length === 0) return {}
-  const where = `${column} IN (${placeholders(values.length)}) AND ${condition}`
+  if (clerkIds.length === 0) return {}
+  const where = `clerk_id IN (${placeholders(clerkIds.length)}) AND ${condition}`
   const removed: Record<string, number> = {}
   if (dependents.length > 0) {
     // Locks the rows, so that whoever adds a dependent under the row's lock comes before or finds no row.
-    const rows = await transaction.query<{ id: bigint }>(`SELECT id FROM ${table} WHERE ${where} FOR UPDATE`, values)
+    const rows = await transaction.query<{ id: bigint }>(`SELECT id FROM ${table} WHERE ${where} FOR UPDATE`, clerkIds)
     const ids = rows.map(({ id }) => id)
     for (const dependent of ids.length > 0 ? dependents : []) {
       const sql = `DELETE FROM ${dependent.table} WHERE ${dependent.column} IN (${placeholders(ids.length)})`
       removed[dependent.table] = await transaction.execute({ sql, values: ids })
     }
   }
-  removed[table] = await transaction.execute({ sql: `DELETE FROM ${table} WHERE ${where}`, values: [...values] })
+  removed[table] = await transaction.execute({ sql: `DELETE FROM ${table} WHERE ${where}`, values: [...clerkIds] })
   return removed
 }
 

@@ -6,9 +6,6 @@ import { type Column, cut, wholeUrl } from './columns.js'
 export type Projection<T> = {
   table: string
   columns: Readonly<Record<string, Column<T>>>
-  /** The columns that name whom a row is about; the rows of a deleted user or organization are removed by them. */
-  userColumn?: string
-  organizationColumn?: string
   /** The application's own tables whose rows hang on a row's numeric id and are deleted with it. */
   dependents?: readonly { table: string; column: string }[]
 }
@@ -68,8 +65,6 @@ const memberships: Projection<ObjectOf<'organizationMembership'>> = {
     created_at: (membership) => timeValue(membership.createdAtMs),
     updated_at: (membership) => timeValue(membership.updatedAtMs),
   },
-  userColumn: 'user_clerk_id',
-  organizationColumn: 'organization_clerk_id',
 }
 
 const invitations: Projection<ObjectOf<'organizationInvitation'>> = {
@@ -84,8 +79,6 @@ const invitations: Projection<ObjectOf<'organizationInvitation'>> = {
     created_at: (invitation) => timeValue(invitation.createdAtMs),
     updated_at: (invitation) => timeValue(invitation.updatedAtMs),
   },
-  userColumn: 'user_clerk_id',
-  organizationColumn: 'organization_clerk_id',
 }
 
 const domains: Projection<ObjectOf<'organizationDomain'>> = {
@@ -98,7 +91,6 @@ const domains: Projection<ObjectOf<'organizationDomain'>> = {
     created_at: (domain) => timeValue(domain.createdAtMs),
     updated_at: (domain) => timeValue(domain.updatedAtMs),
   },
-  organizationColumn: 'organization_clerk_id',
 }
 
 /** The typed tables, in the order in which every transaction writes them. */
