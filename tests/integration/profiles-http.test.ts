@@ -214,7 +214,7 @@ describe('a page', () => {
     for (const path of ['/', `/@${encodeURIComponent(evil)}`]) {
       const { status, text } = await site.get(path)
       expect(status).toBe(200)
-      expect(text).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;')
+      expect(text).toContain('&#60;script&#62;alert(1)&#60;/script&#62;&#38;amp;')
       expect(text).not.toMatch(/<script|javascript:|odd/)
     }
     expect(await json(`/profiles/${encodeURIComponent(evil)}`)).toMatchObject({

@@ -5,6 +5,7 @@ import { isApp, sources, workspaceOf, workspaces } from './tree.js'
 /** Which of our packages each may import. Ingest must accept while MySQL is down, so nothing there may know of it. */
 const OURS: Readonly<Record<string, readonly string[]>> = {
   'packages/events': [],
+  'packages/pages': [],
   'packages/runtime': [],
   'packages/queue': ['events'],
   'packages/mirror': ['events'],
@@ -12,10 +13,14 @@ const OURS: Readonly<Record<string, readonly string[]>> = {
   'packages/devstack': ['events', 'mirror', 'operations', 'queue', 'runtime'],
   'apps/ingest': ['events', 'queue', 'runtime'],
 }
-const OURS_OF_AN_APP = ['events', 'mirror', 'operations', 'queue', 'runtime']
+const OURS_OF_AN_APP = ['events', 'mirror', 'operations', 'pages', 'queue', 'runtime']
 
 /** Behind which doors each third party is hidden; a folder stands for all that is in it. */
 const THIRD_PARTIES: Readonly<Record<string, readonly string[]>> = {
+  '@bull-board/api': ['apps/console/'],
+  '@bull-board/fastify': ['apps/console/'],
+  '@clerk/backend': ['apps/profiles/'],
+  '@fastify/swagger': ['apps/profiles/'],
   '@prisma/adapter-mariadb': ['packages/mirror/', 'packages/devstack/'],
   '@prisma/client': ['packages/mirror/', 'packages/devstack/'],
   bullmq: ['packages/queue/'],

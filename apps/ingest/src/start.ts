@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Door, openDoor } from '@clerk-mirror/queue'
+import { type Door, exportQueueGauges, openDoor, openQueueGauges } from '@clerk-mirror/queue'
 import {
   type Log,
   listenError,
@@ -29,6 +29,8 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
     redisBack: () => log.info({ event: 'redis.back' }),
   })
   owned.defer(() => door[Symbol.dispose]())
+  // Here too: when all workers are gone, somebody must still say how long events have waited.
+  exportQueueGauges(owned.use(openQueueGauges(config.redis.reveal(), config.partitions)), metrics)
   const readiness = readinessOf({ redis: () => redisCheck(door, config.allowEviction) })
   const { host } = config
   const health = owned.use(

@@ -7,6 +7,7 @@ export interface ProcessPorts {
   INGEST_PORT: number
   WORKER_PORT: number
   CONSOLE_PORT: number
+  PROFILES_PORT: number
   METRICS_PORT: number
 }
 
@@ -24,6 +25,7 @@ export async function chooseProcessPorts(env: Environment): Promise<ProcessPorts
     INGEST_PORT: await choose(['INGEST_PORT', 'PORT'], SETTINGS.INGEST_PORT.default),
     WORKER_PORT: await choose(['WORKER_PORT'], SETTINGS.WORKER_PORT.default),
     CONSOLE_PORT: await choose(['CONSOLE_PORT'], SETTINGS.CONSOLE_PORT.default),
+    PROFILES_PORT: await choose(['PROFILES_PORT'], SETTINGS.PROFILES_PORT.default),
     METRICS_PORT: await choose(['METRICS_PORT'], SETTINGS.METRICS_PORT.default),
   }
 }
@@ -34,6 +36,7 @@ export async function anyProcessPorts(): Promise<ProcessPorts> {
     INGEST_PORT: await choosePort(),
     WORKER_PORT: await choosePort(),
     CONSOLE_PORT: await choosePort(),
+    PROFILES_PORT: await choosePort(),
     METRICS_PORT: await choosePort(),
   }
   return new Set(Object.values(ports)).size === Object.keys(ports).length ? ports : anyProcessPorts()

@@ -29,7 +29,7 @@ export const keptSigningSecret = (dataDir: string): string =>
 
 /** The same of the account with which the console is looked at, in the form of CONSOLE_TOKEN. */
 export const keptConsoleToken = (dataDir: string): string =>
-  kept(join(dataDir, 'console-token'), () => `operator:operator:${randomBytes(18).toString('base64url')}`)
+  kept(join(dataDir, 'console-token'), () => `local:operator:${randomBytes(18).toString('base64url')}`)
 
 function kept(path: string, makeUp: () => string): string {
   try {

@@ -35,11 +35,16 @@ export interface Stack extends AsyncDisposable {
   settings: Environment
   /** The settings among them that were made up or chosen here. */
   chosen: Readonly<Record<string, string>>
-  /** `console` is null when none runs: it needs a token, which is made up only for a stack of our own. */
-  urls: { webhooks: string; ingest: string; worker: string; metrics: string; console: string | null }
+  /**
+   * `console` is null when none runs: it needs a token, which is made up only for a stack of our own. On throw-away data
+   * neither it nor `profiles` runs.
+   */
+  urls: { webhooks: string; ingest: string; worker: string; metrics: string } & Record<Shown, string | null>
 }
 
-type ProcessName = 'ingest' | 'worker' | 'console'
+/** What people look at in a browser. */
+type Shown = 'console' | 'profiles'
+type ProcessName = 'ingest' | 'worker' | Shown
 
 const DATABASE_NAME = 'clerk_mirror'
 /** Compiling caches, first connections and a cold disk; a process that takes longer will not come. */
@@ -51,12 +56,13 @@ const SCRIPTS = {
   ingest: join(ROOT, 'apps/ingest/dist/main.js'),
   worker: join(ROOT, 'apps/worker/dist/main.js'),
   console: join(ROOT, 'apps/console/dist/main.js'),
+  profiles: join(ROOT, 'apps/profiles/dist/main.js'),
   cli: join(ROOT, 'apps/cli/dist/main.js'),
 }
 
 /**
- * Services, tables, console, worker and ingest. Disposing of it stops ingest, then lets the worker drain, then stops
- * what services were started. Throws StartFault and StackError, and the signal's reason when it is aborted on the way.
+ * Services, tables, console, profiles, worker and ingest. Disposing of it stops ingest, then lets the worker drain,
+ * then stops what services were started. Throws StartFault and StackError, and the signal's reason when it is aborted on the way.
  */
 export async function openStack(options: StackOptions): Promise<Stack> {
   const { plan, dataDir, say, signal } = options
@@ -88,11 +94,17 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   signal.throwIfAborted()
 
   // The worker before ingest: released in reverse, ingest stops taking before the worker drains.
-  const start = (name: ProcessName) =>
-    owned.use(new SupervisedProcess({ name, script: SCRIPTS[name], cwd, env, logFile: logFile(dataDir, name), say }))
-  const urls = urlsOf(env, runsConsole(options))
+  const start = (name: ProcessName, own: Environment = {}) =>
+    owned.use(
+      new SupervisedProcess({
+        ...{ name, script: SCRIPTS[name], cwd, env: { ...env, ...own }, logFile: logFile(dataDir, name), say },
+      }),
+    )
+  const urls = urlsOf(env, { console: runsConsole(options), profiles: !options.isThrowAway })
   const processes = {
     ...(urls.console !== null && { console: start('console') }),
+    // METRICS_PORT is one setting for one process; in this environment it is ingest's.
+    ...(urls.profiles !== null && { profiles: start('profiles', { METRICS_PORT: '0' }) }),
     ...{ worker: start('worker'), ingest: start('ingest') },
   }
   await comeUp(processes, urls, options)
@@ -142,12 +154,13 @@ function withoutSettings(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !Object.hasOwn(SETTINGS, name)))
 }
 
-function urlsOf(env: Environment, withConsole: boolean): Stack['urls'] {
+function urlsOf(env: Environment, runs: Record<Shown, boolean>): Stack['urls'] {
   const base = (name: string) => baseUrl(env, name)
   return {
     webhooks: `${base('INGEST_PORT')}/webhooks/clerk`,
     ...{ ingest: base('INGEST_PORT'), worker: base('WORKER_PORT'), metrics: base('METRICS_PORT') },
-    console: withConsole ? base('CONSOLE_PORT') : null,
+    console: runs.console ? base('CONSOLE_PORT') : null,
+    profiles: runs.profiles ? base('PROFILES_PORT') : null,
   }
 }
 
@@ -171,6 +184,6 @@ async function comeUp(
     if (plan.isOwnStack) throw new StartFault(sentence)
     say(`${sentence}; it goes on trying`)
   }
-  await Promise.all([check('console'), check('worker'), check('ingest')])
+  await Promise.all([check('console'), check('profiles'), check('worker'), check('ingest')])
   signal.throwIfAborted()
 }

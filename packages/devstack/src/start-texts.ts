@@ -14,13 +14,14 @@ const FROM: Record<ServiceSource, string> = {
 /** What runs where, as aligned lines. */
 export function stackSummary({ urls, services, chosen }: Stack, plan: StartPlan): string[] {
   const { REDIS_URL: redis, DATABASE_URL: database, CLERK_WEBHOOK_SIGNING_SECRET: secret } = chosen
-  const rows: [string, string][] = [
+  const rows: (readonly [string, string])[] = [
     ['webhooks', `POST ${urls.webhooks}`],
     [
       'secret',
       secret === undefined ? 'CLERK_WEBHOOK_SIGNING_SECRET as configured' : `${secret}  (made up for this stack)`,
     ],
     ...consoleRows(urls.console, chosen['CONSOLE_TOKEN']),
+    ...(urls.profiles === null ? [] : [['profiles', `${urls.profiles}   a page for everybody in the tables`] as const]),
     ['health', `${urls.ingest}/readyz   ${urls.worker}/readyz`],
     ['metrics', `${urls.metrics}/metrics   ${urls.worker}/metrics`],
     ['mysql', `${database ?? 'DATABASE_URL'}  (${FROM[services.database.from]})`],

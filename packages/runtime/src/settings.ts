@@ -105,7 +105,7 @@ export const SETTINGS = {
     usedBy: ['console'],
   },
   METRICS_PORT: {
-    doc: 'Port of ingest, and of profiles, for `/metrics`, so that they are never on the public port. 0 takes any free port.',
+    doc: 'Port of ingest, and of profiles (there 9091 by default), for `/metrics`, so that they are never on the public port. 0 takes any free port.',
     default: '9090',
     defaultOf: { profiles: '9091' },
     example: '9090',

@@ -1,0 +1,63 @@
+import type { Profiles } from '@clerk-mirror/mirror'
+import type { FastifyInstance } from 'fastify'
+import { Refusal } from './errors.js'
+import { parseEdit } from './parse-edit.js'
+import { ownView } from './public-profile.js'
+import { answers, EDIT, OWN_PROFILE } from './schemas.js'
+import { type SessionOptions, sessionOf } from './session.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is signed in; set on the routes of /me alone. */
+    clerkId: string
+  }
+}
+
+/** One's own profile, for whoever is signed in with Clerk. A plugin, so that its hook is for its routes alone. */
+export function meRoutes(profiles: Profiles, options: SessionOptions) {
+  return async (server: FastifyInstance): Promise<void> => {
+    server.decorateRequest('clerkId', '')
+    // Before the body is read: nobody who is not signed in sends us 256 KiB to parse.
+    server.addHook('onRequest', async (request, reply) => {
+      reply.header('cache-control', 'private, no-store')
+      const session = await sessionOf(request, options)
+      if (session.kind === 'refused') throw new Refusal(session.code)
+      request.clerkId = session.clerkId
+    })
+    const own = async (clerkId: string) => {
+      const profile = await profiles.own(clerkId)
+      if (profile === 'deleted') throw new Refusal('user_deleted')
+      return ownView(profile)
+    }
+    const security = [{ bearer: [] }, { cookie: [] }]
+    server.get(
+      '/me',
+      {
+        schema: {
+          summary: 'Your own profile; empty until you have written something',
+          security,
+          response: answers(OWN_PROFILE, 401, 410, 501),
+        },
+      },
+      ({ clerkId }) => own(clerkId),
+    )
+    server.put(
+      '/me',
+      {
+        schema: {
+          summary: 'Replaces your tagline and your links, in the order in which they are given',
+          security,
+          body: EDIT,
+          response: answers(OWN_PROFILE, 400, 401, 403, 410, 413, 415, 501),
+        },
+        validatorCompiler: () => () => true,
+      },
+      async ({ clerkId, body }) => {
+        const parsed = parseEdit(body)
+        if (parsed.kind === 'invalid') throw new Refusal('invalid_profile', parsed.fields)
+        if ((await profiles.save(clerkId, parsed.edit)) === 'deleted') throw new Refusal('user_deleted')
+        return own(clerkId)
+      },
+    )
+  }
+}

@@ -1,0 +1,20 @@
+import type { Metrics } from '@clerk-mirror/runtime'
+
+/** Seconds: a page takes two short reads. */
+const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
+
+export type ProfilesMetrics = ReturnType<typeof profilesMetrics>
+
+export const profilesMetrics = (metrics: Metrics) => ({
+  requests: metrics.counter({
+    name: 'clerk_mirror_profiles_requests_total',
+    help: 'Requests by route and status',
+    labels: ['route', 'status'],
+  }),
+  seconds: metrics.histogram({
+    name: 'clerk_mirror_profiles_request_seconds',
+    help: 'Time from the last byte of the headers to the answer, by route',
+    buckets: REQUEST_SECONDS,
+    labels: ['route'],
+  }),
+})

@@ -1,0 +1,46 @@
+import type { Profiles } from '@clerk-mirror/mirror'
+import type { Html } from '@clerk-mirror/pages'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Assets } from './assets.js'
+import type { PublishableKey } from './clerk-keys.js'
+import { Refusal } from './errors.js'
+import { editPage } from './pages/edit-page.js'
+import { listPage } from './pages/list-page.js'
+import { profilePage } from './pages/profile-page.js'
+import { findProfile, readPage } from './read.js'
+import { editPagePolicy } from './security-headers.js'
+
+export type PageOptions = { profiles: Profiles; assets: Assets; publishableKey: PublishableKey | undefined }
+
+/** A browser keeps an asset as long as it likes: another content has another path. */
+const FOR_EVER = 'public, max-age=31536000, immutable'
+
+const hidden = { hide: true }
+const page = { config: { isPage: true, isPublic: true }, schema: hidden }
+
+/** What people see. */
+export function pageRoutes(server: FastifyInstance, options: PageOptions & { canVerify: boolean }): void {
+  const { profiles, assets, publishableKey, canVerify } = options
+  const schema = { ...hidden, querystring: { type: 'object', properties: { cursor: { type: 'string' } } } }
+  server.get<{ Querystring: { cursor?: string } }>('/', { ...page, schema }, async ({ query }, reply) => {
+    const list = await readPage(profiles, query.cursor)
+    return show(reply, listPage(assets, { ...list, isFirst: query.cursor === undefined }))
+  })
+  server.get<{ Params: { username: string } }>('/@:username', page, async ({ params }, reply) => {
+    const profile = await findProfile(profiles, params.username)
+    if (profile === null) throw new Refusal('profile_not_found')
+    return show(reply, profilePage(assets, profile))
+  })
+  server.get('/edit', page, async (_request, reply) => {
+    reply.header('content-security-policy', editPagePolicy(canVerify ? publishableKey : undefined))
+    return show(reply, editPage(assets, { publishableKey, canVerify }))
+  })
+  const assetAt = new Map(Object.values(assets).map((asset) => [asset.path, asset]))
+  server.get('/assets/:file', { schema: hidden }, (request, reply) => {
+    const asset = assetAt.get(request.url)
+    if (asset === undefined) throw new Refusal('not_found')
+    return reply.type(asset.type).header('cache-control', FOR_EVER).send(asset.content)
+  })
+}
+
+const show = (reply: FastifyReply, html: Html) => reply.type('text/html; charset=utf-8').send(html.toString())

@@ -1,0 +1,35 @@
+/** Every limit of profiles, with its reason. docs/settings.md lists them. */
+
+/** Profiles on one page of the list: a screen or three, and one round trip to the database. */
+export const PAGE_SIZE = 30
+
+/** Characters, as wide as the columns. A username comes from Clerk, and a longer one is nobody's. */
+export const USERNAME_MAX = 120
+export const TAGLINE_MAX = 250
+export const LABEL_MAX = 200
+export const URL_MAX = 200
+
+/** Links of one page: nobody reads more, and the whole page stays one short answer. */
+export const BLOCKS_MAX = 50
+
+/** Bytes of a body: 50 blocks of 400 characters, each written as an escaped pair of surrogates, are 240,000. */
+export const BODY_BYTES_MAX = 256 * 1024
+
+/** Bytes of all headers. Clerk keeps a session token below the 4 KB of a cookie, and there are others beside it. */
+export const HEADER_BYTES_MAX = 16 * 1024
+
+/** Characters of a path's parameter: a username of 120 emoji, each written as 12 characters in a URL. */
+export const PARAMETER_MAX = 1500
+
+/** Milliseconds for the headers, and for the whole request: a body of 256 KiB comes through the slowest phone. */
+export const HEADERS_MS = 5_000
+export const REQUEST_MS = 30_000
+
+/** Milliseconds that a quiet connection is kept: longer than load balancers keep theirs, which must be first to close. */
+export const KEEP_ALIVE_MS = 75_000
+
+/** Milliseconds by which our clock and Clerk's may differ; a session token lives for 60 s. */
+export const CLOCK_SKEW_MS = 5_000
+
+/** Seconds after which one should come again while the database is away: most such outages are failovers. */
+export const RETRY_AFTER_S = 5

@@ -1,0 +1,53 @@
+import type { Socket } from 'node:net'
+import { Failure } from '@clerk-mirror/mirror'
+import type { Log } from '@clerk-mirror/runtime'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Assets } from './assets.js'
+import { CODE_OF_FASTIFY, CODE_OF_NODE, REFUSALS, Refusal, type RefusalCode, refusalBody } from './errors.js'
+import { refusalPage } from './pages/refusal-page.js'
+import { RETRY_AFTER_S } from './policy.js'
+
+/** Answers a request with what went wrong: programs get JSON, people a page. */
+export function refuse(assets: Assets, request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+  const code = codeOf(error)
+  const { status } = REFUSALS[code]
+  if (status === 503) reply.header('retry-after', RETRY_AFTER_S)
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  reply.code(status).header('cache-control', 'no-store')
+  if (isForPeople(request)) return reply.type('text/html; charset=utf-8').send(refusalPage(assets, code).toString())
+  const fields = error instanceof Refusal ? error.fields : undefined
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(refusalBody(code, fields)))
+}
+
+/** Tells the log of what is not the caller's fault. */
+export function report(log: Log, error: unknown): void {
+  const code = codeOf(error)
+  if (code !== 'database_unavailable' && code !== 'internal') return
+  const event = code === 'internal' ? 'profiles.failed' : 'profiles.database_unavailable'
+  // Of a failure not its cause: the server's own texts quote values, and those are what people have written.
+  const fields = error instanceof Failure ? { event, code: error.code, cause: error.message } : { event, err: error }
+  if (code === 'internal') log.error(fields)
+  else log.warn(fields)
+}
+
+function codeOf(error: unknown): RefusalCode {
+  if (error instanceof Refusal) return error.code
+  // A value that the database refuses has slipped through our own checks; whatever else it says, it may work later.
+  if (error instanceof Failure) return error.class === 'poison' ? 'internal' : 'database_unavailable'
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined
+  return (typeof code === 'string' && CODE_OF_FASTIFY[code]) || 'internal'
+}
+
+/** A page's own path, or one that does not exist and that a browser went to. */
+function isForPeople({ routeOptions, headers, is404 }: FastifyRequest): boolean {
+  return is404 ? (headers.accept ?? '').includes('text/html') : routeOptions.config.isPage === true
+}
+
+/** Answers what Node could not read as a request, and so never reached Fastify. */
+export function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const code = CODE_OF_NODE[error.code ?? ''] ?? 'malformed_request'
+  const body = JSON.stringify(refusalBody(code))
+  const head = `HTTP/1.1 ${REFUSALS[code].status} Refused\r\ncontent-type: application/json; charset=utf-8\r\n`
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
+}

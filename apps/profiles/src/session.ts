@@ -1,0 +1,72 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { verifyToken } from '@clerk/backend'
+import { TokenVerificationError, TokenVerificationErrorReason } from '@clerk/backend/errors'
+import type { RefusalCode } from './errors.js'
+import { CLOCK_SKEW_MS } from './policy.js'
+
+export type Session = { kind: 'user'; clerkId: string } | { kind: 'refused'; code: RefusalCode }
+
+export type SessionOptions = { jwtKey: string | undefined; authorizedParties: readonly string[] | undefined }
+
+const COOKIE = '__session'
+/** What the mirror takes for a Clerk id. */
+const CLERK_ID = /^[!-~]{1,64}$/
+
+/**
+ * Who asks, by Clerk's session token: of the header `Authorization: Bearer …`, else of the cookie `__session`. Verified
+ * with the instance's public key and without asking Clerk.
+ *
+ * A browser sends the cookie along whoever made the request, so with it a change must come from a page of this origin.
+ */
+export async function sessionOf(
+  { method, headers }: { method: string; headers: IncomingHttpHeaders },
+  options: SessionOptions,
+): Promise<Session> {
+  if (options.jwtKey === undefined) return { kind: 'refused', code: 'sign_in_not_configured' }
+  const { authorization } = headers
+  if (authorization !== undefined) {
+    const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? []
+    return token === undefined ? { kind: 'refused', code: 'invalid_token' } : verified(token, options.jwtKey, options)
+  }
+  const token = cookieOf(headers)
+  if (token === undefined) return { kind: 'refused', code: 'missing_token' }
+  if (method !== 'GET' && method !== 'HEAD' && !isFromThisOrigin(headers))
+    return { kind: 'refused', code: 'cross_site' }
+  return verified(token, options.jwtKey, options)
+}
+
+function cookieOf({ cookie = '' }: IncomingHttpHeaders): string | undefined {
+  const pairs = cookie.split(';').map((pair) => pair.trim())
+  return pairs.find((pair) => pair.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1) || undefined
+}
+
+/** Every browser of today says where a change comes from; who says nothing at all is none, and has no use for a cookie. */
+function isFromThisOrigin(headers: IncomingHttpHeaders): boolean {
+  const site = headers['sec-fetch-site']
+  if (site !== undefined) return site === 'same-origin'
+  const { origin = '', host } = headers
+  return URL.canParse(origin) && new URL(origin).host === host
+}
+
+async function verified(
+  token: string,
+  jwtKey: string,
+  { authorizedParties }: Pick<SessionOptions, 'authorizedParties'>,
+): Promise<Session> {
+  try {
+    const claims = await verifyToken(token, {
+      jwtKey,
+      clockSkewInMs: CLOCK_SKEW_MS,
+      ...(authorizedParties && { authorizedParties: [...authorizedParties] }),
+    })
+    // The same key signs tokens of other kinds, made from templates for third parties: they name no session. A pending
+    // session still owes Clerk a task, such as a second factor.
+    const isOfSession = typeof claims.sid === 'string' && claims.sts !== 'pending' && CLERK_ID.test(claims.sub)
+    return isOfSession ? { kind: 'user', clerkId: claims.sub } : { kind: 'refused', code: 'invalid_token' }
+  } catch (error) {
+    return { kind: 'refused', code: isExpiry(error) ? 'expired_token' : 'invalid_token' }
+  }
+}
+
+const isExpiry = (error: unknown) =>
+  error instanceof TokenVerificationError && error.reason === TokenVerificationErrorReason.TokenExpired

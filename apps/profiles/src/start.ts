@@ -1,0 +1,37 @@
+import { openProfiles } from '@clerk-mirror/mirror'
+import { listenError, openMetrics, Releasers, readinessOf, type Surroundings, serveHealth } from '@clerk-mirror/runtime'
+import { readAssets } from './assets.js'
+import type { ProfilesConfig } from './config.js'
+import { profilesMetrics } from './metrics.js'
+import { buildServer } from './server.js'
+
+export type ProfilesProcess = AsyncDisposable & { port: number; metricsPort: number }
+
+/** Starts the pages and the API. The database need not be there: until it is, the answer is 503. */
+export async function startProfiles(config: ProfilesConfig, { log }: Surroundings): Promise<ProfilesProcess> {
+  await using owned = new Releasers()
+  const metrics = openMetrics('profiles')
+  const profiles = owned.use(openProfiles(config.database.reveal()))
+  // Reads what the list reads: a migration that is missing shows here too.
+  const readiness = readinessOf({ mysql: () => profiles.list({ limit: 1, after: null }).then(() => ({ ok: true })) })
+  const { host, jwtKey, authorizedParties, publishableKey } = config
+  const health = owned.use(
+    await serveHealth({ host, port: config.metricsPort, settingName: 'METRICS_PORT', readiness, metrics, log }),
+  )
+  const server = await buildServer({
+    ...{ profiles, assets: readAssets(), publishableKey, session: { jwtKey, authorizedParties } },
+    ...{ readiness, metrics: profilesMetrics(metrics), log },
+  })
+  owned.defer(() => server.close())
+  await server.listen({ host, port: config.port }).catch((error: unknown) => {
+    throw listenError(error, { host, port: config.port, settingName: 'PROFILES_PORT' })
+  })
+  const address = server.server.address()
+  const port = typeof address === 'object' && address ? address.port : config.port
+  log.info({ event: 'profiles.listening', host, port })
+  if (jwtKey !== undefined && authorizedParties === undefined) {
+    log.warn({ event: 'profiles.any_party' }, 'set CLERK_AUTHORIZED_PARTIES: tokens made for any page are accepted')
+  }
+  const released = owned.move()
+  return { port, metricsPort: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
+}
