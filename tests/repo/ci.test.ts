@@ -17,6 +17,6 @@ test('the workflow may read the repository and nothing else', () => {
 })
 
 test('the workflow runs the oldest Node that we say we run on', () => {
-  const oldest = /^>=(\d+)/.exec(manifestOf('').engines?.['node'] ?? '')?.[1]
+  const oldest = /^\D*(\d+)/.exec(manifestOf('').engines?.['node'] ?? '')?.[1]
   expect(workflow.jobs.ci.strategy.matrix.node[0]).toBe(Number(oldest))
 })

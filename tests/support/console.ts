@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import type { DatabaseOptions } from '@clerk-mirror/mirror'
 import { parseRedisUrl, partition } from '@clerk-mirror/queue'
 import { openLog, Releasers, Secret } from '@clerk-mirror/runtime'
 import { inject } from 'vitest'
@@ -18,8 +19,8 @@ export type ConsoleWorld = World & {
   wayToRedis: Way
 }
 
-/** Ingest, a worker and a console in this process. */
-export async function openConsoleWorld(): Promise<ConsoleWorld> {
+/** Ingest, a worker and a console in this process; `database` is another than theirs for the console. */
+export async function openConsoleWorld(options: { database?: DatabaseOptions } = {}): Promise<ConsoleWorld> {
   await using owned = new Releasers()
   const world = owned.use(await openWorld())
   const way = owned.use(await openWay(parseRedisUrl(inject('redisUrl')).nodes[0]))
@@ -32,7 +33,7 @@ export async function openConsoleWorld(): Promise<ConsoleWorld> {
       {
         redis: new Secret(redis),
         partitions: [partition(world.key('').replace(/:clerk-events:$/, ''))],
-        database: new Secret(world.database.options),
+        database: new Secret(options.database ?? world.database.options),
         accounts: new Secret(parseAccounts(`ada:operator:${OPERATOR_TOKEN},bob:viewer:${VIEWER_TOKEN}`)),
         host: '127.0.0.1',
         port: 0,

@@ -3,6 +3,9 @@ import { Queue, UnrecoverableError, Worker } from 'bullmq'
 import { envelope, type TestQueue } from './queue.js'
 import { until } from './until.js'
 
+/** What is needed of a queue to make letters in it. */
+type LetterQueue = Pick<TestQueue, 'partition' | 'door' | 'redis'>
+
 /** A letter in a story: what it was, and the line of its reason. */
 export type LetterPlan = { id: string; reason: string } & Partial<Omit<Envelope, 'eventId'>>
 
@@ -26,7 +29,7 @@ export const ONE_OF_EACH = {
 } as const satisfies Record<string, LetterPlan>
 
 /** Makes them all dead letters, in this order, and beside them one event that waits and one that retries. */
-export async function aSelectionOfLetters(queue: TestQueue): Promise<typeof ONE_OF_EACH> {
+export async function aSelectionOfLetters(queue: LetterQueue): Promise<typeof ONE_OF_EACH> {
   await deadLettered(queue, Object.values(ONE_OF_EACH))
   await using stock = openStockQueue(queue)
   await stock.add('user.created', { body: '{}' }, { jobId: 'msg_retrying', delay: 3_600_000 })
@@ -35,7 +38,7 @@ export async function aSelectionOfLetters(queue: TestQueue): Promise<typeof ONE_
 }
 
 /** Accepted, tried once, and given up for the reason that each names, one after the other. */
-export async function deadLettered(queue: TestQueue, plans: readonly LetterPlan[]): Promise<void> {
+export async function deadLettered(queue: LetterQueue, plans: readonly LetterPlan[]): Promise<void> {
   const reasons = new Map<string, string>(plans.map(({ id, reason }) => [id, reason]))
   const before = await queue.redis.zcard(queue.partition.key('failed'))
   const fail = async ({ id }: { id?: string | undefined }) => {
@@ -49,18 +52,18 @@ export async function deadLettered(queue: TestQueue, plans: readonly LetterPlan[
   await worker.close()
 }
 
-export function openStockQueue(queue: TestQueue): Queue & AsyncDisposable {
+export function openStockQueue(queue: LetterQueue): Queue & AsyncDisposable {
   const stock = new Queue('clerk-events', { connection: targetOf(queue).nodes, prefix: queue.partition.prefix })
   return Object.assign(stock, { [Symbol.asyncDispose]: () => stock.close() })
 }
 
-function targetOf({ redis }: TestQueue) {
-  const { host = '127.0.0.1', port = 6379 } = redis.options
-  return { nodes: { host, port, maxRetriesPerRequest: null } }
+function targetOf({ redis }: LetterQueue) {
+  const { host = '127.0.0.1', port = 6379, db = 0 } = redis.options
+  return { nodes: { host, port, db, maxRetriesPerRequest: null } }
 }
 
 /** Where each of these events is: `failed`, `wait`, `delayed`, or `gone`. */
-export async function placesOf(queue: TestQueue, ids: readonly string[]): Promise<Record<string, string>> {
+export async function placesOf(queue: LetterQueue, ids: readonly string[]): Promise<Record<string, string>> {
   await using stock = openStockQueue(queue)
   const entries = ids.map(async (id) => [id, await stock.getJobState(id)] as const)
   return Object.fromEntries(await Promise.all(entries))

@@ -10,6 +10,7 @@ import {
   type Secret,
   secret,
   text,
+  webAddress,
 } from '@clerk-mirror/runtime'
 
 export type IngestConfig = {
@@ -19,6 +20,8 @@ export type IngestConfig = {
   /** Events of other instances are acknowledged and dropped; undefined takes all. */
   instanceId: string | undefined
   allowEviction: boolean
+  /** No traces are made without it. */
+  tracesUrl?: string | undefined
   host: string
   port: number
   metricsPort: number
@@ -32,6 +35,7 @@ export const readIngestConfig = (env: Environment): IngestConfig =>
     signingKeys: read.required('CLERK_WEBHOOK_SIGNING_SECRET', secret(parseSigningSecrets)),
     instanceId: read.optional('CLERK_INSTANCE_ID', text),
     allowEviction: read.optional('REDIS_ALLOW_EVICTION', flag),
+    tracesUrl: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),
     host: read.optional('HOST', text),
     port: read.first(['INGEST_PORT', 'PORT'], port),
     metricsPort: read.optional('METRICS_PORT', port),

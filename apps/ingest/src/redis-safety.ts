@@ -3,8 +3,9 @@ import type { Check, Log } from '@clerk-mirror/runtime'
 
 /** Ready: Redis takes writes, and its settings do not throw away what was acknowledged. */
 export async function redisCheck(door: Door, allowEviction: boolean): Promise<Check> {
-  const { evicts } = await door.inspect()
-  if (evicts && !allowEviction) {
+  const inspection = await door.inspect().catch(() => null)
+  if (inspection === null) return { ok: false, cause: 'Redis does not answer, or takes no writes' }
+  if (inspection.evicts && !allowEviction) {
     return { ok: false, cause: 'maxmemory-policy may evict events: set noeviction, or REDIS_ALLOW_EVICTION=true' }
   }
   return { ok: true }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { LIVEZ, type Log, type Readiness, readyz } from '@clerk-mirror/runtime'
+import { LIVEZ, type Log, type Readiness, readyz, type Span } from '@clerk-mirror/runtime'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { CODE_OF_FASTIFY, CODE_OF_NODE, REFUSALS, type RefusalCode, refusalBody } from './errors.js'
 import type { IngestMetrics } from './metrics.js'
@@ -62,7 +62,9 @@ export function buildServer({ webhook, readiness, metrics, log }: ServerOptions)
   server.post(WEBHOOK_PATH, async (request, reply) => {
     const startMs = performance.now()
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-    const decision = await receive(request.raw.rawHeaders, body, webhook)
+    const span = webhook.tracing.start(`POST ${WEBHOOK_PATH}`, { kind: 'server' })
+    const decision = await receive(request.raw.rawHeaders, body, webhook, span)
+    endSpan(span, decision)
     record(decision, metrics, log, performance.now() - startMs)
     if (decision.kind === 'refused') return refuse(reply, decision.code)
     return reply.code(202).send({ status: decision.kind })
@@ -74,6 +76,12 @@ export function buildServer({ webhook, readiness, metrics, log }: ServerOptions)
 function keepBodiesRaw(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+}
+
+function endSpan(span: Span, decision: WebhookDecision): void {
+  const status = decision.kind === 'refused' ? REFUSALS[decision.code].status : 202
+  const attributes = { 'http.request.method': 'POST', 'http.route': WEBHOOK_PATH, 'http.response.status_code': status }
+  span.end({ attributes, error: decision.kind === 'refused' ? decision.code : undefined })
 }
 
 function record(decision: WebhookDecision, metrics: IngestMetrics, log: Log, durationMs: number): void {

@@ -4,6 +4,7 @@ import {
   type Log,
   listenError,
   openMetrics,
+  openTracing,
   Releasers,
   readinessOf,
   type Surroundings,
@@ -24,6 +25,7 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   const keys = config.signingKeys.reveal()
   testSigningKeys(keys, Date.now())
   const metrics = openMetrics('ingest')
+  const tracing = owned.use(await openTracing('ingest', config.tracesUrl))
   const door = openDoor(config.redis.reveal(), config.partitions, {
     redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'answering 503 until Redis is back'),
     redisBack: () => log.info({ event: 'redis.back' }),
@@ -36,7 +38,7 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   const health = owned.use(
     await serveHealth({ host, port: config.metricsPort, settingName: 'METRICS_PORT', readiness, metrics, log }),
   )
-  const webhook = { keys, instanceId: config.instanceId, accept: door.accept, clock: Date.now }
+  const webhook = { keys, instanceId: config.instanceId, accept: door.accept, tracing, clock: Date.now }
   const server = buildServer({ webhook, readiness, metrics: ingestMetrics(metrics), log })
   owned.defer(() => server.close())
   await server.listen({ host, port: config.port }).catch((error: unknown) => {

@@ -7,7 +7,8 @@ import {
   type SigningKey,
   verifySignature,
 } from '@clerk-mirror/events'
-import type { Acceptance } from '@clerk-mirror/queue'
+import type { Acceptance, Door } from '@clerk-mirror/queue'
+import type { Span, Tracing } from '@clerk-mirror/runtime'
 import type { RefusalCode } from './errors.js'
 
 export type WebhookDecision =
@@ -18,7 +19,8 @@ export type WebhookDecision =
 export type WebhookOptions = {
   keys: readonly SigningKey[]
   instanceId: string | undefined
-  accept: (envelope: Envelope) => Promise<Acceptance>
+  accept: Door['accept']
+  tracing: Tracing
   clock: () => number
 }
 
@@ -29,8 +31,10 @@ export type WebhookOptions = {
 export async function receive(
   rawHeaders: readonly string[],
   body: Buffer,
-  { keys, instanceId, accept, clock }: WebhookOptions,
+  options: WebhookOptions,
+  span: Span,
 ): Promise<WebhookDecision> {
+  const { keys, instanceId, clock } = options
   const nowMs = clock()
   const verdict = verifySignature(rawHeaders, body, keys, nowMs)
   if (verdict.kind === 'rejected') return { kind: 'refused', code: verdict.code, cause: verdict.message }
@@ -41,9 +45,22 @@ export async function receive(
   // Events that name no instance are old shapes, and ours as far as anybody can tell.
   const isForeign = instanceId !== undefined && event.instanceId !== null && event.instanceId !== instanceId
   if (isForeign) return { kind: 'ignored', eventId, reason: 'other_instance' }
-  const acceptance = await accept(envelopeOf(eventId, event, nowMs))
+  const acceptance = await acceptTraced(envelopeOf(eventId, event, nowMs), options, span)
   if (acceptance.kind === 'accepted') return { kind: 'accepted', eventId, how: acceptance.how }
   return { kind: 'refused', code: acceptance.code, eventId, cause: acceptance.cause }
+}
+
+/** The worker goes on with this trace. */
+async function acceptTraced(
+  envelope: Envelope,
+  { accept, tracing }: WebhookOptions,
+  parent: Span,
+): Promise<Acceptance> {
+  const attributes = { 'messaging.system': 'bullmq', 'messaging.message.id': envelope.eventId }
+  const span = tracing.start('accept', { kind: 'producer', parent: parent.traceparent, attributes })
+  const acceptance = await accept(envelope, span.traceparent)
+  span.end(acceptance.kind === 'refused' ? { error: acceptance.code } : {})
+  return acceptance
 }
 
 function envelopeOf(eventId: string, event: Peeked & { kind: 'event' }, receivedAtMs: number): Envelope {

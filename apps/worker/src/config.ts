@@ -20,6 +20,8 @@ export type WorkerConfig = {
   mirroredKinds: MirroredKinds
   /** Nobody is told of dead letters without it. */
   notifyUrl?: Secret<string> | undefined
+  /** No traces are made without it. */
+  tracesUrl?: string | undefined
   host: string
   port: number
   logLevel: LogLevel
@@ -32,6 +34,7 @@ export const readWorkerConfig = (env: Environment): WorkerConfig =>
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
     mirroredKinds: read.optional('MIRROR_KINDS', parseMirroredKinds),
     notifyUrl: read.optional('NOTIFY_WEBHOOK_URL', secret(webAddress)),
+    tracesUrl: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),
     host: read.optional('HOST', text),
     port: read.optional('WORKER_PORT', port),
     logLevel: read.optional('LOG_LEVEL', logLevel),

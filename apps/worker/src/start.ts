@@ -1,10 +1,19 @@
 import { openMirror } from '@clerk-mirror/mirror'
 import { type Consumer, consume, exportQueueGauges, openNotices, openQueueGauges } from '@clerk-mirror/queue'
-import { type Check, openMetrics, Releasers, readinessOf, type Surroundings, serveHealth } from '@clerk-mirror/runtime'
+import {
+  type Check,
+  openMetrics,
+  openTracing,
+  Releasers,
+  readinessOf,
+  type Surroundings,
+  serveHealth,
+} from '@clerk-mirror/runtime'
 import type { WorkerConfig } from './config.js'
 import { handlerFor } from './handle.js'
 import { type Notifier, type NotifierOptions, openNotifier } from './notify.js'
 import { causeOf, recorder } from './record.js'
+import { traced } from './trace.js'
 
 export type WorkerProcess = AsyncDisposable & { port: number }
 
@@ -12,6 +21,7 @@ export type WorkerProcess = AsyncDisposable & { port: number }
 export async function startWorker(config: WorkerConfig, { log }: Surroundings): Promise<WorkerProcess> {
   await using owned = new Releasers()
   const metrics = openMetrics('worker')
+  const tracing = owned.use(await openTracing('worker', config.tracesUrl))
   const record = recorder(log, metrics, (news) => notifier?.deadLettered(news))
   const mirror = owned.use(openMirror(config.database.reveal()))
   const readiness = readinessOf({
@@ -28,7 +38,7 @@ export async function startWorker(config: WorkerConfig, { log }: Surroundings): 
     consume({
       target,
       partitions,
-      handle: record.timed(handlerFor(mirror, config.mirroredKinds, record.handled)),
+      handle: traced(record.timed(handlerFor(mirror, config.mirroredKinds, record.handled)), tracing),
       probe: mirror.canary,
       observer: record.observer,
     }),

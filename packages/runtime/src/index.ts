@@ -19,3 +19,4 @@ export { type Check, type HealthAnswer, LIVEZ, type Readiness, readinessOf, read
 export { Releasers } from './releasers.js'
 export { Secret } from './secret.js'
 export { type AppName, type DefaultedName, SETTINGS, type Setting, type SettingName } from './settings.js'
+export { NO_TRACING, openTracing, type Span, type SpanAttributes, type SpanOptions, type Tracing } from './tracing.js'

@@ -31,3 +31,6 @@ export const ERROR_CHAIN_LIMIT = 5
 
 /** Node's own default is 10 frames: only a changed limit or a message posing as frames exceeds this. */
 export const STACK_FRAME_LIMIT = 30
+
+/** At the end of a process, the last spans get this long to reach their receiver; nobody waits longer for traces. */
+export const TRACES_FLUSH_MS = 2_000

@@ -117,6 +117,11 @@ export const SETTINGS = {
     example: 'true',
     usedBy: ['ingest'],
   },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    doc: 'Where traces are sent, by OTLP over HTTP: one for each event, from its request to its commit. None are made without it. OpenTelemetry reads its other variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) from the environment itself.',
+    example: 'http://127.0.0.1:4318',
+    usedBy: ['ingest', 'worker'],
+  },
   NOTIFY_WEBHOOK_URL: {
     doc: 'Where people are told of the first dead letter of a cause, once a day for each: an address that takes `{"text": "…"}` by POST, such as an incoming webhook of Slack or Mattermost.',
     example: 'https://hooks.slack.com/services/T000/B000/XXXX',

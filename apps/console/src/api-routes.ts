@@ -1,0 +1,139 @@
+import { Readable } from 'node:stream'
+import type { BulkOptions } from '@clerk-mirror/operations'
+import type { DeadLetter } from '@clerk-mirror/queue'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Account, accountOf } from './accounts.js'
+import { bulkOf } from './bulk-request.js'
+import type { Console } from './context.js'
+import { Refusal } from './errors.js'
+import { filterOf, readFilter } from './filter.js'
+import { queryOfRequest } from './page-reply.js'
+import { API_ROWS_MAX, COUNT_MS, LEDGER_MS, ROWS } from './policy.js'
+import type { Verb } from './runs.js'
+
+type ById = { Params: { id: string } }
+
+const PLACE = '/api/'
+
+/** Whoever asks for an address of the API is answered in JSON, also when it is the wrong one. */
+export const isApi = (request: FastifyRequest): boolean => request.url.startsWith(PLACE)
+
+/** The same operations as the pages', for programs: bearer tokens only, for a cookie here would invite other sites. */
+export function apiRoutes(server: FastifyInstance, context: Console): void {
+  const { operations } = context
+  const accountFor = (request: FastifyRequest, reply: FastifyReply) => authenticate(request, reply, context)
+
+  server.get('/api/status', async (request, reply) => {
+    accountFor(request, reply)
+    return operations.ask((each) => each.status())
+  })
+
+  server.get('/api/activity', async (request, reply) => {
+    accountFor(request, reply)
+    return operations.ask((each) => each.activity(), LEDGER_MS)
+  })
+
+  server.get<ById>('/api/trace/:id', async (request, reply) => {
+    accountFor(request, reply)
+    const trace = await operations.ask((each) => each.trace(request.params.id), LEDGER_MS)
+    if (!trace) throw new Refusal('not_found', 'Neither queue nor ledger nor tables know of this id.')
+    return trace
+  })
+
+  server.get('/api/audit', async (request, reply) => {
+    accountFor(request, reply)
+    return operations.ask((each) => each.audit(pageOf(queryOfRequest(request))), LEDGER_MS)
+  })
+
+  server.get('/api/dead-letters', async (request, reply) => {
+    accountFor(request, reply)
+    const query = queryOfRequest(request)
+    const filter = filterOf(readFilter(query))
+    const { items, cursor } = await operations.ask(({ deadLetters }) => deadLetters.page(filter, pageOf(query)))
+    return { items: items.map(asJson), cursor }
+  })
+
+  server.get('/api/dead-letters/causes', async (request, reply) => {
+    accountFor(request, reply)
+    const filter = filterOf(readFilter(queryOfRequest(request)))
+    return operations.ask(({ deadLetters }) => deadLetters.causes(filter), COUNT_MS)
+  })
+
+  server.get('/api/dead-letters/export', async (request, reply) => {
+    accountFor(request, reply)
+    const filter = filterOf(readFilter(queryOfRequest(request)))
+    const { deadLetters } = await operations.open()
+    return reply.type('application/x-ndjson').send(Readable.from(jsonLines(deadLetters.each(filter))))
+  })
+
+  server.get<ById>('/api/dead-letters/:id', async (request, reply) => {
+    accountFor(request, reply)
+    const letter = await operations.ask(({ deadLetters }) => deadLetters.show(request.params.id))
+    if (!letter) throw new Refusal('not_found', 'There is no dead letter of this id.')
+    const { envelope, stack } = letter
+    return { ...asJson(letter), source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null, stack }
+  })
+
+  bulkRoutes(server, context, 'replay')
+  bulkRoutes(server, context, 'discard')
+}
+
+function bulkRoutes(server: FastifyInstance, context: Console, verb: Verb): void {
+  server.post(`/api/dead-letters/${verb}`, async (request, reply) => {
+    const account = authenticate(request, reply, context)
+    if (account.role !== 'operator') throw new Refusal('role_forbidden')
+    const { filter: text, dryRun, ratePerS } = bulkOf(request.body)
+    const filter = filterOf(text)
+    // A caller that goes away takes the rest of its work with it; what is done stays done.
+    const abort = new AbortController()
+    reply.raw.once('close', () => abort.abort())
+    const options: BulkOptions = { actor: account.name, dryRun, ratePerS, signal: abort.signal }
+    const { deadLetters } = await context.operations.open()
+    return deadLetters[verb](filter, options)
+  })
+}
+
+/** @throws Refusal */
+function authenticate(request: FastifyRequest, reply: FastifyReply, { accounts, wrongTokens, log }: Console): Account {
+  const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
+  if (token === undefined) {
+    reply.header('www-authenticate', 'Bearer')
+    throw new Refusal('sign_in_required')
+  }
+  const waitS = wrongTokens.waitS(request.ip)
+  if (waitS > 0) {
+    reply.header('retry-after', waitS)
+    throw new Refusal('too_many_attempts')
+  }
+  const account = accountOf(token, accounts)
+  if (account) return account
+  wrongTokens.add(request.ip)
+  log.warn({ event: 'console.wrong_token', address: request.ip })
+  throw new Refusal('wrong_token')
+}
+
+function pageOf(query: URLSearchParams): { cursor: string | null; limit: number } {
+  const limit = Number(query.get('limit') ?? ROWS)
+  if (!Number.isInteger(limit) || limit < 1 || limit > API_ROWS_MAX) {
+    throw new Refusal('invalid_request', `The limit is a whole number from 1 to ${API_ROWS_MAX}.`)
+  }
+  return { cursor: query.get('cursor'), limit }
+}
+
+async function* jsonLines(letters: AsyncIterable<DeadLetter>): AsyncGenerator<string> {
+  for await (const letter of letters) yield `${JSON.stringify(asJson(letter))}\n`
+}
+
+/** The shape that the CLI prints too. Times are ISO 8601. */
+const asJson = ({ id, type, objectId, reason, attempts, receivedAtMs, failedAtMs }: DeadLetter) => ({
+  id,
+  type,
+  objectId,
+  class: reason.class,
+  code: reason.code,
+  message: reason.message,
+  fingerprint: reason.fingerprint,
+  attempts,
+  receivedAt: new Date(receivedAtMs).toISOString(),
+  failedAt: new Date(failedAtMs).toISOString(),
+})

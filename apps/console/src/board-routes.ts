@@ -1,0 +1,47 @@
+import { createBullBoard } from '@bull-board/api'
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
+import { FastifyAdapter } from '@bull-board/fastify'
+import type { QueueBrowser } from '@clerk-mirror/queue'
+import type { FastifyInstance } from 'fastify'
+import { REFUSALS } from './errors.js'
+import { sessionOf } from './security.js'
+import type { Sessions } from './sessions.js'
+
+const PLACE = '/queue'
+
+/** Its page brings styles of its own and names its address in a <base>; scripts stay our own origin's. */
+const BOARD_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'self'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** bull-board for those who know it: to look, never to change, whatever its page offers. */
+export function boardRoutes(server: FastifyInstance, browser: QueueBrowser, sessions: Sessions): void {
+  const board = new FastifyAdapter()
+  board.setBasePath(PLACE)
+  createBullBoard({
+    queues: browser.queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true })),
+    serverAdapter: board,
+    options: { uiConfig: { boardTitle: 'clerk-mirror', miscLinks: [{ text: 'Back to the console', url: '/' }] } },
+  })
+  void server.register(async (scope) => {
+    scope.addHook('onRequest', async (request, reply) => {
+      reply.header('content-security-policy', BOARD_POLICY)
+      // Answered here and not thrown: bull-board has an error handler of its own, which would make a 500 of it.
+      if (!sessionOf(request, sessions)) return reply.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`)
+      if (request.method !== 'GET') {
+        const { status, message } = REFUSALS.role_forbidden
+        return reply.code(status).send({ error: { code: 'role_forbidden', message } })
+      }
+      return undefined
+    })
+    await scope.register(board.registerPlugin(), { prefix: PLACE })
+  })
+}

@@ -1,0 +1,43 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { DeadLetterCause } from '@clerk-mirror/operations'
+import type { OperationsDoor } from './operations-door.js'
+import { CAUSES_FRESH_MS, CAUSES_WAIT_MS, COUNT_MS } from './policy.js'
+
+/**
+ * The causes of all dead letters for the overview: one count serves every open page, and none waits long for it. With
+ * many letters what is shown may be some seconds old.
+ */
+export class CauseCount {
+  readonly #operations: OperationsDoor
+  readonly #clock: () => number
+  #last: readonly DeadLetterCause[] | null = null
+  #countedAtMs = Number.NEGATIVE_INFINITY
+  #counting: Promise<void> | undefined
+
+  constructor(operations: OperationsDoor, clock: () => number) {
+    this.#operations = operations
+    this.#clock = clock
+  }
+
+  /** Null before the first count is through. */
+  async latest(): Promise<readonly DeadLetterCause[] | null> {
+    if (this.#clock() - this.#countedAtMs > CAUSES_FRESH_MS) {
+      this.#counting ??= this.#count().finally(() => {
+        this.#counting = undefined
+      })
+      await Promise.race([this.#counting, pause(CAUSES_WAIT_MS, undefined, { ref: false })])
+    }
+    return this.#last
+  }
+
+  async #count(): Promise<void> {
+    try {
+      const { causes } = await this.#operations.ask(({ deadLetters }) => deadLetters.causes({ all: true }), COUNT_MS)
+      this.#last = causes
+      this.#countedAtMs = this.#clock()
+    } catch {
+      // The overview's other questions say what is wrong.
+      this.#last = null
+    }
+  }
+}

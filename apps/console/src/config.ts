@@ -1,0 +1,34 @@
+import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
+import { type Partition, parseRedisUrl, partitions, type RedisTarget } from '@clerk-mirror/queue'
+import {
+  type Environment,
+  type LogLevel,
+  logLevel,
+  port,
+  readConfig,
+  type Secret,
+  secret,
+  text,
+} from '@clerk-mirror/runtime'
+import { type Account, parseAccounts } from './accounts.js'
+
+export type ConsoleConfig = {
+  redis: Secret<RedisTarget>
+  partitions: readonly Partition[]
+  database: Secret<DatabaseOptions>
+  accounts: Secret<Account[]>
+  host: string
+  port: number
+  logLevel: LogLevel
+}
+
+export const readConsoleConfig = (env: Environment): ConsoleConfig =>
+  readConfig(env, (read) => ({
+    redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+    partitions: partitions(1),
+    database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
+    accounts: read.required('CONSOLE_TOKEN', secret(parseAccounts)),
+    host: read.optional('HOST', text),
+    port: read.optional('CONSOLE_PORT', port),
+    logLevel: read.optional('LOG_LEVEL', logLevel),
+  }))

@@ -1,0 +1,18 @@
+import { OperationsError, type OperationsErrorCode } from '@clerk-mirror/operations'
+import { type ConsoleCode, Refusal } from './errors.js'
+
+const CODES: Readonly<Record<OperationsErrorCode, ConsoleCode>> = {
+  queue_unavailable: 'queue_unavailable',
+  database_unavailable: 'database_unavailable',
+  database_required: 'database_unavailable',
+  filter_empty: 'invalid_request',
+  invalid_cursor: 'invalid_request',
+}
+
+/** What went wrong in an operation, in the console's terms. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error
+  if (!(error instanceof OperationsError)) return new Refusal('internal', undefined, error)
+  const code = CODES[error.code]
+  return new Refusal(code, code === 'invalid_request' ? error.message : undefined, error)
+}

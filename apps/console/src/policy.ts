@@ -1,0 +1,63 @@
+/** Every limit of the console, with its reason. docs/settings.md lists them. */
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+
+/** Characters of a token: 20 of random letters and digits are beyond guessing, also for whoever gets around the limit. */
+export const TOKEN_CHARS_MIN = 20
+
+/** Milliseconds that a sign-in lasts: one shift. */
+export const SESSION_MS = 12 * HOUR
+
+/** Wrong tokens from one address before it has to wait, and milliseconds that they count: a human errs less often. */
+export const WRONG_TOKENS_MAX = 10
+export const WRONG_TOKENS_MS = 10 * MINUTE
+
+/** Addresses remembered for that: bounds the memory that a flood of addresses can take. */
+export const ADDRESSES_MAX = 10_000
+
+/** Bytes of a form or an API request: a page of selected letters is some 10 KB. */
+export const FORM_BYTES_MAX = 256 * 1024
+
+/** Milliseconds for the headers and for the whole request of somebody who is slow, or only pretends to be. */
+export const HEADERS_MS = 5 * SECOND
+export const REQUEST_MS = 15 * SECOND
+
+/** Milliseconds until a page gives up on Redis or MySQL: at 3 a.m. a late answer is better than a blank page. */
+export const READ_MS = 4 * SECOND
+
+/** Milliseconds for pages that need MySQL: its client takes up to ten seconds to say that no server is there. */
+export const LEDGER_MS = 12 * SECOND
+
+/** Milliseconds that the overview waits for what MySQL has to add: without it, it still says how the queue is. */
+export const ACTIVITY_WAIT_MS = 1500
+
+/** Milliseconds for pages that count all dead letters: a hundred thousand take some ten seconds. */
+export const COUNT_MS = 30 * SECOND
+
+/** Milliseconds that the overview waits for the causes, and that a count of them is good for: it is a detail there. */
+export const CAUSES_WAIT_MS = SECOND
+export const CAUSES_FRESH_MS = 10 * SECOND
+
+/** Rows on a page: what fits on two screens. */
+export const ROWS = 50
+
+/** Rows that one request to the API may ask for. */
+export const API_ROWS_MAX = 1000
+
+/** Finished replays and discards whose result can still be looked at; the audit keeps them all. */
+export const RUNS_KEPT = 20
+
+/** Events replayed per second unless told otherwise: leaves most of a Redis and its workers to the live traffic. */
+export const REPLAY_PER_S = 500
+
+/** Milliseconds between two looks at the backlog, and looks that are kept: the charts' last hour. */
+export const SAMPLE_MS = 15 * SECOND
+export const SAMPLES_KEPT = HOUR / SAMPLE_MS
+
+/** Milliseconds after which a page asks again for what moves on it. */
+export const REFRESH_MS = 5 * SECOND
+
+/** Milliseconds that the oldest event may wait before the overview calls it a backlog: workers take them in well under one. */
+export const SLOW_MS = 30 * SECOND

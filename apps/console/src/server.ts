@@ -1,0 +1,105 @@
+import type { QueueBrowser } from '@clerk-mirror/queue'
+import { LIVEZ, type Log, type Metrics, type Readiness, readyz } from '@clerk-mirror/runtime'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Account } from './accounts.js'
+import { apiRoutes, isApi } from './api-routes.js'
+import { assetRoutes } from './asset-routes.js'
+import { boardRoutes } from './board-routes.js'
+import { CauseCount } from './cause-count.js'
+import type { Console } from './context.js'
+import { deadLetterRoutes } from './dead-letter-routes.js'
+import { REFUSALS, Refusal } from './errors.js'
+import { consoleMetrics } from './metrics.js'
+import type { OperationsDoor } from './operations-door.js'
+import { pageRoutes } from './page-routes.js'
+import { FORM_BYTES_MAX, HEADERS_MS, REQUEST_MS } from './policy.js'
+import { refusalFragment, refusalPage } from './refusal-page.js'
+import { runRoutes } from './run-routes.js'
+import type { Runs } from './runs.js'
+import type { Samples } from './samples.js'
+import { SECURITY_HEADERS, sessionOf } from './security.js'
+import { openSessions, type Sessions } from './sessions.js'
+import { signInRoutes } from './sign-in-routes.js'
+import { WrongTokens } from './wrong-tokens.js'
+
+export type ServerOptions = {
+  accounts: readonly Account[]
+  operations: OperationsDoor
+  browser: QueueBrowser
+  samples: Samples
+  runs: Runs
+  readiness: Readiness
+  metrics: Metrics
+  log: Log
+  clock: () => number
+}
+
+/** The console as a Fastify server that does not listen yet. */
+export function buildServer(options: ServerOptions): FastifyInstance {
+  const { accounts, operations, browser, samples, runs, readiness, metrics, log, clock } = options
+  const server = Fastify({
+    bodyLimit: FORM_BYTES_MAX,
+    requestTimeout: REQUEST_MS,
+    http: { headersTimeout: HEADERS_MS },
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true },
+  })
+  const sessions = openSessions(accounts, clock)
+  const context: Console = {
+    ...{ accounts, sessions, operations, samples, runs, log, clock },
+    causes: new CauseCount(operations, clock),
+    wrongTokens: new WrongTokens(clock),
+  }
+  const counters = consoleMetrics(metrics)
+  server.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))
+  server.setNotFoundHandler((request, reply) => refuse(new Refusal('not_found'), request, reply))
+  server.setErrorHandler((error: FastifyError, request, reply) => refuse(asRefusal(error), request, reply))
+  function refuse(refusal: Refusal, request: FastifyRequest, reply: FastifyReply) {
+    counters.refused.inc({ code: refusal.code })
+    if (refusal.code === 'internal') log.error({ event: 'console.failed', err: refusal.cause })
+    return answer(refusal, request, reply, sessions)
+  }
+  server.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, new URLSearchParams(String(body))),
+  )
+  healthRoutes(server, readiness, metrics)
+  assetRoutes(server)
+  signInRoutes(server, context)
+  pageRoutes(server, context)
+  deadLetterRoutes(server, context)
+  runRoutes(server, context)
+  apiRoutes(server, context)
+  boardRoutes(server, browser, sessions)
+  return server
+}
+
+/** For probes and Prometheus, who have no token: nothing of it is about a person. */
+function healthRoutes(server: FastifyInstance, readiness: Readiness, metrics: Metrics): void {
+  server.get('/livez', (_request, reply) => reply.code(LIVEZ.status).send(LIVEZ.body))
+  server.get('/readyz', async (_request, reply) => {
+    const { status, body } = await readyz(readiness)
+    return reply.code(status).send(body)
+  })
+  server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
+}
+
+function asRefusal(error: FastifyError): Refusal {
+  if (error instanceof Refusal) return error
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('payload_too_large')
+  if (error.statusCode !== undefined && error.statusCode < 500) return new Refusal('invalid_request')
+  return new Refusal('internal', undefined, error)
+}
+
+/** To a program JSON, to a page that refreshes itself a part of a page, to people a page, or the way to sign in. */
+function answer(refusal: Refusal, request: FastifyRequest, reply: FastifyReply, sessions: Sessions) {
+  const { code } = refusal
+  const { status } = REFUSALS[code]
+  if (isApi(request)) return reply.code(status).send({ error: { code, message: refusal.message } })
+  reply.type('text/html; charset=utf-8')
+  if (request.url.startsWith('/live/')) return reply.code(status).send(String(refusalFragment(refusal)))
+  if (code === 'sign_in_required' && request.method === 'GET') {
+    return reply.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`)
+  }
+  const again = request.method === 'GET' ? request.url : null
+  return reply.code(status).send(String(refusalPage(refusal, again, sessionOf(request, sessions))))
+}

@@ -1,0 +1,50 @@
+import { openOperations } from '@clerk-mirror/operations'
+import { openQueueBrowser } from '@clerk-mirror/queue'
+import { listenError, openMetrics, Releasers, readinessOf, type Surroundings } from '@clerk-mirror/runtime'
+import type { ConsoleConfig } from './config.js'
+import { operationsDoor } from './operations-door.js'
+import { redactPayload } from './redact.js'
+import { Runs } from './runs.js'
+import { Samples } from './samples.js'
+import { buildServer } from './server.js'
+
+export type ConsoleProcess = AsyncDisposable & { port: number }
+
+/** Starts the console. Neither Redis nor the database need be there: the pages say what is missing. */
+export async function startConsole(config: ConsoleConfig, { log }: Surroundings): Promise<ConsoleProcess> {
+  await using owned = new Releasers()
+  const { partitions, host } = config
+  const redis = config.redis.reveal()
+  const metrics = openMetrics('console')
+  const operations = owned.use(
+    operationsDoor(() => openOperations({ redis, partitions, database: config.database.reveal() })),
+  )
+  const browser = owned.use(openQueueBrowser(redis, partitions, redactPayload))
+  const samples = owned.use(new Samples(operations, Date.now))
+  const runs = owned.use(new Runs(operations.open, log))
+  const readiness = readinessOf({
+    redis: () => operations.ask((each) => each.status()).then(() => ({ ok: true })),
+  })
+  const accounts = config.accounts.reveal()
+  const server = buildServer({
+    ...{ accounts, operations, browser, samples, runs, readiness, metrics, log },
+    clock: Date.now,
+  })
+  owned.defer(() => server.close())
+  await server.listen({ host, port: config.port }).catch((error: unknown) => {
+    throw listenError(error, { host, port: config.port, settingName: 'CONSOLE_PORT' })
+  })
+  const address = server.server.address()
+  const port = typeof address === 'object' && address ? address.port : config.port
+  log.info({ event: 'console.listening', host, port, accounts: accounts.length })
+  if (!LOOPBACK.test(host)) {
+    log.warn(
+      { event: 'console.exposed', host },
+      'others can reach it: put a proxy with TLS before it, or tokens travel in clear text',
+    )
+  }
+  const released = owned.move()
+  return { port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
+}
+
+const LOOPBACK = /^(localhost|127\..*|::1)$/

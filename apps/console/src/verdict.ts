@@ -1,0 +1,66 @@
+import type { Status } from '@clerk-mirror/operations'
+import { counted, duration } from './format.js'
+import type { Tone } from './layout.js'
+import { SLOW_MS } from './policy.js'
+
+/** One thing that an operator should know, the worst first. `what` says what to do. */
+export type Finding = { tone: Tone; title: string; what: string; link?: { path: string; text: string } }
+
+/** What the numbers mean. Never empty: when nothing is wrong, that is said. */
+export function verdictOf(status: Status): Finding[] {
+  const findings = [noWorkers(status), openBreaker(status), letters(status), backlog(status)].filter(
+    (each) => each !== null,
+  )
+  return findings.length > 0 ? findings : [wellOf(status)]
+}
+
+function noWorkers({ workers, queue }: Status): Finding | null {
+  if (workers.length > 0) return null
+  const waiting = queue.waiting + queue.active
+  return {
+    tone: 'bad',
+    title: waiting > 0 ? `No worker is alive; ${counted(waiting, 'event')} wait` : 'No worker is alive',
+    what:
+      'Ingest goes on accepting and nothing is lost, but the tables stand still. Start a worker (npm run start:worker), ' +
+      'or see in its log why it exits.',
+  }
+}
+
+function openBreaker({ workers }: Status): Finding | null {
+  const open = workers.filter(({ breaker }) => breaker !== 'closed')
+  if (open.length === 0) return null
+  return {
+    tone: 'bad',
+    title: `${open.length} of ${counted(workers.length, 'worker')} cannot write to MySQL`,
+    what:
+      'They hold their events, ask again every few seconds and go on by themselves; no event pays a try and none is ' +
+      'lost. /readyz of the worker and its log (breaker.opened) name the cause.',
+    link: { path: '/workers', text: 'Workers' },
+  }
+}
+
+function letters({ queue: { dead } }: Status): Finding | null {
+  if (dead === 0) return null
+  return {
+    tone: 'bad',
+    title: `${counted(dead, 'dead letter')}`,
+    what: 'Events that were given up. They are kept until somebody replays or discards them; see by cause what to do.',
+    link: { path: '/dead-letters', text: 'See the causes' },
+  }
+}
+
+function backlog({ oldestAgeS, queue, workers }: Status): Finding | null {
+  const oldestMs = oldestAgeS * 1000
+  if (oldestMs < SLOW_MS || workers.length === 0) return null
+  return {
+    tone: 'warn',
+    title: `${counted(queue.waiting + queue.active, 'event')} behind; the oldest has waited ${duration(oldestMs)}`,
+    what: 'Falling: wait. Rising while workers are busy: start more of them. Rising while they are idle: look at the log.',
+  }
+}
+
+const wellOf = ({ workers, queue }: Status): Finding => ({
+  tone: 'good',
+  title: 'All is well',
+  what: `${counted(workers.length, 'worker')} at work, ${queue.waiting + queue.active === 0 ? 'no event waits' : 'no event waits for long'}, and there are no dead letters.`,
+})

@@ -1,0 +1,122 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type Pour, pour, refused, signUps } from '../support/deliveries.js'
+import { canOpenHouse, type House, type IngestProcess, openHouse, type WorkerProcess } from '../support/house.js'
+import { health, isReady } from '../support/processes.js'
+import { until } from '../support/until.js'
+
+/** From the database's return until all is applied: a probe comes at least every three seconds. */
+const APPLIED_WITHIN_MS = 4 * 5000
+/** The processes' own deadline for a shutdown. */
+const STOPPED_WITHIN_MS = 20_000
+
+const alive = { status: 200, body: { status: 'ok' } }
+const nothingLeft = { wait: 0, active: 0, delayed: 0, failed: 0 }
+
+const UNREACHABLE = 'cannot be reached'
+const SILENT = 'does not answer'
+
+const isPossible = await canOpenHouse('own redis and database')
+let house: House
+let ingest: IngestProcess
+beforeAll(async () => {
+  if (!isPossible) return
+  house = await openHouse('own redis and database')
+  ingest = await house.ingest()
+})
+afterEach(() => house?.mend())
+afterAll(() => house?.[Symbol.asyncDispose]())
+
+/** Traffic that goes on through the beginning of an outage: some is applied by then, some in hand, more comes after. */
+async function pourThrough(seed: number, beginOutage: () => unknown) {
+  const events = signUps(seed, 600)
+  const appliedBefore = await house.tables.ledgerRows()
+  const before = pour(ingest, events.slice(0, 300))
+  await until(async () => (await house.tables.ledgerRows()) > appliedBefore)
+  await beginOutage()
+  const after = pour(ingest, events.slice(300))
+  return { events, traffic: [before, after] }
+}
+
+/** Ingest knows nothing of the database. On a busy machine Redis may be late now and then, and the sender comes again. */
+async function expectAllTaken(traffic: readonly Pour[]) {
+  await Promise.all(traffic.map(({ done }) => done))
+  const answers = traffic.flatMap((each) => each.answers)
+  expect(refused(answers).length).toBeLessThan(answers.length / 10)
+  await until(() => isReady(ingest))
+}
+
+async function expectBreakerOpen(worker: WorkerProcess, cause: string) {
+  expect(await worker.says('breaker.opened')).toMatchObject({ level: 'error', msg: expect.stringContaining(cause) })
+  const mysql = { ok: false, cause: expect.stringContaining(cause) }
+  expect(await health(worker.url, '/readyz')).toMatchObject({ status: 503, body: { checks: { mysql } } })
+  expect(await health(worker.url, '/livez')).toEqual(alive)
+}
+
+async function expectAllApplied(events: ReturnType<typeof signUps>) {
+  const ids = events.map(({ eventId }) => eventId)
+  await house.settled(ids, APPLIED_WITHIN_MS)
+  expect(await house.counts()).toEqual(nothingLeft)
+  expect(await house.query('SELECT DISTINCT attempts FROM webhook_events')).toEqual([{ attempts: 1 }])
+  expect(await house.differences(events)).toEqual([])
+}
+
+describe.skipIf(!isPossible)('the database', () => {
+  test('may come after the worker, which waits for it', async () => {
+    await house.database.stop()
+    await using worker = await house.worker()
+    const events = signUps(1, 100)
+    await expectAllTaken([pour(ingest, events)])
+    await expectBreakerOpen(worker, UNREACHABLE)
+    await house.database.start()
+    await expectAllApplied(events)
+    await until(() => isReady(worker))
+  })
+
+  test.each([
+    { how: 'stopped', seed: 2, begin: 'stop', end: 'start', cause: UNREACHABLE },
+    { how: 'killed', seed: 3, begin: 'kill', end: 'start', cause: UNREACHABLE },
+    { how: 'frozen', seed: 4, begin: 'pause', end: 'resume', cause: SILENT },
+  ] as const)('may be $how under load: events are taken, wait, and are applied', async (outage) => {
+    await using worker = await house.worker()
+    const { events, traffic } = await pourThrough(outage.seed, () => house.database[outage.begin]())
+    await expectAllTaken(traffic)
+    await expectBreakerOpen(worker, outage.cause)
+    expect(await house.counts()).toMatchObject({ delayed: 0, failed: 0 })
+    await house.database[outage.end]()
+    await expectAllApplied(events)
+    expect([...worker.logged('event.retrying'), ...worker.logged('event.dead_lettered')]).toEqual([])
+    await until(() => isReady(worker))
+  })
+})
+
+describe.skipIf(!isPossible)('a worker that is told to stop', () => {
+  const cleanly = { code: 0, tookMs: expect.toSatisfy((ms: number) => ms < STOPPED_WITHIN_MS) }
+
+  test('while the database is away gives back what it holds', async () => {
+    await using worker = await house.worker()
+    const { events, traffic } = await pourThrough(5, () => house.database.kill())
+    await expectAllTaken(traffic)
+    await expectBreakerOpen(worker, UNREACHABLE)
+    const { active, wait } = await house.counts()
+    expect(active).toBeGreaterThan(0)
+    expect(await worker.stop()).toMatchObject(cleanly)
+    expect(await house.counts()).toEqual({ ...nothingLeft, wait: wait + active })
+    // None of them is a suspect to the next worker: they were held, and not worked on.
+    const jobs = await Promise.all(events.map(({ eventId }) => house.job(eventId)))
+    expect(jobs.filter(({ ats = '0', strikes = '0' }) => Number(ats) + Number(strikes) > 0)).toEqual([])
+    await house.database.start()
+    await using _next = await house.worker()
+    await expectAllApplied(events)
+  })
+
+  test('just when the database freezes gives back what it cannot finish', async () => {
+    await using worker = await house.worker()
+    const { events, traffic } = await pourThrough(6, () => house.database.pause())
+    expect(await worker.stop()).toMatchObject(cleanly)
+    await expectAllTaken(traffic)
+    expect(await house.counts()).toMatchObject({ active: 0, delayed: 0, failed: 0 })
+    house.database.resume()
+    await using _next = await house.worker()
+    await expectAllApplied(events)
+  })
+})

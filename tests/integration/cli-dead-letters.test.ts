@@ -1,0 +1,190 @@
+import { type Mirror, openMirror } from '@clerk-mirror/mirror'
+import { openDoor, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
+import { runCommand } from '../../apps/cli/src/run-command.js'
+import { userCreated } from '../support/builders.js'
+import { openTestDatabase, type TestDatabase } from '../support/database.js'
+import { aSelectionOfLetters, ONE_OF_EACH } from '../support/letters.js'
+import type { TestQueue } from '../support/queue.js'
+import { until } from '../support/until.js'
+
+/*
+ * The commands know one queue alone, by its contract's name: a database of Redis' own keeps it apart from what the
+ * other tests do.
+ */
+const REDIS_DATABASE = 12
+const redisUrl = new URL(inject('redisUrl'))
+redisUrl.pathname = `/${REDIS_DATABASE}`
+
+let database: TestDatabase
+let mirror: Mirror
+let redis: Redis
+let queue: Pick<TestQueue, 'partition' | 'door' | 'redis'>
+let written: { out: string; note: string }
+
+beforeAll(async () => {
+  database = await openTestDatabase()
+  mirror = openMirror(database.options)
+  await mirror.apply([userCreated('user_settled', { id: ONE_OF_EACH.settled.id })])
+  redis = new Redis(redisUrl.href)
+  const observer = { redisLost: () => {}, redisBack: () => {} }
+  const own = partition('{clerk-0}')
+  const door = openDoor(parseRedisUrl(redisUrl.href), [own], observer)
+  await until(() => door.inspect().then(() => true))
+  queue = { partition: own, door, redis }
+})
+afterAll(async () => {
+  await redis.flushdb()
+  redis.disconnect()
+  queue.door[Symbol.dispose]()
+  await mirror[Symbol.asyncDispose]()
+  await database[Symbol.asyncDispose]()
+})
+beforeEach(async () => {
+  await redis.flushdb()
+  await database.query('DELETE FROM operator_actions')
+  await aSelectionOfLetters(queue)
+  written = { out: '', note: '' }
+  const keep = (stream: 'out' | 'note') => (text: string | Uint8Array) => {
+    written[stream] += String(text)
+    return true
+  }
+  vi.spyOn(process.stdout, 'write').mockImplementation(keep('out'))
+  vi.spyOn(process.stderr, 'write').mockImplementation(keep('note'))
+})
+afterEach(() => void vi.restoreAllMocks())
+
+const ops = (...words: string[]) => {
+  written = { out: '', note: '' }
+  return runCommand(words, { DATABASE_URL: database.url, REDIS_URL: redisUrl.href })
+}
+const json = () => JSON.parse(written.out) as unknown
+const dead = () => redis.zcard('{clerk-0}:clerk-events:failed')
+
+test('list --json prints one array in the documented shape, and nothing else', async () => {
+  expect(await ops('dead-letters', 'list', '--object', 'org_1', '--json')).toBe(0)
+  expect(json()).toEqual([
+    {
+      id: 'msg_refused',
+      type: 'organization.updated',
+      objectId: 'org_1',
+      class: 'poison',
+      code: 'mysql_1406',
+      message: 'the database refused with error 1406',
+      fingerprint: expect.stringMatching(/^[\da-f]{8}$/),
+      attempts: 1,
+      receivedAt: '2023-11-14T22:13:20.000Z',
+      failedAt: expect.stringMatching(/Z$/),
+    },
+  ])
+  expect(await ops('dead-letters', 'list', '--json')).toBe(0)
+  expect(json()).toHaveLength(7)
+  expect(await ops('dead-letters', 'list', '--type', 'nothing', '--json')).toBe(0)
+  expect(json()).toEqual([])
+})
+
+test('list tells people the causes first, with how many and what to do', async () => {
+  expect(await ops('dead-letters', 'list')).toBe(0)
+  expect(written.out).toMatch(/^7 letters, 5 causes\n/)
+  expect(written.out).toMatch(/ 2 {2}poison\/malformed {2}--fingerprint \w{8}\n.*data\.id/)
+  expect(written.out.indexOf('replay after the fix')).toBeLessThan(written.out.indexOf('msg_killer '))
+  expect(await ops('dead-letters', 'list', '--since', '1m', '--until', '2020-01-01T00:00Z')).toBe(0)
+  expect(written.out).toBe('No dead letters.\n')
+})
+
+test('replay --dry-run counts, replay does it, and the audit tells who it was', async () => {
+  expect(await ops('dead-letters', 'replay', '--class', 'poison', '--dry-run', '--json')).toBe(0)
+  expect(json()).toEqual({ matched: 3, replayed: 0, skipped: 0 })
+  expect(await dead()).toBe(8)
+  expect(await ops('dead-letters', 'replay', '--class', 'poison', '--rate', '1000', '--json')).toBe(0)
+  expect(json()).toEqual({ matched: 3, replayed: 3, skipped: 0 })
+  const lines = written.note.trim().split('\n')
+  expect(JSON.parse(lines.at(-1) ?? '')).toEqual({ event: 'replay.progress', done: 3, of: 3 })
+  expect(await ops('audit', 'list', '--json')).toBe(0)
+  expect(json()).toMatchObject([
+    {
+      actor: expect.stringContaining('@'),
+      action: 'replay',
+      details: { filter: { class: 'poison' } },
+      counts: { matched: 3, replayed: 3, skipped: 0 },
+    },
+  ])
+  expect(await ops('audit', 'list')).toBe(0)
+  expect(written.out).toContain('3 replayed')
+})
+
+test('discard asks, refuses where there is nobody to ask, and with --yes does it', async () => {
+  expect(await ops('dead-letters', 'discard', '--class', 'killer')).toBe(2)
+  expect(written.note).toContain('say --yes')
+  expect(await dead()).toBe(8)
+  expect(await ops('dead-letters', 'discard', '--class', 'killer', '--dry-run')).toBe(0)
+  expect(written.out).toBe('1 would be discarded. Nothing was touched.\n')
+  expect(await ops('dead-letters', 'discard', '--class', 'killer', '--yes', '--json')).toBe(0)
+  expect(json()).toEqual({ matched: 1, discarded: 1, skipped: 0 })
+  expect(await dead()).toBe(7)
+})
+
+test.each([
+  [['dead-letters', 'replay']],
+  [['dead-letters', 'replay', 'msg_killer']],
+  [['dead-letters', 'discard', '--yes']],
+  [['dead-letters', 'replay', '--all', '--class', 'poison']],
+  [['dead-letters', 'replay', '--all', '--rate', '0']],
+  [['dead-letters', 'list', '--class', 'odd']],
+  [['dead-letters', 'list', '--since', 'yesterday']],
+  [['audit', 'list', '--limit', '0']],
+  [['trace']],
+])('%j is wrong usage, and touches nothing', async (words) => {
+  expect(await ops(...words)).toBe(2)
+  expect(written.out).toBe('')
+  expect(await dead()).toBe(8)
+})
+
+test('replaying a letter that is not there fails', async () => {
+  expect(await ops('dead-letters', 'replay', '--id', 'msg_absent', '--json')).toBe(1)
+  expect(json()).toEqual({ matched: 0, replayed: 0, skipped: 0 })
+})
+
+test('export prints a letter a line, with its body only when that is asked for', async () => {
+  const lines = () =>
+    written.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(await ops('dead-letters', 'export')).toBe(0)
+  expect(lines()).toHaveLength(7)
+  expect(lines()[0]).not.toHaveProperty('body')
+  expect(await ops('dead-letters', 'export', '--id', 'msg_killer', '--payload')).toBe(0)
+  expect(lines()).toMatchObject([{ id: 'msg_killer', source: 'clerk', body: expect.stringContaining('user.created') }])
+  expect(await dead()).toBe(8)
+})
+
+test('status and trace answer programs in JSON and people in words', async () => {
+  expect(await ops('status', '--json')).toBe(0)
+  expect(json()).toMatchObject({
+    queue: { waiting: 1, active: 0, retrying: 1, dead: 8 },
+    oldestAgeS: expect.any(Number),
+    breaker: null,
+    workers: [],
+    deadLettersByClass: { poison: 3, killer: 1, unknown: 4, outage: 0, contention: 0 },
+    outcomesLastHour: { applied: 1 },
+  })
+  expect(await ops('status')).toBe(0)
+  expect(written.out).toContain('no worker is alive')
+  expect(await ops('trace', 'msg_killer', '--json')).toBe(0)
+  expect(json()).toMatchObject({ kind: 'event', where: 'dead', comparison: 'nothing-stored' })
+  expect(await ops('trace', 'user_settled')).toBe(0)
+  expect(written.out).toMatch(/^user_settled {2}user\nnow {8}stored/)
+  expect(await ops('trace', 'msg_absent')).toBe(1)
+})
+
+test('without DATABASE_URL letters are listed, and what goes on record is refused by its code', async () => {
+  const withoutDatabase = (...words: string[]) => runCommand(words, { REDIS_URL: redisUrl.href })
+  expect(await withoutDatabase('dead-letters', 'list', '--json')).toBe(0)
+  expect(json()).toHaveLength(8)
+  expect(written.note).toContain('The database was not asked')
+  expect(await withoutDatabase('dead-letters', 'replay', '--all')).toBe(1)
+  expect(written.note).toContain('[database_required]')
+  expect(await dead()).toBe(8)
+})

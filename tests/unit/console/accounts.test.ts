@@ -1,0 +1,48 @@
+import { ConfigFaults } from '@clerk-mirror/runtime'
+import { expect, test } from 'vitest'
+import { accountOf, parseAccounts } from '../../../apps/console/src/accounts.js'
+import { readConsoleConfig } from '../../../apps/console/src/config.js'
+
+const ADA = 'ada:operator:0123456789abcdefghij'
+const BOB = 'bob:viewer:abcdefghij0123456789:with:colons'
+
+test('accounts are separated by commas or white space, and a token may hold colons', () => {
+  for (const between of [',', ' ', '\n', ' , ']) {
+    expect(parseAccounts(`${ADA}${between}${BOB}`)).toEqual([
+      { name: 'ada', role: 'operator', token: '0123456789abcdefghij' },
+      { name: 'bob', role: 'viewer', token: 'abcdefghij0123456789:with:colons' },
+    ])
+  }
+})
+
+test.each([
+  ['a token alone', '0123456789abcdefghij'],
+  ['an unknown role', 'ada:admin:0123456789abcdefghij'],
+  ['no name', ':operator:0123456789abcdefghij'],
+  ['a short token', 'ada:operator:0123456789'],
+  ['characters that no header carries', 'ada:operator:0123456789abcdefghijé'],
+  ['two accounts of one name', `${ADA},ada:viewer:zzzzzzzzzzzzzzzzzzzzzz`],
+  ['one token of two accounts', `${ADA},eve:viewer:0123456789abcdefghij`],
+  ['nothing but commas', ', ,'],
+])('%s is refused, and the fault does not quote it', (_, raw) => {
+  expect(() => parseAccounts(raw)).toThrow()
+  try {
+    parseAccounts(raw)
+  } catch (error) {
+    for (const part of raw.split(/[:,\s]+/).filter((each) => each.length > 8)) expect(String(error)).not.toContain(part)
+  }
+})
+
+test('a token finds its own account and nothing else finds one', () => {
+  const accounts = parseAccounts(`${ADA},${BOB}`)
+  expect(accountOf('0123456789abcdefghij', accounts)?.name).toBe('ada')
+  for (const wrong of ['', '0123456789abcdefghi', '0123456789abcdefghijk', 'ada', ADA]) {
+    expect(accountOf(wrong, accounts)).toBeNull()
+  }
+})
+
+test('without a token the console does not start, and says so beside its other faults', () => {
+  const faults = () => readConsoleConfig({ CONSOLE_PORT: '70000' })
+  expect(faults).toThrow(ConfigFaults)
+  expect(faults).toThrow(/REDIS_URL[\s\S]*DATABASE_URL[\s\S]*CONSOLE_TOKEN is not set[\s\S]*CONSOLE_PORT/)
+})
