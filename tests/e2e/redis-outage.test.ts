@@ -168,4 +168,15 @@ describe.skipIf(!isPossible)('a Redis', () => {
     await ingest.stop()
     expect(ingest.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([])
   })
+
+  test.each(['pause', 'kill'] as const)('that is gone (%s) does not keep a worker from stopping', async (fault) => {
+    await using worker = await house.worker()
+    await until(async () => (await health(worker.url, '/readyz')).status === 200)
+    await house.redis[fault]()
+    const { code, tookMs } = await worker.stop()
+    expect(code).toBe(0)
+    expect(tookMs, 'it looks for Redis for 2 s; asserted with slack, far below the deadline of 20 s').toBeLessThan(
+      10_000,
+    )
+  })
 })

@@ -50,6 +50,11 @@ export async function deadLettered(queue: LetterQueue, plans: readonly LetterPla
   for (const { id, reason: _, ...changes } of plans) await queue.door.accept(envelope(id, changes))
   await until(async () => (await queue.redis.zcard(queue.partition.key('failed'))) === before + plans.length)
   await worker.close()
+  // A worker is quick: those that died in one millisecond would be in the order of their ids.
+  const lastMs = Date.now()
+  for (const [index, { id }] of plans.entries()) {
+    await queue.redis.zadd(queue.partition.key('failed'), 'XX', lastMs - plans.length + index, id)
+  }
 }
 
 export function openStockQueue(queue: LetterQueue): Queue & AsyncDisposable {

@@ -80,7 +80,10 @@ export async function openWorld(options: { kinds?: string; instanceId?: string }
     settled: () =>
       until(async () => {
         const rows = await database.query<{ event_id: string }>('SELECT event_id FROM webhook_events')
-        const settled = new Set([...rows.map((row) => row.event_id), ...(await redis.zrange(own.key('failed'), '0', '-1'))])
+        const settled = new Set([
+          ...rows.map((row) => row.event_id),
+          ...(await redis.zrange(own.key('failed'), '0', '-1')),
+        ])
         const live = (await redis.llen(own.key('wait'))) + (await redis.llen(own.key('active')))
         return live === 0 && [...accepted].every((id) => settled.has(id))
       }),

@@ -1,52 +1,68 @@
-import { openMirror, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import { type DeadLetterOperations, deadLetterOperations } from '@clerk-mirror/operations'
-import { type DeadLetter, openDeadLetters, parseRedisUrl, partitions } from '@clerk-mirror/queue'
-import { type Environment, Releasers, readConfig, secret } from '@clerk-mirror/runtime'
+import type { DeadLetterCause, DeadLetterFilter, Operations } from '@clerk-mirror/operations'
+import type { DeadLetter } from '@clerk-mirror/queue'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
+import { letterJson } from './letter-json.js'
+import { FILTER_OPTIONS, FILTER_USAGE, filterOf } from './letter-options.js'
+import { noteMissingLedger, withOperations } from './operations.js'
 import { table } from './table.js'
 
-/** Opens what the commands need, and closes it when they are done. */
-async function withDeadLetters<T>(
-  { env, note }: Call,
-  work: (operations: DeadLetterOperations) => Promise<T>,
-): Promise<T> {
-  const config = readOperationsConfig(env)
-  await using owned = new Releasers()
-  const letters = await openDeadLetters(config.redis.reveal(), partitions(1))
-  owned.defer(() => letters[Symbol.dispose]())
-  const mirror = config.database ? owned.use(openMirror(config.database.reveal())) : null
-  const ledger =
-    mirror &&
-    (await mirror.canary().then(
-      () => mirror,
-      () => null,
-    ))
-  if (!ledger) note('The database was not asked: letters that are settled meanwhile are shown too.')
-  // Awaited here: the letters are closed when this function returns.
-  return await work(deadLetterOperations(letters, ledger))
-}
-
-const readOperationsConfig = (env: Environment) =>
-  readConfig(env, (read) => ({
-    redis: read.required('REDIS_URL', secret(parseRedisUrl)),
-    database: read.optional('DATABASE_URL', secret(parseDatabaseUrl)),
-  }))
+/** Letters that people are shown below the causes; programs are given all. */
+const SHOWN = 20
 
 export const listDeadLetters: Command = {
-  usage: '[--json]',
-  summary: 'List the events that were given up, oldest first.',
-  examples: ['dead-letters list', 'dead-letters list --json'],
-  options: {},
+  usage: `${FILTER_USAGE} [--json]`,
+  summary: 'List the events that were given up: first by cause with what to do, then the oldest ones.',
+  examples: ['dead-letters list', 'dead-letters list --class poison --since 2h', 'dead-letters list --json'],
+  options: FILTER_OPTIONS,
   run(call) {
-    if (call.positionals.length > 0) throw new WrongUsage('it lists all letters, and takes no name of one')
-    return withDeadLetters<ExitCode>(call, async (operations) => {
-      const letters: DeadLetter[] = []
-      for await (const letter of operations.list()) letters.push(letter)
-      if (call.values['json']) call.out(JSON.stringify(letters.map(asJson)))
-      else call.out(letters.length === 0 ? 'No dead letters.' : asTable(letters))
+    const filter = filterOf(call.values, Date.now())
+    if (call.positionals.length > 0) throw new WrongUsage('it takes no name: --id ID filters, `show ID` shows one')
+    return withOperations<ExitCode>(call, async (operations) => {
+      if (call.values['json']) await printArray(call, operations.deadLetters.each(filter))
+      else await printForPeople(call, operations, filter)
+      noteMissingLedger(call, operations)
       return 0
     })
   },
+}
+
+/** A letter a line, as they are read: all of them need not fit into memory. */
+async function printArray({ out }: Call, letters: AsyncIterable<DeadLetter>): Promise<void> {
+  let line: string | null = null
+  out('[')
+  for await (const letter of letters) {
+    if (line !== null) out(`${line},`)
+    line = JSON.stringify(letterJson(letter))
+  }
+  if (line !== null) out(line)
+  out(']')
+}
+
+async function printForPeople({ out }: Call, { deadLetters }: Operations, filter: DeadLetterFilter): Promise<void> {
+  const { total, causes } = await deadLetters.causes(filter)
+  if (total === 0) return out('No dead letters.')
+  out(`${total} ${total === 1 ? 'letter' : 'letters'}, ${causes.length} ${causes.length === 1 ? 'cause' : 'causes'}\n`)
+  for (const cause of causes) out(inWords(cause))
+  const { items } = await deadLetters.page(filter, { limit: SHOWN })
+  out(asTable(items))
+  if (total > items.length) out(`… and ${total - items.length} more: --json lists them all, filters show fewer.`)
+}
+
+const inWords = (cause: DeadLetterCause) =>
+  `${String(cause.count).padStart(6)}  ${cause.class}/${cause.code}  --fingerprint ${cause.fingerprint}
+        ${cause.message}
+        first ${iso(cause.firstFailedAtMs)}, last ${iso(cause.lastFailedAtMs)}, for example ${cause.sampleId}
+        ${cause.advice}
+`
+
+const iso = (timeMs: number) => new Date(timeMs).toISOString()
+
+function asTable(letters: readonly DeadLetter[]): string {
+  const rows = letters.map(({ id, type, objectId, reason, attempts, failedAtMs }) => [
+    ...[id, type, objectId ?? '–', reason.fingerprint],
+    ...[String(attempts), iso(failedAtMs), `${reason.class}/${reason.code}`],
+  ])
+  return table(['id', 'type', 'object', 'cause', 'tries', 'failed at', ''], rows)
 }
 
 export const showDeadLetter: Command = {
@@ -57,8 +73,8 @@ export const showDeadLetter: Command = {
   run(call) {
     const [id, ...more] = call.positionals
     if (id === undefined || more.length > 0) throw new WrongUsage('name one dead letter')
-    return withDeadLetters<ExitCode>(call, async (operations) => {
-      const letter = await operations.show(id)
+    return withOperations<ExitCode>(call, async ({ deadLetters }) => {
+      const letter = await deadLetters.show(id)
       if (!letter) {
         call.note(`There is no dead letter ${id}.`)
         return 1
@@ -66,7 +82,7 @@ export const showDeadLetter: Command = {
       const { envelope, stack } = letter
       const payload = call.values['payload'] ? { body: envelope?.body ?? null } : {}
       const origin = { source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null }
-      const details = { ...asJson(letter), ...origin, stack, ...payload }
+      const details = { ...letterJson(letter), ...origin, stack, ...payload }
       if (call.values['json']) call.out(JSON.stringify(details))
       else for (const [name, value] of Object.entries(details)) call.out(`${name.padEnd(12)} ${value ?? '–'}`)
       return 0
@@ -74,48 +90,28 @@ export const showDeadLetter: Command = {
   },
 }
 
-export const replayDeadLetters: Command = {
-  usage: '--id ID [--id ID …] [--json]',
-  summary: 'Put dead letters back into the queue, as if they had never been tried.',
-  examples: ['dead-letters replay --id msg_2bYZ0example'],
-  options: { id: { type: 'string', multiple: true, doc: 'the letter to replay; may be given several times' } },
+export const exportDeadLetters: Command = {
+  usage: `${FILTER_USAGE} [--payload]`,
+  summary: 'Print dead letters as JSON lines, to be kept or looked at elsewhere. They stay where they are.',
+  examples: ['dead-letters export > letters.jsonl', 'dead-letters export --fingerprint 5b2c… --payload'],
+  options: {
+    ...FILTER_OPTIONS,
+    payload: { type: 'boolean', doc: 'with the body of each event: it holds personal data' },
+  },
   run(call) {
-    const ids = call.values['id']
-    if (!Array.isArray(ids) || call.positionals.length > 0) throw new WrongUsage('name the letters with --id')
-    return withDeadLetters<ExitCode>(call, async (operations) => {
-      const result = await operations.replay(ids)
-      if (call.values['json']) call.out(JSON.stringify(result))
-      else call.out(`${result.matched} matched, ${result.replayed} replayed, ${result.skipped} skipped.`)
-      return result.matched === 0 ? 1 : 0
+    const filter = filterOf(call.values, Date.now())
+    if (call.positionals.length > 0) throw new WrongUsage('it writes to standard output, and takes no name')
+    return withOperations<ExitCode>(call, async (operations) => {
+      const { deadLetters } = operations
+      for await (const letter of deadLetters.each(filter)) {
+        const { source, instanceId } = letter
+        const line = { ...letterJson(letter), source, instanceId }
+        // One at a time: a page of the largest bodies would be half a gigabyte.
+        const payload = call.values['payload'] && { body: (await deadLetters.show(letter.id))?.envelope?.body ?? null }
+        call.out(JSON.stringify({ ...line, ...payload }))
+      }
+      noteMissingLedger(call, operations)
+      return 0
     })
   },
-}
-
-/** The documented shape. Times are ISO 8601. */
-const asJson = ({ id, type, objectId, reason, attempts, receivedAtMs, failedAtMs }: DeadLetter) => ({
-  id,
-  type,
-  objectId,
-  class: reason.class,
-  code: reason.code,
-  message: reason.message,
-  fingerprint: reason.fingerprint,
-  attempts,
-  receivedAt: new Date(receivedAtMs).toISOString(),
-  failedAt: new Date(failedAtMs).toISOString(),
-})
-
-function asTable(letters: readonly DeadLetter[]): string {
-  const rows = letters
-    .map(asJson)
-    .map((letter) => [
-      letter.id,
-      letter.type,
-      letter.objectId ?? '–',
-      `${letter.class}/${letter.code}`,
-      String(letter.attempts),
-      letter.failedAt,
-      letter.message,
-    ])
-  return table(['id', 'type', 'object', 'cause', 'tries', 'failed at', 'message'], rows)
 }

@@ -1,10 +1,10 @@
-import { createInterface } from 'node:readline/promises'
 import { openMirror, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { type EraseResult, erase } from '@clerk-mirror/operations'
 import { openStoredEvents, parseRedisUrl, partitions } from '@clerk-mirror/queue'
 import { Releasers, readConfig, secret } from '@clerk-mirror/runtime'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
+import { isConfirmed } from './confirm.js'
 
 /** What a Clerk id may be made of, without what JSON writes in another way. */
 const ID = /^[!#-[\]-~]{1,64}$/
@@ -26,7 +26,7 @@ export const eraseUser: Command = {
       redis: read.required('REDIS_URL', secret(parseRedisUrl)),
       database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
     }))
-    if (values['yes'] !== true && !(await isConfirmed(userId))) {
+    if (values['yes'] !== true && !(await isConfirmed(`Erase ${userId}, for good, with all that is stored of them?`))) {
       note('Nothing was erased.')
       return 1
     }
@@ -39,16 +39,6 @@ export const eraseUser: Command = {
     return report(call, userId, await erase(mirror, events, { userId, actor: actor(), onWaiting }))
   },
 }
-
-async function isConfirmed(userId: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new WrongUsage('there is no terminal to ask on: say --yes to erase')
-  using terminal = asDisposable(createInterface({ input: process.stdin, output: process.stderr }))
-  const answer = await terminal.question(`Erase ${userId}, for good, with all that is stored of them? [y/N] `)
-  return /^y(es)?$/i.test(answer.trim())
-}
-
-const asDisposable = <T extends { close: () => void }>(owned: T) =>
-  Object.assign(owned, { [Symbol.dispose]: () => owned.close() })
 
 function report({ values, out, note }: Call, userId: string, result: EraseResult): ExitCode {
   if (result.kind === 'not-a-user') {

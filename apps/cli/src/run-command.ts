@@ -1,16 +1,26 @@
 import { parseArgs } from 'node:util'
+import { OperationsError } from '@clerk-mirror/operations'
 import { ConfigFaults, type Environment } from '@clerk-mirror/runtime'
+import { listAudit } from './audit.js'
 import { type Command, type ExitCode, type Values, WrongUsage } from './command.js'
-import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.js'
+import { discardDeadLetters, replayDeadLetters } from './dead-letter-verbs.js'
+import { exportDeadLetters, listDeadLetters, showDeadLetter } from './dead-letters.js'
 import { eraseUser } from './erase.js'
 import { migrateDatabase } from './migrate.js'
 import { rebuildTables } from './rebuild.js'
+import { showStatus } from './status.js'
+import { showTrace } from './trace.js'
 
 /** Every command, by the words that call it. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   'dead-letters list': listDeadLetters,
   'dead-letters show': showDeadLetter,
   'dead-letters replay': replayDeadLetters,
+  'dead-letters discard': discardDeadLetters,
+  'dead-letters export': exportDeadLetters,
+  trace: showTrace,
+  status: showStatus,
+  'audit list': listAudit,
   erase: eraseUser,
   migrate: migrateDatabase,
   rebuild: rebuildTables,
@@ -52,7 +62,7 @@ function parse(command: Command, args: readonly string[]): { values: Values; pos
 
 function fail(error: unknown, name: string, note: (text: string) => void): ExitCode {
   const message = error instanceof Error ? error.message : String(error)
-  note(`${PROGRAM}: ${message}`)
+  note(`${PROGRAM}: ${message}${error instanceof OperationsError ? ` [${error.code}]` : ''}`)
   if (!(error instanceof WrongUsage || error instanceof ConfigFaults)) return 1
   if (error instanceof WrongUsage) note(`Try: ${PROGRAM} ${name} --help`)
   return 2

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -44,6 +45,8 @@ export async function send(deliveries: readonly Delivery[], options: SendOptions
   const line = new Line(options)
   const startedAtMs = performance.now()
   const queue = deliveries.entries()
+  // Every lane that waits listens to it.
+  setMaxListeners(0, options.signal)
   const lane = async () => {
     for (const [index, delivery] of queue) {
       if (options.rate !== undefined) await until(startedAtMs + (index / options.rate) * 1000, options.signal)

@@ -23,8 +23,8 @@ export function parseSigningSecrets(raw: string): SigningKey[] {
   if (secrets.length === 0) throw new Error('holds no secret')
   return secrets.map((secret, index) => {
     const base64 = secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : secret
-    const which = secrets.length === 1 ? 'the secret' : `secret ${index + 1} of ${secrets.length}`
-    if (base64 === '' || !BASE64.test(base64)) throw new Error(`${which} is not "whsec_" and base64`)
+    const which = secrets.length === 1 ? 'is' : `holds secret ${index + 1} of ${secrets.length}, which is`
+    if (base64 === '' || !BASE64.test(base64)) throw new Error(`${which} not "whsec_" and base64`)
     return Buffer.from(base64, 'base64')
   })
 }

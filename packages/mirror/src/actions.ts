@@ -4,7 +4,13 @@ import { timeValue } from './sql.js'
 /** How many of what an action dealt with. */
 export type Counts = Readonly<Record<string, number>>
 
-export type NewAction = { actor: string; action: 'rebuild' | 'erase'; subjectId: string | null; details: string | null }
+export type NewAction = {
+  actor: string
+  action: 'rebuild' | 'erase' | 'replay' | 'discard' | 'look'
+  subjectId: string | null
+  /** JSON */
+  details: string | null
+}
 
 /** Writes down that an operator begins something: also what is interrupted, or fails, is on record. */
 export async function beginAction(

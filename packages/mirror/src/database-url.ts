@@ -124,5 +124,5 @@ const isSslAccept = (value: string): value is SslAccept => SSL_ACCEPT.some((know
 const shown = (name: string): string => (/^[a-z][a-z_-]{1,30}$/i.test(name) ? `the parameter ${name}` : 'a parameter')
 
 function fault(what: string): never {
-  throw new Error(`the database URL ${what}`)
+  throw new Error(what)
 }

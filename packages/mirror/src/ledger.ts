@@ -6,7 +6,7 @@ import type { Transaction } from './transaction.js'
 export type Outcome = 'applied' | 'duplicate' | 'stale' | 'tombstoned' | 'ignored'
 
 /** What a recorded command made of an event that was not applied. Not decisive. */
-export type Removal = 'erased'
+export type Removal = 'erased' | 'discarded'
 
 /** What the ledger says of an event besides its outcome. */
 export type LedgerEntry = {

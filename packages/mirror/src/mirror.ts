@@ -5,11 +5,12 @@ import type { DatabaseOptions } from './database-url.js'
 import { type Applied, applyIsolated } from './isolate.js'
 import { type OperatorVerbs, operatorVerbs } from './operator-verbs.js'
 import { TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
-import { decidedAmong } from './reads.js'
+import { type MirrorReads, mirrorReads } from './reads.js'
 import { inTransaction } from './transaction.js'
 
 export type Mirror = AsyncDisposable &
-  OperatorVerbs & {
+  OperatorVerbs &
+  MirrorReads & {
     /**
      * Applies a batch in one transaction and returns what became of each event, in the batch's order.
      * @throws Failure of class `outage`; events that the failing call had already committed are duplicates next time.
@@ -17,8 +18,6 @@ export type Mirror = AsyncDisposable &
     apply: (batch: readonly Arrival[]) => Promise<Applied[]>
     /** Resolves when writes commit. @throws Failure of class `outage` that names the cause. */
     canary: () => Promise<void>
-    /** Those of these events that the ledger has decided. */
-    decidedAmong: (eventIds: readonly string[]) => Promise<Set<string>>
   }
 
 /** Opens nothing yet: a worker starts, and waits, while the database is down. */
@@ -33,7 +32,7 @@ export function openMirror(options: DatabaseOptions, clock = Date.now, random = 
   return {
     apply: (batch) => applyIsolated(batch, attempts),
     canary: attempts.canary,
-    decidedAmong: (eventIds) => decidedAmong(prisma, eventIds),
+    ...mirrorReads(prisma),
     ...operatorVerbs(prisma, limits, clock, random),
     [Symbol.asyncDispose]: () => prisma.$disconnect(),
   }

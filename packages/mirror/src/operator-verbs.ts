@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { TypedKind } from '@clerk-mirror/events'
-import { beginAction, type Counts, recordCounts } from './actions.js'
+import { beginAction, type Counts, type NewAction, recordCounts } from './actions.js'
 import { throughContention } from './contention.js'
 import { eraseUser } from './erase.js'
 import type { PrismaClient } from './generated/client.js'
-import { type LedgerEntry, recordRemoval } from './ledger.js'
+import { type LedgerEntry, type Removal, recordRemoval } from './ledger.js'
 import { TYPED_KINDS, tableOf } from './projections/rows.js'
 import { PROJECTIONS } from './projections/tables.js'
 import { type RebuildStep, rebuildNext } from './rebuild.js'
@@ -49,6 +49,9 @@ export type OperatorVerbs = {
   eraseUser: (request: EraseRequest) => Promise<Erased>
   /** Notes in the ledger that these events are taken from the queue unapplied. @throws Failure */
   recordErased: (entries: readonly LedgerEntry[]) => Promise<void>
+  recordDiscarded: (entries: readonly LedgerEntry[]) => Promise<void>
+  /** Puts on record that an operator begins something. @throws Failure */
+  beginAction: (action: NewAction) => Promise<bigint>
   /** Adds counts to the record of an operator's action, and that it is finished, if it is. @throws Failure */
   recordCounts: (actionId: bigint, counts: Counts, isFinished: boolean) => Promise<void>
 }
@@ -62,6 +65,8 @@ export function operatorVerbs(
   const attempt = <T>(work: () => Promise<T>) => throughContention(work, random)
   const inTurn = <T>(work: (transaction: Transaction) => Promise<T>) =>
     attempt(() => inTransaction(prisma, limits, work))
+  const record = (removal: Removal) => (entries: readonly LedgerEntry[]) =>
+    inTurn((transaction) => recordRemoval(transaction, entries, removal, clock()))
   return {
     beginRebuild: (request) => attempt(() => beginRebuild(prisma, request, clock())),
     rebuildNext: ({ actionId, tables }) =>
@@ -74,7 +79,9 @@ export function operatorVerbs(
       const counts = await inTurn((transaction) => eraseUser(transaction, userId, actionId, clock()))
       return { kind: 'erased', actionId, counts }
     },
-    recordErased: (entries) => inTurn((transaction) => recordRemoval(transaction, entries, 'erased', clock())),
+    recordErased: record('erased'),
+    recordDiscarded: record('discarded'),
+    beginAction: (action) => attempt(() => beginAction(prisma, action, clock())),
     recordCounts: (actionId, counts, isFinished) =>
       attempt(() => recordCounts(prisma, actionId, counts, isFinished ? clock() : null)),
   }

@@ -43,7 +43,10 @@ export async function listProfiles(
   const last = rows.length > limit ? page.at(-1) : undefined
   return {
     profiles: page.map(({ username, displayName, tagline, imgUrl }) => ({
-      ...{ username: username ?? '', displayName, tagline, imgUrl },
+      username: username ?? '',
+      displayName,
+      tagline,
+      imgUrl,
     })),
     next: last?.listedAt ? { listedAtMs: last.listedAt.getTime(), id: last.id } : null,
   }
@@ -78,7 +81,12 @@ const isSameName = (a: string, b: string) => lowered(a) === lowered(b)
 const lowered = (name: string) => name.normalize('NFC').toLowerCase()
 
 const NOTHING_YET: OwnProfile = {
-  ...{ username: null, displayName: null, tagline: null, imgUrl: null, blocks: [], isPublic: false },
+  username: null,
+  displayName: null,
+  tagline: null,
+  imgUrl: null,
+  blocks: [],
+  isPublic: false,
 }
 
 export async function ownProfile(prisma: PrismaClient, clerkId: string): Promise<OwnProfile | 'deleted'> {

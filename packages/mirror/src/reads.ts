@@ -1,8 +1,50 @@
+import { classify } from './failures.js'
 import type { PrismaClient } from './generated/client.js'
 import { DECISIVE } from './ledger.js'
+import {
+  type ActivityMinute,
+  activitySince,
+  type LedgerRow,
+  ledgerRows,
+  outcomesSince,
+  type RecordedAction,
+  recordedActions,
+  type StoredHead,
+  storedHead,
+} from './operator-reads.js'
+
+/** What operators ask. All of it throws Failure when the database does not answer. */
+export type MirrorReads = {
+  /** Those of these events that the ledger has decided. */
+  decidedAmong: (eventIds: readonly string[]) => Promise<Set<string>>
+  storedHead: (id: string) => Promise<StoredHead | null>
+  ledgerRow: (eventId: string) => Promise<LedgerRow | null>
+  /** The newest events of an object, newest first. */
+  ledgerOf: (objectId: string, limit: number) => Promise<LedgerRow[]>
+  outcomesSince: (sinceMs: number) => Promise<Record<string, number>>
+  activitySince: (sinceMs: number) => Promise<ActivityMinute[]>
+  /** Newest first: those before the action `before`, of one subject or of all. */
+  recordedActions: (query: { before?: bigint; subjectId?: string; limit: number }) => Promise<RecordedAction[]>
+}
+
+export function mirrorReads(prisma: PrismaClient): MirrorReads {
+  return {
+    decidedAmong: (eventIds) => decidedAmong(prisma, eventIds).catch(fail),
+    storedHead: (id) => storedHead(prisma, id).catch(fail),
+    ledgerRow: (eventId) => ledgerRows(prisma, { eventId }, 1).then(([row]) => row ?? null, fail),
+    ledgerOf: (objectId, limit) => ledgerRows(prisma, { objectId }, limit).catch(fail),
+    outcomesSince: (sinceMs) => outcomesSince(prisma, sinceMs).catch(fail),
+    activitySince: (sinceMs) => activitySince(prisma, sinceMs).catch(fail),
+    recordedActions: (query) => recordedActions(prisma, query).catch(fail),
+  }
+}
+
+function fail(error: unknown): never {
+  throw classify(error)
+}
 
 /** Those of these events that the ledger has decided. A dead letter among them is settled. */
-export async function decidedAmong(prisma: PrismaClient, eventIds: readonly string[]): Promise<Set<string>> {
+async function decidedAmong(prisma: PrismaClient, eventIds: readonly string[]): Promise<Set<string>> {
   const rows = await prisma.webhookEvent.findMany({
     where: { eventId: { in: [...eventIds] }, outcome: { in: [...DECISIVE] } },
     select: { eventId: true },

@@ -1,55 +1,92 @@
-import { eventIdOf } from '@clerk-mirror/events'
-import type { Mirror } from '@clerk-mirror/mirror'
-import type { DeadLetter, DeadLetterDetails, DeadLetters } from '@clerk-mirror/queue'
-import { LEDGER_PAGE } from './policy.js'
+import type { DeadLetter, DeadLetterDetails, DeadLetters, LetterPlace, PlacedLetter } from '@clerk-mirror/queue'
+import type { Page } from './audit.js'
+import { type BulkOptions, bulk, type DiscardResult, type ReplayResult } from './bulk.js'
+import { CauseCount, type DeadLetterCauses } from './dead-letter-causes.js'
+import { type DeadLetterFilter, idsOf } from './dead-letter-filter.js'
+import type { Ledger } from './ledger.js'
+import { ascii, entryOf } from './ledger-entry.js'
+import { type Range, walk } from './letter-walk.js'
+import { OperationsError } from './operations-error.js'
 
-export type ReplayResult = { matched: number; replayed: number; skipped: number }
-
+/** A letter whose event the ledger has decided meanwhile is settled: everything here passes it over. Oldest first. */
 export type DeadLetterOperations = {
-  /**
-   * Oldest first. A letter whose event the ledger has decided meanwhile is settled and left out; without a mirror to
-   * ask, it is listed.
-   */
-  list: () => AsyncIterable<DeadLetter>
+  page: (filter: DeadLetterFilter, options: { cursor?: string | null; limit: number }) => Promise<Page<DeadLetter>>
+  /** Those there are when it begins, in constant memory. */
+  each: (filter: DeadLetterFilter) => AsyncIterable<DeadLetter>
+  causes: (filter: DeadLetterFilter) => Promise<DeadLetterCauses>
   /** By the event's id, or by the svix-id that Clerk's dashboard shows. */
   show: (id: string) => Promise<DeadLetterDetails | null>
-  /** Moves the letters back to the queue; `skipped` counts those that were gone when their turn came. */
-  replay: (ids: readonly string[]) => Promise<ReplayResult>
+  /** Puts on record that somebody looked at the payload of this letter. */
+  recordLook: (id: string, actor: string) => Promise<void>
+  /** Moves the letters back to the queue as if they had never been tried; id and time of receipt stay. */
+  replay: (filter: DeadLetterFilter, options: BulkOptions) => Promise<ReplayResult>
+  /** Removes the letters for good, and notes them in the ledger as discarded. */
+  discard: (filter: DeadLetterFilter, options: BulkOptions) => Promise<DiscardResult>
 }
 
-export function deadLetterOperations(letters: DeadLetters, mirror: Mirror | null): DeadLetterOperations {
+export function deadLetterOperations(letters: DeadLetters, ledger: Ledger): DeadLetterOperations {
+  const pages = (filter: DeadLetterFilter, range: Range) => walk(letters, ledger, filter, range)
   return {
-    async *list() {
-      for await (const page of pagesOf(letters.list())) {
-        const settled = mirror ? await mirror.decidedAmong(page.map((letter) => letter.id)) : new Set<string>()
-        yield* page.filter((letter) => !settled.has(letter.id))
+    async page(filter, { cursor = null, limit }) {
+      const items: PlacedLetter[] = []
+      for await (const found of pages(filter, { after: placeOf(cursor), upTo: null })) {
+        for (const placed of found.letters) {
+          const last = items.at(-1)
+          if (last && items.length === limit) return { items: lettersOf(items), cursor: cursorOf(last.place) }
+          items.push(placed)
+        }
       }
+      return { items: lettersOf(items), cursor: null }
     },
-    show: (id) => letters.find(asEventId(id)),
-    async replay(ids) {
-      const result: ReplayResult = { matched: 0, replayed: 0, skipped: 0 }
-      for (const id of new Set(ids.map(asEventId))) {
-        if (!(await letters.find(id))) continue
-        result.matched += 1
-        if (await letters.replay(id)) result.replayed += 1
-        else result.skipped += 1
+    async *each(filter) {
+      const upTo = await letters.end()
+      if (upTo) for await (const found of pages(filter, { after: null, upTo })) yield* lettersOf(found.letters)
+    },
+    async causes(filter) {
+      const count = new CauseCount()
+      for await (const found of pages(filter, { after: null, upTo: await letters.end() })) {
+        for (const { letter } of found.letters) count.add(letter)
       }
-      return result
+      return count.result()
+    },
+    async show(id) {
+      for (const eventId of idsOf(id)) {
+        const letter = await letters.find(eventId)
+        if (letter) return letter
+      }
+      return null
+    },
+    async recordLook(id, actor) {
+      const action = { actor, action: 'look', subjectId: ascii(id, 64), details: null } as const
+      const mirror = ledger.required
+      await mirror.recordCounts(await mirror.beginAction(action), {}, true)
+    },
+    async replay(filter, options) {
+      const move = (some: readonly DeadLetter[]) => letters.replayMany(some.map(({ id }) => id))
+      const { moved, ...counts } = await bulk(letters, ledger, { action: 'replay', filter, options, move })
+      return { ...counts, replayed: moved }
+    },
+    async discard(filter, options) {
+      const move = async (some: readonly DeadLetter[]) => {
+        // In the ledger first: an interruption leaves a letter that is on record and in the list, never one in neither.
+        // Revived in that moment, it is decided anew, for `discarded` decides nothing.
+        await ledger.required.recordDiscarded(some.filter(({ id }) => ascii(id, 64) !== null).map(entryOf))
+        const isMoved = await Promise.all(some.map(({ id }) => letters.discard(id)))
+        return isMoved.filter(Boolean).length
+      }
+      const { moved, ...counts } = await bulk(letters, ledger, { action: 'discard', filter, options, move })
+      return { ...counts, discarded: moved }
     },
   }
 }
 
-const HASHED = /^x_[\w-]{43}$/
+const lettersOf = (placed: readonly PlacedLetter[]): DeadLetter[] => placed.map(({ letter }) => letter)
 
-const asEventId = (id: string) => (HASHED.test(id) ? id : eventIdOf(id))
+const cursorOf = ({ partition, failedAtMs, id }: LetterPlace) => `${partition}:${failedAtMs}:${id}`
 
-async function* pagesOf<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
-  let page: T[] = []
-  for await (const item of items) {
-    page.push(item)
-    if (page.length < LEDGER_PAGE) continue
-    yield page
-    page = []
-  }
-  if (page.length > 0) yield page
+function placeOf(cursor: string | null): LetterPlace | null {
+  if (cursor === null) return null
+  const [, partition, failedAt, id] = /^(\d+):(\d+):(.+)$/s.exec(cursor) ?? []
+  if (id === undefined) throw new OperationsError('invalid_cursor', 'The cursor is none that a page gave.')
+  return { partition: Number(partition), failedAtMs: Number(failedAt), id }
 }

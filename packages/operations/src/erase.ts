@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { kindNamed, kindOf } from '@clerk-mirror/events'
 import type { Counts, LedgerEntry, Mirror } from '@clerk-mirror/mirror'
 import type { RemovedFrom, StoredEvent, StoredEvents } from '@clerk-mirror/queue'
+import { entryOf } from './ledger-entry.js'
 import { ERASE_LOOK_MS, ERASE_PATIENCE_MS } from './policy.js'
 
 export type EraseOptions = {
@@ -43,7 +44,7 @@ export async function erase(mirror: Mirror, events: StoredEvents, options: Erase
   for await (const event of events.holding(userId)) {
     if (!isAbout(event, userId)) continue
     // In the ledger first: an interruption leaves an event that is on record and in the queue, never one in neither.
-    await mirror.recordErased([entryOf(event)])
+    await mirror.recordErased([entryOfStored(event)])
     if ((await removeOne(events, event.id, jobs)) === 'active') active.add(event.id)
   }
   if (active.size > 0) onWaiting(active.size)
@@ -92,18 +93,7 @@ function names(text: string, id: string): boolean {
   return false
 }
 
-/** A dead letter may be one because it is odd: what no column of the ledger takes is left out. */
-function entryOf({ id, type, receivedAtMs, attempts, envelope }: StoredEvent): LedgerEntry {
-  return {
-    eventId: id,
-    type: ascii(type, 100) ?? 'unknown',
-    objectId: ascii(envelope?.objectId ?? null, 64),
-    instanceId: ascii(envelope?.instanceId ?? null, 64),
-    source: envelope?.source ?? 'clerk',
-    attempts,
-    receivedAtMs,
-  }
+function entryOfStored({ envelope, ...event }: StoredEvent): LedgerEntry {
+  const { objectId = null, instanceId = null, source = 'clerk' } = envelope ?? {}
+  return entryOf({ ...event, objectId, instanceId, source })
 }
-
-const ascii = (text: string | null, width: number): string | null =>
-  text !== null && text.length <= width && /^[!-~]+$/.test(text) ? text : null

@@ -6,5 +6,27 @@ export const ERASE_PATIENCE_MS = 30_000
 /** Milliseconds between looks at an event that a worker has; it is usually done with it after the first. */
 export const ERASE_LOOK_MS = 250
 
-/** Letters whose events are looked up in the ledger at once. */
-export const LEDGER_PAGE = 100
+/** Milliseconds that a list waits for the ledger; then it goes on without, and asks again no sooner than after these. */
+export const LEDGER_MS = 1_500
+export const LEDGER_RETRY_MS = 5_000
+
+/** Letters that are moved at once: a replay keeps Redis busy for some 5 ms, a discard is one transaction for them all. */
+export const BULK_CHUNK = 250
+
+/** Parts of a second into which a rate is cut: workers get an even flow instead of a wave each second. */
+export const RATE_STEPS = 10
+
+/** Causes that are told apart: with more, the newer ones are counted in the total alone. */
+export const CAUSES_MAX = 1_000
+
+/** Minutes of activity that charts show. */
+export const ACTIVITY_MINUTES = 60
+
+/** Minutes that are read again although they were read before: a worker's transaction may end in the next one. */
+export const ACTIVITY_UNSETTLED_MINUTES = 2
+
+/** Events of an object that its trace lists, of the ledger and of the queue each. */
+export const TRACE_EVENTS = 50
+
+/** Milliseconds that a trace looks through the queue for events of an object: pages want an answer in four seconds. */
+export const TRACE_SEARCH_MS = 2_000

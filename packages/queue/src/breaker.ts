@@ -35,10 +35,11 @@ export class Breaker {
   }
 
   open(failure: Failure): void {
-    const isProbing = this.#state.kind === 'open'
+    // Another batch has told before, and is probed for.
+    if (this.#state.kind === 'open') return
     const sinceMs = this.#state.kind === 'closed' ? this.#hooks.clock() : this.#state.sinceMs
     this.#change({ kind: 'open', sinceMs, failure })
-    if (!isProbing) void this.#probeUntilItPasses()
+    void this.#probeUntilItPasses()
   }
 
   close(): void {

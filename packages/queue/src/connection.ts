@@ -8,6 +8,7 @@ import {
   RECONNECT_MAX_MS,
   SOCKET_SILENCE_MS,
 } from './policy.js'
+import { QueueUnavailable } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
 
 export type RedisClient = Redis | Cluster
@@ -54,7 +55,7 @@ export function openOperatorClient(target: RedisTarget): RedisClient {
   })
 }
 
-/** The same, connected. @throws when Redis cannot be reached. */
+/** The same, connected. @throws QueueUnavailable when Redis cannot be reached. */
 export async function connectOperator(target: RedisTarget): Promise<RedisClient> {
   const client = openOperatorClient(target)
   const connected = new Promise<void>((resolve, reject) => {
@@ -70,7 +71,7 @@ export async function connectOperator(target: RedisTarget): Promise<RedisClient>
     // The client's own messages do not say that it is Redis they speak of.
     const where = target.nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
     const cause = error instanceof Error ? error.message : String(error)
-    throw new Error(`Redis at ${where} cannot be used: ${cause}`, { cause: error })
+    throw new QueueUnavailable(`Redis at ${where} cannot be used: ${cause}`, error)
   }
 }
 

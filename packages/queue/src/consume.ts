@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { BreakerState } from './breaker.js'
@@ -11,8 +12,10 @@ import {
   LEASE_MS,
   RETRY_DELAYS_MS,
   STALLS_MAX,
+  STOP_PROMPT_MS,
   TRIES_MAX,
 } from './policy.js'
+import { announce } from './presence.js'
 import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
 import { type Scripted, withScripts } from './scripts.js'
@@ -58,10 +61,12 @@ export function consume(options: ConsumerOptions): Consumer {
     probe: options.probe,
     onBreaker(state) {
       options.observer.breakerChanged(state)
+      presence.say()
       for (const worker of workers) void (state.kind === 'closed' ? worker.resume() : worker.pause(true))
     },
     ...(options.random && { random: options.random }),
   })
+  const presence = announce(client, options.partitions, () => ({ breaker: line.breaker.kind, held: line.inHand }))
   workers.push(...options.partitions.map((partition) => workerOf(partition, client, line, options)))
   return {
     breaker: () => line.breaker,
@@ -69,10 +74,19 @@ export function consume(options: ConsumerOptions): Consumer {
     ping: async () => void (await client.ping()),
     async [Symbol.asyncDispose]() {
       line.close()
-      await Promise.all(workers.map((worker) => worker.close()))
+      // Without Redis nothing can be finished or handed back: the leases run out, and others have the events then.
+      const isAlone = !(await answers(client))
+      await Promise.all(workers.map((worker) => worker.close(isAlone)))
+      await presence.leave()
       client.disconnect()
     },
   }
+}
+
+/** Whether Redis is there, asked for no longer than a process that is to stop can spare. */
+const answers = (client: RedisClient): Promise<boolean> => {
+  const late = pause(STOP_PROMPT_MS, false, { ref: false })
+  return Promise.race([client.ping().then(() => true), late]).catch(() => false)
 }
 
 function workerOf(partition: Partition, client: RedisClient & Scripted, line: Line, options: ConsumerOptions): Worker {
@@ -118,7 +132,7 @@ async function work(
 ): Promise<void> {
   const id = job.id ?? ''
   const envelope = envelopeOf(id, job.name, job.timestamp, job.data)
-  if (!envelope) throw failedJob(new Failure('poison', 'unreadable_job', 'the job holds no envelope'), true)
+  if (!envelope) throw unreadable(job, observer)
   const trace = traceOf(job.data)
   const delivery = { envelope, attempt: job.attemptsMade + 1, ...(trace !== undefined && { trace }) }
   // BullMQ counts starts and finishes apart; every start but this one should have finished.
@@ -135,6 +149,14 @@ async function work(
   }
   if (isSuspect) await client.clerkNote(jobKey, 'finished', delivery.attempt)
   throw judge(delivery, settlement, observer)
+}
+
+function unreadable({ id = '', name, timestamp, attemptsMade }: Job, observer: ConsumerObserver): Error {
+  const failure = new Failure('poison', 'unreadable_job', 'the job holds no envelope')
+  const nothing = { objectId: null, instanceId: null, source: 'clerk' as const, body: '' }
+  const envelope = { eventId: id, type: String(name), receivedAtMs: timestamp, ...nothing }
+  observer.deadLettered({ envelope, attempt: attemptsMade + 1 }, failure)
+  return failedJob(failure, true)
 }
 
 /** Another try, or a dead letter. */

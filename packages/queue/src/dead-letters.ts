@@ -1,7 +1,9 @@
-import type { Envelope } from '@clerk-mirror/events'
-import { connectOperator, type RedisClient } from './connection.js'
+import type { Envelope, EventSource } from '@clerk-mirror/events'
+import { connectOperator } from './connection.js'
+import { type LetterRow, withLetterScripts } from './letter-scripts.js'
 import type { Partition } from './partitions.js'
-import { PAGE, STREAM_LENGTH } from './policy.js'
+import { AMONG_MAX, PAGE, STREAM_LENGTH } from './policy.js'
+import { asked } from './queue-unavailable.js'
 import { type Reason, readReason } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
 import { SCRIPT_KEYS, withScripts } from './scripts.js'
@@ -12,6 +14,8 @@ export type DeadLetter = {
   id: string
   type: string
   objectId: string | null
+  instanceId: string | null
+  source: EventSource
   reason: Reason
   attempts: number
   receivedAtMs: number
@@ -21,69 +25,136 @@ export type DeadLetter = {
 /** The envelope is null for a job that holds none: something else put it into the queue, or its body is lost. */
 export type DeadLetterDetails = DeadLetter & { envelope: Envelope | null; stack: string | null }
 
+/** Behind a letter, in the order of the list: of time of death and, in one millisecond, of ids. */
+export type LetterPlace = { partition: number; failedAtMs: number; id: string }
+
+export type PlacedLetter = { letter: DeadLetter; place: LetterPlace }
+
+/** All of it throws QueueUnavailable when Redis does not answer. */
 export type DeadLetters = Disposable & {
-  /** Oldest first, a page at a time, in constant memory. @throws when Redis does not answer. */
+  /** Oldest first, in constant memory. Those there are when it begins; what dies meanwhile is left for the next time. */
   list: () => AsyncIterable<DeadLetter>
+  /** The next letters behind a place, at most a page of them; none at the end. */
+  next: (after: LetterPlace | null) => Promise<PlacedLetter[]>
+  /** Where the list ends now; null when it is empty. */
+  end: () => Promise<LetterPlace | null>
+  /** Those of these events that are dead letters, in the order of the list. */
+  among: (eventIds: readonly string[]) => Promise<PlacedLetter[]>
   /** Null when there is no dead letter of that event. */
   find: (eventId: string) => Promise<DeadLetterDetails | null>
   /** Moves a letter back, as if it had never been tried. False when it is no dead letter (any more). */
   replay: (eventId: string) => Promise<boolean>
+  /** The same for many at once, some 20 µs of Redis each; how many were moved. */
+  replayMany: (eventIds: readonly string[]) => Promise<number>
+  /** Removes a letter. False when it is no dead letter (any more): what was revived meanwhile stays. */
+  discard: (eventId: string) => Promise<boolean>
 }
 
 /** The operators' side of the queue: the failed set of the events queue is the dead-letter queue. */
 export async function openDeadLetters(target: RedisTarget, list: readonly Partition[]): Promise<DeadLetters> {
-  const client = await connectOperator(target)
-  const scripted = withScripts(client)
+  const client = withLetterScripts(withScripts(await connectOperator(target)))
+  const inTurn = async (move: (partition: Partition) => Promise<unknown>) => {
+    for (const partition of list) if ((await asked(move(partition))) === 1) return true
+    return false
+  }
+  const next = async (after: LetterPlace | null): Promise<PlacedLetter[]> => {
+    for (let index = after?.partition ?? 0; index < list.length; index += 1) {
+      const { key } = list[index] as Partition
+      const [score, id] = after?.partition === index ? [String(after.failedAtMs), after.id] : ['-inf', '']
+      const rows = await asked(client.clerkLetters(key('failed'), key(''), score, id, PAGE))
+      if (rows.length > 0) return rows.map((row) => placed(row, index))
+    }
+    return []
+  }
+  const end = async (): Promise<LetterPlace | null> => {
+    for (let index = list.length - 1; index >= 0; index -= 1) {
+      const last = await asked(client.zrange(list[index]?.key('failed') ?? '', '-1', '-1', 'WITHSCORES'))
+      // RESP3 answers with pairs, RESP2 with a flat list.
+      const [id, score] = (last as unknown[]).flat()
+      if (id !== undefined) return { partition: index, failedAtMs: Number(score), id: String(id) }
+    }
+    return null
+  }
   return {
-    async *list() {
-      for (const partition of list) yield* lettersOf(partition, client)
+    next,
+    end,
+    list: () => listOf(next, end),
+    async among(eventIds) {
+      const found: PlacedLetter[] = []
+      for (let from = 0; from < eventIds.length; from += AMONG_MAX) {
+        const ids = eventIds.slice(from, from + AMONG_MAX)
+        for (const [index, { key }] of list.entries()) {
+          const rows = await asked(client.clerkLettersAmong(key('failed'), key(''), ...ids))
+          found.push(...rows.map((row) => placed(row, index)))
+        }
+      }
+      return found.sort((one, other) => (isBehind(one.place, other.place) ? 1 : -1))
     },
     async find(eventId) {
       for (const { key } of list) {
-        const failedAt = await client.zscore(key('failed'), eventId)
-        if (failedAt) return detailsOf(eventId, Number(failedAt), await client.hgetall(key(eventId)))
+        const failedAt = await asked(client.zscore(key('failed'), eventId))
+        if (failedAt) return detailsOf(eventId, Number(failedAt), await asked(client.hgetall(key(eventId))))
       }
       return null
     },
-    async replay(eventId) {
+    replay: (eventId) =>
+      inTurn(({ key }) => client.clerkReplay(...SCRIPT_KEYS.map(key), key(eventId), eventId, STREAM_LENGTH)),
+    async replayMany(eventIds) {
+      let moved = 0
       for (const { key } of list) {
-        const keys = [...SCRIPT_KEYS.map(key), key(eventId)]
-        if ((await scripted.clerkReplay(...keys, eventId, STREAM_LENGTH)) === 1) return true
+        const keys = [...SCRIPT_KEYS.map(key), key(eventIds[0] ?? '')]
+        moved += Number(await asked(client.clerkReplayMany(...keys, '', STREAM_LENGTH, key(''), ...eventIds)))
       }
-      return false
+      return moved
     },
+    discard: (eventId) =>
+      inTurn(({ key }) =>
+        client.clerkDiscard(
+          ...[key('failed'), key('events'), key(eventId), key(`${eventId}:logs`)],
+          ...[eventId, STREAM_LENGTH],
+        ),
+      ),
     [Symbol.dispose]: () => client.disconnect(),
   }
 }
 
-/** Pages by score and id, so that letters which go or come meanwhile neither hide nor repeat others. */
-async function* lettersOf({ key }: Partition, client: RedisClient): AsyncGenerator<DeadLetter> {
-  const seen = new Set<string>()
-  let from = '-inf'
-  for (;;) {
-    const page = await client.zrange(key('failed'), from, '+inf', 'BYSCORE', 'LIMIT', 0, PAGE + seen.size, 'WITHSCORES')
-    const entries = pairs(page as unknown[]).filter(([id]) => !seen.has(id))
-    if (entries.length === 0) return
-    const jobs = await Promise.all(entries.map(([id]) => client.hgetall(key(id))))
-    for (const [index, [id, failedAt]] of entries.entries()) {
-      yield withoutEnvelope(detailsOf(id, Number(failedAt), jobs[index] ?? {}))
+async function* listOf(next: DeadLetters['next'], end: DeadLetters['end']): AsyncGenerator<DeadLetter> {
+  const last = await end()
+  let page = last === null ? [] : await next(null)
+  for (let final = page.at(-1); final && last; final = page.at(-1)) {
+    for (const { letter, place } of page) {
+      if (isBehind(place, last)) return
+      yield letter
     }
-    const last = entries.at(-1)?.[1] ?? from
-    if (last !== from) seen.clear()
-    for (const [id, score] of entries) if (score === last) seen.add(id)
-    from = last
+    page = await next(final.place)
   }
 }
 
-/** RESP3 answers with pairs, RESP2 with a flat list. */
-function pairs(answer: unknown[]): [string, string][] {
-  if (Array.isArray(answer[0])) return answer.map((pair) => (pair as unknown[]).map(String) as [string, string])
-  return answer.flatMap((id, index) => (index % 2 === 0 ? [[String(id), String(answer[index + 1])]] : []))
+/** In the order of the list, ids by their bytes. */
+export function isBehind(one: LetterPlace, other: LetterPlace): boolean {
+  if (one.partition !== other.partition) return one.partition > other.partition
+  if (one.failedAtMs !== other.failedAtMs) return one.failedAtMs > other.failedAtMs
+  return Buffer.compare(Buffer.from(one.id), Buffer.from(other.id)) > 0
 }
 
-function withoutEnvelope({ envelope: _, stack: __, ...letter }: DeadLetterDetails): DeadLetter {
-  return letter
+function placed(row: LetterRow, partition: number): PlacedLetter {
+  const [id, score, name, timestamp, attempts, reason, objectId, instanceId, source] = row
+  const failedAtMs = Number(score)
+  const letter: DeadLetter = {
+    id,
+    type: name ?? '',
+    objectId: objectId ?? null,
+    instanceId: instanceId ?? null,
+    source: sourceOf(source),
+    reason: readReason(reason ?? ''),
+    attempts: Number(attempts ?? 0),
+    receivedAtMs: Number(timestamp ?? 0),
+    failedAtMs,
+  }
+  return { letter, place: { partition, failedAtMs, id } }
 }
+
+const sourceOf = (text: unknown): EventSource => (text === 'backfill' || text === 'reconcile' ? text : 'clerk')
 
 function detailsOf(id: string, failedAtMs: number, job: Record<string, string>): DeadLetterDetails {
   const receivedAtMs = Number(job['timestamp'] ?? 0)
@@ -93,6 +164,8 @@ function detailsOf(id: string, failedAtMs: number, job: Record<string, string>):
     id,
     type: job['name'] ?? '',
     objectId: envelope?.objectId ?? null,
+    instanceId: envelope?.instanceId ?? null,
+    source: sourceOf(envelope?.source),
     reason: readReason(job['failedReason'] ?? ''),
     attempts: Number(job['atm'] ?? 0),
     receivedAtMs,

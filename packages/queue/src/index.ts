@@ -1,15 +1,27 @@
 export { type Acceptance, type Door, openDoor } from './accept.js'
 export type { BreakerState } from './breaker.js'
 export { openQueueBrowser, type QueueBrowser, type Redact } from './browse.js'
+export type { LettersByClass } from './census.js'
 export type { ConnectionObserver } from './connection.js'
 export { type Consumer, type ConsumerObserver, type ConsumerOptions, consume, retryDelay } from './consume.js'
-export { type DeadLetter, type DeadLetterDetails, type DeadLetters, openDeadLetters } from './dead-letters.js'
+export {
+  type DeadLetter,
+  type DeadLetterDetails,
+  type DeadLetters,
+  isBehind,
+  type LetterPlace,
+  openDeadLetters,
+  type PlacedLetter,
+} from './dead-letters.js'
 export { openQueueGauges, type QueueGauges, type QueueReading } from './gauges.js'
 export type { RedisInspection } from './inspect.js'
 export type { Delivery, Disposition, Handle } from './line.js'
 export { type Notices, openNotices } from './notices.js'
 export { type Partition, partition, partitions } from './partitions.js'
+export type { WorkerPresence } from './presence.js'
 export { exportQueueGauges, type GaugeRegistry } from './queue-metrics.js'
+export { QueueUnavailable } from './queue-unavailable.js'
+export { openQueueView, type QueueDepth, type QueuedEvent, type QueueView } from './queue-view.js'
 export { type Reason, reasonOf } from './reason.js'
 export { parseRedisUrl, type RedisTarget } from './redis-url.js'
 export { openStoredEvents, type RemovedFrom, type StoredEvent, type StoredEvents } from './stored-events.js'

@@ -21,6 +21,9 @@ export const TRIES_MAX = RETRY_DELAYS_MS.length + 1
 export const LEASE_MS = 6 * SECOND
 export const LEASE_CHECK_MS = 3 * SECOND
 
+/** Milliseconds that a worker which is to stop waits for a Redis that may be gone: it drains within 20 s in all. */
+export const STOP_PROMPT_MS = 2 * SECOND
+
 /** Stalls say that a worker died, not which event killed it: they decide nothing, strikes do. */
 export const STALLS_MAX = 1_000_000_000
 
@@ -71,8 +74,18 @@ export const STREAM_LENGTH = 1000
 /** Keys searched at once: a page of the largest bodies keeps Redis from its other clients for some 50 ms. */
 export const SEARCH_PAGE = 100
 
-/** Dead letters read at once. */
-export const PAGE = 100
+/** Dead letters listed at once, without their bodies: some 5 ms of Redis. */
+export const PAGE = 500
+/** Dead letters asked for by their ids at once. */
+export const AMONG_MAX = 500
+/** Milliseconds for which a count of the dead letters by class serves: each walks through all of them. */
+export const CLASSES_MS = 5 * SECOND
+
+/** Milliseconds that a worker's word holds that it is alive, and between two of them: it may miss two. */
+export const PRESENCE_MS = 10 * SECOND
+export const PRESENCE_BEAT_MS = 3 * SECOND
+/** Milliseconds that a worker which ends takes to say so; else its word runs out. */
+export const PRESENCE_LEAVE_MS = SECOND / 2
 
 /**
  * Milliseconds that one process has the right to export the gauges of the queue, and between its renewals: after it
@@ -86,8 +99,9 @@ export const GAUGES_RETRY_MS = 250
 export const READING_MS = SECOND
 /** Events looked at from each end of a list for the oldest: handed-back ones stand in front, retried ones behind. */
 export const ENDS = 32
-/** Dead letters counted by class at once, and such counts between two renewals: some 10 ms of Redis in 2 s. */
-export const CENSUS_PAGE = 1000
+/** Dead letters counted by class at once, which holds Redis up for 2 ms, and such counts between two renewals: together
+ * below a hundredth of its time, and a hundred thousand letters in 80 s. */
+export const CENSUS_PAGE = 250
 export const CENSUS_PAGES_MAX = 10
 /** Milliseconds for which the first dead letter of a cause is news: a day. */
 export const NOTICE_MS = 24 * HOUR

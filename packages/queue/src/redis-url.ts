@@ -18,8 +18,8 @@ export function parseRedisUrl(raw: string): RedisTarget {
   const url = nodeUrl(first)
   const nodes = [url, ...others.map((node) => nodeUrl(node.includes('://') ? node : `${url.protocol}//${node}`))]
   const database = url.pathname.replace(/^\//, '') || '0'
-  if (!/^\d{1,4}$/.test(database)) throw new Error('the path is not the number of a database')
-  if (nodes.length > 1 && database !== '0') throw new Error('a cluster has only database 0')
+  if (!/^\d{1,4}$/.test(database)) throw new Error('has a path that is not the number of a database')
+  if (nodes.length > 1 && database !== '0') throw new Error('names a database, and a cluster has but one')
   return {
     nodes: nodes.map(({ hostname, port }) => ({
       host: hostname.replace(/^\[|\]$/g, ''),

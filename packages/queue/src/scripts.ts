@@ -9,7 +9,7 @@ import type { RedisClient } from './connection.js'
  * cannot tell it, for a letter that is replayed after a week keeps that.
  */
 
-/** KEYS of both scripts, in order; the job's own key comes last. */
+/** KEYS of these scripts, in order; the job's own key comes last. */
 export const SCRIPT_KEYS = ['wait', 'meta', 'id', 'active', 'events', 'marker', 'failed'] as const
 
 const SHARED = `
@@ -61,6 +61,19 @@ if redis.call('ZREM', failed, ARGV[1]) == 0 then return 0 end
 if redis.call('EXISTS', job) == 0 then return 0 end
 revive(ARGV[1])
 return 1
+`
+
+/** ARGV: nothing, stream length, prefix of the jobs' keys, ids. The same for many; returns how many it moved. */
+const REPLAY_MANY = `${SHARED}
+local moved = 0
+for index = 4, #ARGV do
+  job = ARGV[3] .. ARGV[index]
+  if redis.call('ZREM', failed, ARGV[index]) == 1 and redis.call('EXISTS', job) == 1 then
+    revive(ARGV[index])
+    moved = moved + 1
+  end
+end
+return moved
 `
 
 /**
@@ -124,6 +137,7 @@ type Command = (...args: (string | number)[]) => Promise<unknown>
 export type Scripted = {
   clerkAccept: Command
   clerkReplay: Command
+  clerkReplayMany: Command
   clerkNote: (job: string, note: Note, attemptOrMs?: number) => Promise<number>
   /** First the number of keys, then these, then the text. */
   clerkHolding: Command
@@ -135,6 +149,7 @@ export function withScripts(client: RedisClient): RedisClient & Scripted {
   const numberOfKeys = SCRIPT_KEYS.length + 1
   client.defineCommand('clerkAccept', { numberOfKeys, lua: ACCEPT })
   client.defineCommand('clerkReplay', { numberOfKeys, lua: REPLAY })
+  client.defineCommand('clerkReplayMany', { numberOfKeys, lua: REPLAY_MANY })
   client.defineCommand('clerkNote', { numberOfKeys: 1, lua: NOTE })
   client.defineCommand('clerkHolding', { lua: HOLDING })
   client.defineCommand('clerkRemove', { numberOfKeys: REMOVE_KEYS.length + 2, lua: REMOVE })

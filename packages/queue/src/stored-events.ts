@@ -3,6 +3,7 @@ import { Cluster } from 'ioredis'
 import { connectOperator, type RedisClient } from './connection.js'
 import type { Partition } from './partitions.js'
 import { SEARCH_PAGE, STREAM_LENGTH } from './policy.js'
+import { asked } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
 import { REMOVE_KEYS, type Scripted, withScripts } from './scripts.js'
 import { envelopeOf } from './stored-job.js'
@@ -25,9 +26,10 @@ export type RemovedFrom = 'waiting' | 'delayed' | 'dead' | 'kept' | 'active' | '
 export type StoredEvents = Disposable & {
   /**
    * Events whose stored text holds this text, in any state, each once or more often. Misses none that is in the queue
-   * from begin to end, however often it changes its state meanwhile. @throws when Redis does not answer.
+   * from begin to end, however often it changes its state meanwhile. Ends early when the signal is aborted.
+   * @throws QueueUnavailable
    */
-  holding: (text: string) => AsyncIterable<StoredEvent>
+  holding: (text: string, signal?: AbortSignal) => AsyncIterable<StoredEvent>
   /** Removes an event, unless a worker has it. Two at once do not harm each other. */
   remove: (eventId: string) => Promise<RemovedFrom>
 }
@@ -36,13 +38,13 @@ export type StoredEvents = Disposable & {
 export async function openStoredEvents(target: RedisTarget, list: readonly Partition[]): Promise<StoredEvents> {
   const client = withScripts(await connectOperator(target))
   return {
-    async *holding(text) {
-      for (const partition of list) yield* search(client, partition, text)
+    async *holding(text, signal) {
+      for (const partition of list) yield* search(client, partition, text, signal)
     },
     async remove(eventId) {
       for (const { key } of list) {
         const keys = [...REMOVE_KEYS.map(key), key(eventId), key(`${eventId}:logs`)]
-        const state = String(await client.clerkRemove(...keys, eventId, STREAM_LENGTH))
+        const state = String(await asked(client.clerkRemove(...keys, eventId, STREAM_LENGTH)))
         if (state !== 'unknown') return REMOVED_FROM[state] ?? 'kept'
       }
       return 'gone'
@@ -64,16 +66,22 @@ const REMOVED_FROM: Readonly<Record<string, RemovedFrom>> = {
  * By key and not by state: an event keeps its key on its way from one state to the next, where a walk through the
  * states could miss it, and SCAN promises every key that is there all the while.
  */
-async function* search(client: RedisClient & Scripted, { key }: Partition, text: string): AsyncGenerator<StoredEvent> {
+async function* search(
+  client: RedisClient & Scripted,
+  { key }: Partition,
+  text: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StoredEvent> {
   const prefix = key('')
   for (const node of client instanceof Cluster ? client.nodes('master') : [client]) {
     let cursor = '0'
     do {
-      const [next, keys] = await node.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', SEARCH_PAGE)
+      if (signal?.aborted) return
+      const [next, keys] = await asked(node.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', SEARCH_PAGE))
       cursor = next
-      const found = keys.length > 0 ? await client.clerkHolding(keys.length, ...keys, text) : []
+      const found = keys.length > 0 ? await asked(client.clerkHolding(keys.length, ...keys, text)) : []
       for (const jobKey of found as string[]) {
-        const event = await readEvent(client, jobKey, jobKey.slice(prefix.length))
+        const event = await asked(readEvent(client, jobKey, jobKey.slice(prefix.length)))
         if (event) yield event
       }
     } while (cursor !== '0')

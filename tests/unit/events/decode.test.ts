@@ -97,13 +97,19 @@ describe('a user', () => {
 
   test('with lone surrogates is stored well-formed', () => {
     const change = changeOf(envelope('{"type":"user.updated","data":{"id":"user_1","first_name":"a\\ud83d"}}'))
-    expect(change).toMatchObject({ data: '{"id":"user_1","first_name":"a\\ufffd"}', object: { object: { firstName: 'a\ufffd' } } })
+    expect(change).toMatchObject({
+      data: '{"id":"user_1","first_name":"a\\ufffd"}',
+      object: { object: { firstName: 'a\ufffd' } },
+    })
   })
 
   test("keeps Clerk's own text, large integers and duplicate keys included", () => {
     const data = '{ "id":"user_1", "public_metadata": {"n":12345678901234567890,"n":1.50} }'
     const change = changeOf(envelope(`{"type":"user.updated","data":${data}}`))
-    expect(change).toMatchObject({ data, object: { object: { publicMetadata: '{"n":12345678901234567890,"n":1.50}' } } })
+    expect(change).toMatchObject({
+      data,
+      object: { object: { publicMetadata: '{"n":12345678901234567890,"n":1.50}' } },
+    })
   })
 
   test('never carries backup codes', () => {

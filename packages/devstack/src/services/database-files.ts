@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { INITIALISE_MS } from './policy.js'
 import { complaintIn, type Finished, findProgram, run } from './programs.js'
 import { StackError } from './stack-error.js'
 
@@ -59,17 +60,12 @@ async function installMariadb({ asUser }: DatabaseProgram, data: string): Promis
   ]
   // From inside the folder, because the script takes a path with spaces apart.
   const cwd = dirname(data)
-  return run('env', [`TMPDIR=${temporaryFolder(cwd)}`, program, ...options], { cwd })
+  return run('env', [`TMPDIR=${temporaryFolder(cwd)}`, program, ...options], { cwd, withinMs: INITIALISE_MS })
 }
 
 function installMysql({ program, asUser }: DatabaseProgram, data: string): Promise<Finished> {
-  return run(program, [
-    '--no-defaults',
-    ...asUser,
-    '--initialize-insecure',
-    '--secure-file-priv=NULL',
-    `--datadir=${data}`,
-  ])
+  const options = ['--no-defaults', ...asUser, '--initialize-insecure', '--secure-file-priv=NULL', `--datadir=${data}`]
+  return run(program, options, { withinMs: INITIALISE_MS })
 }
 
 /** A folder of its own for temporary tables: at its start a server deletes those that it finds, also those of others. */

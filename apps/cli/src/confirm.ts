@@ -1,0 +1,18 @@
+import { createInterface } from 'node:readline/promises'
+import { WrongUsage } from './command.js'
+
+/** Asks on the terminal, and takes nothing but yes for yes. @throws WrongUsage where there is nobody to ask */
+export async function isConfirmed(question: string): Promise<boolean> {
+  demandTerminal()
+  using terminal = asDisposable(createInterface({ input: process.stdin, output: process.stderr }))
+  const answer = await terminal.question(`${question} [y/N] `)
+  return /^y(es)?$/i.test(answer.trim())
+}
+
+/** @throws WrongUsage */
+export function demandTerminal(): void {
+  if (!process.stdin.isTTY) throw new WrongUsage('there is no terminal to ask on: say --yes')
+}
+
+const asDisposable = <T extends { close: () => void }>(owned: T) =>
+  Object.assign(owned, { [Symbol.dispose]: () => owned.close() })

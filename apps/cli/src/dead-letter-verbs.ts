@@ -1,0 +1,107 @@
+import type { BulkOptions, DeadLetterFilter, Operations } from '@clerk-mirror/operations'
+import { actor } from './actor.js'
+import { type Call, type Command, type ExitCode, type Values, WrongUsage } from './command.js'
+import { demandTerminal, isConfirmed } from './confirm.js'
+import { interruption } from './interruption.js'
+import { demandFilter, FILTER_OPTIONS, FILTER_USAGE } from './letter-options.js'
+import { withOperations } from './operations.js'
+import { progressView } from './progress.js'
+
+const BULK_OPTIONS: Command['options'] = {
+  ...FILTER_OPTIONS,
+  'dry-run': { type: 'boolean', doc: 'say how many letters match, and touch nothing' },
+  rate: { type: 'string', doc: 'the most letters a second' },
+}
+
+export const replayDeadLetters: Command = {
+  usage: `${FILTER_USAGE} [--dry-run] [--rate N] [--json]`,
+  summary: 'Put dead letters back into the queue, as if they had never been tried. Newer state is never undone.',
+  examples: [
+    'dead-letters replay --id msg_2bYZ0example',
+    'dead-letters replay --fingerprint 5b2c0d1e --dry-run',
+    'dead-letters replay --class unknown --since 1d --rate 200',
+  ],
+  options: BULK_OPTIONS,
+  run(call) {
+    const filter = filterOf(call)
+    const options = optionsOf(call.values)
+    return withOperations(call, async ({ deadLetters }) => {
+      const { result, isStopped } = await showing('replay', (shown) =>
+        deadLetters.replay(filter, { ...options, ...shown }),
+      )
+      const { matched, replayed, skipped } = result
+      if (call.values['json']) call.out(JSON.stringify(result))
+      else if (options.dryRun) call.out(`${matched} would be replayed. Nothing was touched.`)
+      else call.out(`${matched} matched, ${replayed} replayed, ${skipped} skipped.`)
+      return exitCode(call, filter, matched, isStopped)
+    })
+  },
+}
+
+export const discardDeadLetters: Command = {
+  usage: `${FILTER_USAGE} [--dry-run] [--rate N] [--yes] [--json]`,
+  summary: 'Delete dead letters for good. Only Clerk can bring one back, by sending it again.',
+  examples: ['dead-letters discard --id msg_2bYZ0example', 'dead-letters discard --fingerprint 5b2c0d1e --yes --json'],
+  options: { ...BULK_OPTIONS, yes: { type: 'boolean', doc: 'do not ask' } },
+  run(call) {
+    const filter = filterOf(call)
+    const options = optionsOf(call.values)
+    const isAsking = options.dryRun !== true && call.values['yes'] !== true
+    if (isAsking) demandTerminal()
+    return withOperations<ExitCode>(call, async (operations) => {
+      const agreed = isAsking ? await agreedTo(operations, filter) : filter
+      if (!agreed) {
+        call.note('Nothing was discarded.')
+        return 1
+      }
+      const { result, isStopped } = await showing('discard', (shown) =>
+        operations.deadLetters.discard(agreed, { ...options, ...shown }),
+      )
+      const { matched, discarded, skipped } = result
+      if (call.values['json']) call.out(JSON.stringify(result))
+      else if (options.dryRun) call.out(`${matched} would be discarded. Nothing was touched.`)
+      else call.out(`${matched} matched, ${discarded} discarded, ${skipped} skipped.`)
+      return exitCode(call, filter, matched, isStopped)
+    })
+  },
+}
+
+function filterOf({ values, positionals }: Call): DeadLetterFilter {
+  if (positionals.length > 0) throw new WrongUsage('name the letters with --id')
+  return demandFilter(values, Date.now())
+}
+
+function optionsOf({ 'dry-run': dryRun, rate }: Values): BulkOptions {
+  const ratePerS = Number(rate)
+  if (rate !== undefined && !(ratePerS > 0)) throw new WrongUsage('--rate is a number of letters a second, above 0')
+  return { actor: actor(), dryRun: dryRun === true, ...(rate !== undefined && { ratePerS }) }
+}
+
+/** What dies while the question stands is not part of the answer: null when that is no. */
+async function agreedTo({ deadLetters }: Operations, filter: DeadLetterFilter): Promise<DeadLetterFilter | null> {
+  const { total, causes } = await deadLetters.causes(filter)
+  if (total === 0) return filter
+  const question = `Discard ${total} ${total === 1 ? 'letter' : 'letters'} of ${causes.length === 1 ? 'one cause' : `${causes.length} causes`}, for good?`
+  const untilMs = Math.max(...causes.map(({ lastFailedAtMs }) => lastFailedAtMs))
+  return (await isConfirmed(question)) ? { ...filter, untilMs } : null
+}
+
+type Shown = Required<Pick<BulkOptions, 'signal' | 'onProgress'>>
+
+/** With progress on standard error, until it is done or Ctrl-C is pressed. */
+async function showing<T>(
+  step: string,
+  work: (shown: Shown) => Promise<T>,
+): Promise<{ result: T; isStopped: boolean }> {
+  using stop = interruption()
+  const view = progressView(step)
+  const onProgress = (done: number, of: number) => view.show({ done, of })
+  const result = await work({ signal: stop.signal, onProgress }).finally(view.end)
+  return { result, isStopped: stop.signal.aborted }
+}
+
+function exitCode({ note }: Call, { ids }: DeadLetterFilter, matched: number, isStopped: boolean): ExitCode {
+  if (isStopped) note('Stopped. What was done is done; the same command does the rest.')
+  // Whoever names a letter expects it to be there.
+  return isStopped || (ids !== undefined && matched === 0) ? 1 : 0
+}

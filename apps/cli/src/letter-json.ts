@@ -1,0 +1,15 @@
+import type { DeadLetter } from '@clerk-mirror/queue'
+
+/** The documented shape. Times are ISO 8601. */
+export const letterJson = ({ id, type, objectId, reason, attempts, receivedAtMs, failedAtMs }: DeadLetter) => ({
+  id,
+  type,
+  objectId,
+  class: reason.class,
+  code: reason.code,
+  message: reason.message,
+  fingerprint: reason.fingerprint,
+  attempts,
+  receivedAt: new Date(receivedAtMs).toISOString(),
+  failedAt: new Date(failedAtMs).toISOString(),
+})

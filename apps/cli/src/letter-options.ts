@@ -1,0 +1,57 @@
+import type { DeadLetterFilter } from '@clerk-mirror/operations'
+import { type Command, type Values, WrongUsage } from './command.js'
+
+const CLASSES = ['outage', 'contention', 'poison', 'killer', 'unknown'] as const
+
+/** Which letters: the same words for every command. Parts combine. */
+export const FILTER_OPTIONS: Command['options'] = {
+  id: { type: 'string', multiple: true, doc: 'this letter; may be given several times' },
+  type: { type: 'string', doc: 'events of this type, such as user.created' },
+  object: { type: 'string', doc: 'events about this Clerk object' },
+  class: { type: 'string', doc: `letters of this class: ${CLASSES.join(', ')}` },
+  fingerprint: { type: 'string', doc: 'letters of this cause, as the list shows it' },
+  reason: { type: 'string', doc: 'letters with this text in code or message' },
+  since: { type: 'string', doc: 'given up at or after: a time (2026-01-31T04:05Z) or 30m, 2h, 1d ago' },
+  until: { type: 'string', doc: 'given up at or before' },
+  all: { type: 'boolean', doc: 'every letter' },
+}
+
+export const FILTER_USAGE =
+  '[--id ID …] [--type TYPE] [--object ID] [--class CLASS] [--fingerprint HEX] [--reason TEXT] [--since T] [--until T] [--all]'
+
+/** @throws WrongUsage */
+export function filterOf(values: Values, nowMs: number): DeadLetterFilter {
+  const { id, type, object, class: name, fingerprint, reason, since, until, all } = values
+  const failureClass = CLASSES.find((each) => each === name)
+  if (name !== undefined && !failureClass) throw new WrongUsage(`"${name}" is none of ${CLASSES.join(', ')}`)
+  const filter: DeadLetterFilter = {
+    ...(Array.isArray(id) && { ids: id }),
+    ...(typeof type === 'string' && { type }),
+    ...(typeof object === 'string' && { objectId: object }),
+    ...(failureClass && { class: failureClass }),
+    ...(typeof fingerprint === 'string' && { fingerprint }),
+    ...(typeof reason === 'string' && { reason }),
+    ...(typeof since === 'string' && { sinceMs: timeOf('--since', since, nowMs) }),
+    ...(typeof until === 'string' && { untilMs: timeOf('--until', until, nowMs) }),
+  }
+  if (all === true && Object.keys(filter).length > 0) throw new WrongUsage('--all goes without any other filter')
+  return all === true ? { all } : filter
+}
+
+/** For commands that change something: nobody shall mean all by saying nothing. @throws WrongUsage */
+export function demandFilter(values: Values, nowMs: number): DeadLetterFilter {
+  const filter = filterOf(values, nowMs)
+  if (Object.keys(filter).length === 0) throw new WrongUsage('say which letters: --id, another filter, or --all')
+  return filter
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+function timeOf(option: string, text: string, nowMs: number): number {
+  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? []
+  if (count !== undefined) return nowMs - Number(count) * (UNIT_MS[unit] ?? 0)
+  // A number alone would be taken for a year.
+  const timeMs = /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(timeMs)) throw new WrongUsage(`${option}: "${text}" is no time: 2026-01-31T04:05Z, or 30m, 2h, 1d`)
+  return timeMs
+}

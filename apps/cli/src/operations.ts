@@ -1,0 +1,26 @@
+import { parseDatabaseUrl } from '@clerk-mirror/mirror'
+import { type Operations, openOperations } from '@clerk-mirror/operations'
+import { parseRedisUrl, partitions } from '@clerk-mirror/queue'
+import { readConfig, secret } from '@clerk-mirror/runtime'
+import type { Call } from './command.js'
+
+/** Opens what the commands need, and closes it when they are done. */
+export async function withOperations<T>({ env }: Call, work: (operations: Operations) => Promise<T>): Promise<T> {
+  const { redis, database } = readConfig(env, (read) => ({
+    redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+    database: read.optional('DATABASE_URL', secret(parseDatabaseUrl)),
+  }))
+  await using operations = await openOperations({
+    redis: redis.reveal(),
+    partitions: partitions(1),
+    database: database?.reveal() ?? null,
+  })
+  // Awaited here: the operations are closed when this function returns.
+  return await work(operations)
+}
+
+/** Said beside a list that was made without the database. */
+export function noteMissingLedger({ note }: Call, operations: Operations): void {
+  if (operations.isLedgerAsked()) return
+  note('The database was not asked: letters that are settled meanwhile are shown too.')
+}

@@ -1,0 +1,40 @@
+import type { Status } from '@clerk-mirror/operations'
+import { type Command, type ExitCode, WrongUsage } from './command.js'
+import { withOperations } from './operations.js'
+import { table } from './table.js'
+
+export const showStatus: Command = {
+  usage: '[--json]',
+  summary: 'Say how the queue stands, who works on it, and what became of the last hour’s events.',
+  examples: ['status', 'status --json'],
+  options: {},
+  run(call) {
+    if (call.positionals.length > 0) throw new WrongUsage('it takes no name')
+    return withOperations<ExitCode>(call, async (operations) => {
+      const status = await operations.status()
+      call.out(call.values['json'] ? JSON.stringify(status) : inWords(status))
+      return 0
+    })
+  },
+}
+
+function inWords({ queue, oldestAgeS, breaker, workers, deadLettersByClass, outcomesLastHour }: Status): string {
+  const lines = [
+    `queue      ${list(queue) || 'empty'}`,
+    `oldest     ${oldestAgeS === 0 ? 'nothing waits' : `${oldestAgeS.toFixed(1)} s`}`,
+    `breaker    ${breaker ?? 'no worker is alive'}`,
+    `dead       ${list(deadLettersByClass) || 'none'}`,
+    `last hour  ${outcomesLastHour ? list(outcomesLastHour) || 'nothing was decided' : 'the database was not asked'}`,
+  ]
+  const rows = workers.map(({ host, pid, startedAtMs, breaker: state, held }) => [
+    ...[host, String(pid), new Date(startedAtMs).toISOString(), state, String(held)],
+  ])
+  if (rows.length > 0) lines.push('', table(['worker', 'pid', 'since', 'breaker', 'in hand'], rows))
+  return lines.join('\n')
+}
+
+const list = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ')

@@ -1,0 +1,113 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { NewAction } from '@clerk-mirror/mirror'
+import type { DeadLetter, DeadLetters } from '@clerk-mirror/queue'
+import { type DeadLetterFilter, demandParts } from './dead-letter-filter.js'
+import type { Ledger } from './ledger.js'
+import { ascii } from './ledger-entry.js'
+import { type Range, type WalkedPage, walk } from './letter-walk.js'
+import { BULK_CHUNK, RATE_STEPS } from './policy.js'
+
+export type BulkOptions = {
+  /** Who asks; for the audit. */
+  actor: string
+  /** Counts, and touches nothing. */
+  dryRun?: boolean
+  /** The most letters a second. */
+  ratePerS?: number
+  /** Stops where it is; the same request again does the rest. */
+  signal?: AbortSignal
+  onProgress?: (done: number, of: number) => void
+}
+
+/**
+ * `matched`: when it began. `skipped`: gone when their turn came, since Clerk or another operator was faster. After an
+ * interruption the three do not add up: the rest was not touched.
+ */
+export type ReplayResult = { matched: number; replayed: number; skipped: number }
+export type DiscardResult = { matched: number; discarded: number; skipped: number }
+
+/** What a verb does to a few letters; says how many it moved. */
+type Move = (letters: readonly DeadLetter[]) => Promise<number>
+
+export type Bulk = { action: 'replay' | 'discard'; filter: DeadLetterFilter; options: BulkOptions; move: Move }
+
+type Moved = { matched: number; moved: number; skipped: number }
+
+/**
+ * Counts what matches, then walks through it once more and moves it. Letters that die meanwhile, the replayed ones among
+ * them, lie behind the end of the walk. Two at once share the letters: each is moved by one, and skipped by the other.
+ */
+export async function bulk(letters: DeadLetters, ledger: Ledger, request: Bulk): Promise<Moved> {
+  const { filter, options } = request
+  demandParts(filter)
+  const upTo = await letters.end()
+  const range: Range = { after: null, upTo, needsLedger: !options.dryRun }
+  const matched = upTo ? await countOf(walk(letters, ledger, filter, range)) : 0
+  if (options.dryRun || matched === 0) return { matched, moved: 0, skipped: 0 }
+  const mirror = ledger.required
+  const actionId = await mirror.beginAction(actionOf(request))
+  const progress = { handled: 0, moved: 0, isComplete: false }
+  try {
+    await moveAll(letters, walk(letters, ledger, filter, range), matched, request, progress)
+  } finally {
+    const { moved, isComplete } = progress
+    const counts = { matched, [PAST[request.action]]: moved, skipped: skippedOf(matched, progress) }
+    // An action that failed is on record by how far it came; that it failed is what the caller must hear.
+    await mirror.recordCounts(actionId, counts, isComplete).catch((error: unknown) => {
+      if (isComplete) throw error
+    })
+  }
+  return { matched, moved: progress.moved, skipped: skippedOf(matched, progress) }
+}
+
+const PAST = { replay: 'replayed', discard: 'discarded' } as const
+
+type Progress = { handled: number; moved: number; isComplete: boolean }
+
+/** Letters that somebody else moved before their turn came are not met any more, or met too late. */
+const skippedOf = (matched: number, { handled, moved, isComplete }: Progress) =>
+  Math.max(0, (isComplete ? matched : handled) - moved)
+
+async function countOf(pages: AsyncIterable<WalkedPage>): Promise<number> {
+  let count = 0
+  for await (const page of pages) count += page.letters.length
+  return count
+}
+
+async function moveAll(
+  letters: DeadLetters,
+  pages: AsyncIterable<WalkedPage>,
+  matched: number,
+  { options, move }: Bulk,
+  progress: Progress,
+): Promise<void> {
+  const { ratePerS, signal, onProgress } = options
+  const chunk =
+    ratePerS === undefined ? BULK_CHUNK : Math.min(BULK_CHUNK, Math.max(1, Math.ceil(ratePerS / RATE_STEPS)))
+  const beganAtMs = performance.now()
+  for await (const page of pages) {
+    // Swept on the way: what the ledger has decided needs nobody any more.
+    for (const id of page.settled) await letters.discard(id)
+    for (let from = 0; from < page.letters.length; from += chunk) {
+      if (ratePerS !== undefined) await untilTurn(beganAtMs + (progress.handled / ratePerS) * 1000, signal)
+      if (signal?.aborted) return
+      const some = page.letters.slice(from, from + chunk).map(({ letter }) => letter)
+      progress.moved += await move(some)
+      progress.handled += some.length
+      onProgress?.(progress.handled, Math.max(matched, progress.handled))
+    }
+  }
+  progress.isComplete = true
+  onProgress?.(matched, matched)
+}
+
+async function untilTurn(atMs: number, signal: AbortSignal | undefined): Promise<void> {
+  const waitMs = atMs - performance.now()
+  if (waitMs > 0) await pause(waitMs, undefined, signal && { signal }).catch(() => {})
+}
+
+function actionOf({ action, filter, options: { actor } }: Bulk): NewAction {
+  const [onlyId, ...otherIds] = filter.ids ?? []
+  const subjectId = otherIds.length === 0 && onlyId !== undefined ? onlyId : (filter.objectId ?? null)
+  return { actor, action, subjectId: ascii(subjectId, 64), details: JSON.stringify({ filter }) }
+}

@@ -1,0 +1,64 @@
+import type { FailureClass } from '@clerk-mirror/events'
+import type { DeadLetter, Reason } from '@clerk-mirror/queue'
+import { CAUSES_MAX } from './policy.js'
+
+/** Letters that died of the same. Times in ms. */
+export type DeadLetterCause = {
+  fingerprint: string
+  class: FailureClass
+  code: string
+  /** Of the sample; numbers in it differ from letter to letter. */
+  message: string
+  count: number
+  firstFailedAtMs: number
+  lastFailedAtMs: number
+  /** The letter that died last. */
+  sampleId: string
+  /** What to do, in a sentence or two. */
+  advice: string
+}
+
+/** Most letters first. `total` counts letters of causes beyond CAUSES_MAX too, which are not listed. */
+export type DeadLetterCauses = { total: number; causes: DeadLetterCause[] }
+
+/** Groups letters as they come, oldest first. */
+export class CauseCount {
+  readonly #causes = new Map<string, DeadLetterCause>()
+  #total = 0
+
+  add({ id, reason, failedAtMs }: DeadLetter): void {
+    this.#total += 1
+    const { fingerprint } = reason
+    const known = this.#causes.get(fingerprint)
+    if (!known && this.#causes.size >= CAUSES_MAX) return
+    const first = known?.firstFailedAtMs ?? failedAtMs
+    const times = { firstFailedAtMs: Math.min(first, failedAtMs), lastFailedAtMs: failedAtMs }
+    const count = (known?.count ?? 0) + 1
+    this.#causes.set(fingerprint, { ...reason, count, ...times, sampleId: id, advice: adviceOn(reason) })
+  }
+
+  result(): DeadLetterCauses {
+    return { total: this.#total, causes: [...this.#causes.values()].sort((one, other) => other.count - one.count) }
+  }
+}
+
+const ADVICE_ON_CODE: Readonly<Record<string, string>> = {
+  malformed:
+    'The body is signed, and not an event that can be keyed. Compare a sample’s payload with Clerk’s documentation; if Clerk is right, report it, and replay after the fix. Another try before that fails again.',
+  unreadable_job:
+    'Ingest did not write this job, or it lost its content. See who else writes to this Redis, and whether it evicts; then discard it.',
+  unclassified: 'Another program moved these here, in words of its own. Replay them when they should be applied.',
+}
+
+const ADVICE_ON_CLASS: Readonly<Record<FailureClass, string>> = {
+  poison:
+    'The database refuses a value. Look at a sample and the number in the code (docs/errors.md), mend the column or the constraint, then replay this cause.',
+  killer:
+    'Every worker that had one of these alone died of it. See how the workers ended (memory?), keep a sample and report it; replay after the fix.',
+  outage: 'The database was away. When the workers’ breakers are closed again, replay this cause.',
+  contention: 'Another program locks these tables for long. Find it, then replay this cause.',
+  unknown:
+    'It failed again and again over five hours. The worker’s log has the error (event.retrying); mend what it names, then replay this cause.',
+}
+
+const adviceOn = ({ class: failureClass, code }: Reason) => ADVICE_ON_CODE[code] ?? ADVICE_ON_CLASS[failureClass]

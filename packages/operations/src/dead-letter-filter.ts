@@ -1,0 +1,49 @@
+import { eventIdOf, type FailureClass } from '@clerk-mirror/events'
+import type { DeadLetter, Reason } from '@clerk-mirror/queue'
+import { OperationsError } from './operations-error.js'
+
+/** Which letters. Parts combine: a letter must match them all. A filter without parts is every letter. Times in ms. */
+export type DeadLetterFilter = {
+  /** Event ids, or the svix-ids that Clerk's dashboard shows. */
+  ids?: readonly string[]
+  type?: string
+  objectId?: string
+  class?: FailureClass
+  fingerprint?: string
+  /** Text in code or message, in any case. */
+  reason?: string
+  /** When it was given up, both ends included. */
+  sinceMs?: number
+  untilMs?: number
+  /** Says that every letter is meant: the bulk verbs refuse a filter without parts. */
+  all?: true
+}
+
+/** Everything but the ids, which are looked up and not searched for. */
+export function matches(filter: DeadLetterFilter, letter: DeadLetter): boolean {
+  const { type, objectId, class: failureClass, fingerprint, reason, sinceMs, untilMs } = filter
+  const isSame = (asked: string | undefined, is: string | null) => asked === undefined || asked === is
+  return (
+    isSame(type, letter.type) &&
+    isSame(objectId, letter.objectId) &&
+    isSame(failureClass, letter.reason.class) &&
+    isSame(fingerprint, letter.reason.fingerprint) &&
+    (reason === undefined || says(letter.reason, reason)) &&
+    letter.failedAtMs >= (sinceMs ?? Number.NEGATIVE_INFINITY) &&
+    letter.failedAtMs <= (untilMs ?? Number.POSITIVE_INFINITY)
+  )
+}
+
+const says = ({ code, message }: Reason, text: string) =>
+  [code, message].some((each) => each.toLowerCase().includes(text.toLowerCase()))
+
+/** A bulk verb must not take a filter that lost its parts on the way for "all". @throws OperationsError */
+export function demandParts({ all, ...filter }: DeadLetterFilter): void {
+  if (all || Object.values(filter).some((part) => part !== undefined)) return
+  throw new OperationsError('filter_empty', 'The filter has no part: say that all letters are meant, or which.')
+}
+
+const HASHED = /^x_[\w-]{43}$/
+
+/** The event of a svix-id. A job that something else put into the queue may have any id: it is looked for by that too. */
+export const idsOf = (id: string): string[] => (HASHED.test(id) ? [id] : [...new Set([eventIdOf(id), id])])

@@ -1,0 +1,22 @@
+export type OperationsErrorCode =
+  /** Redis does not answer, or refuses. */
+  | 'queue_unavailable'
+  /** The database does not answer, or refuses. */
+  | 'database_unavailable'
+  /** This needs the ledger or the audit, and no database was named. */
+  | 'database_required'
+  /** A bulk verb was given a filter without any part: it must say `all` to mean all. */
+  | 'filter_empty'
+  /** The cursor is none that a page of these operations gave. */
+  | 'invalid_cursor'
+
+/** Why an operator's request was not done, or not to its end. What was done stays done. */
+export class OperationsError extends Error {
+  override readonly name = 'OperationsError'
+  readonly code: OperationsErrorCode
+
+  constructor(code: OperationsErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+  }
+}

@@ -1,0 +1,104 @@
+import { type DatabaseOptions, Failure, openMirror } from '@clerk-mirror/mirror'
+import {
+  openDeadLetters,
+  openQueueView,
+  openStoredEvents,
+  type Partition,
+  QueueUnavailable,
+  type RedisTarget,
+} from '@clerk-mirror/queue'
+import { Activity, type ActivityPoint } from './activity.js'
+import { auditPage, type OperatorAction, type Page } from './audit.js'
+import { type DeadLetterOperations, deadLetterOperations } from './dead-letters.js'
+import { Ledger } from './ledger.js'
+import { OperationsError } from './operations-error.js'
+import { readStatus, type Status } from './status.js'
+import { type Trace, trace } from './trace.js'
+
+/**
+ * What an operator can do, whether from a page or a prompt. Everything throws OperationsError; times are ms since 1970.
+ * Without a database, or while it does not answer, all that reads the queue alone still works.
+ */
+export type Operations = AsyncDisposable & {
+  deadLetters: DeadLetterOperations
+  /** The story of an event (msg_…, or any svix-id) or of a Clerk object; null when nobody knows of the id. */
+  trace: (id: string) => Promise<Trace | null>
+  status: () => Promise<Status>
+  /** The last hour from the ledger: a point for each minute, oldest first; the last one is the minute that runs. */
+  activity: () => Promise<ActivityPoint[]>
+  /** What operators did, newest first. */
+  audit: (options: { cursor?: string | null; limit: number }) => Promise<Page<OperatorAction>>
+  /** False when the database is not named or did not answer last time: then lists hold settled letters too. */
+  isLedgerAsked: () => boolean
+}
+
+export type OperationsConfig = {
+  redis: RedisTarget
+  partitions: readonly Partition[]
+  /** Null: what needs the database refuses with `database_required`. */
+  database: DatabaseOptions | null
+}
+
+/** Redis must be there; the database need not be yet. @throws OperationsError */
+export async function openOperations({ redis, partitions, database }: OperationsConfig): Promise<Operations> {
+  const [letters, queue, stored] = await told(openQueue(redis, partitions))
+  const mirror = database && openMirror(database)
+  const ledger = new Ledger(mirror)
+  const activity = new Activity()
+  return {
+    deadLetters: toldAll(deadLetterOperations(letters, ledger)),
+    trace: (id) => told(trace(queue, stored, ledger, id)),
+    status: () => told(readStatus(queue, ledger, Date.now())),
+    activity: async () => told(activity.lastHour(ledger.required.activitySince, Date.now())),
+    audit: async (options) => told(auditPage(ledger.required, options)),
+    isLedgerAsked: () => ledger.isAsked(),
+    async [Symbol.asyncDispose]() {
+      for (const each of [letters, queue, stored]) each[Symbol.dispose]()
+      await mirror?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** All three, or none that would be left open. */
+async function openQueue(redis: RedisTarget, list: readonly Partition[]) {
+  const letters = await openDeadLetters(redis, list)
+  try {
+    const queue = await openQueueView(redis, list)
+    try {
+      return [letters, queue, await openStoredEvents(redis, list)] as const
+    } catch (error) {
+      queue[Symbol.dispose]()
+      throw error
+    }
+  } catch (error) {
+    letters[Symbol.dispose]()
+    throw error
+  }
+}
+
+const toldAll = (letters: DeadLetterOperations): DeadLetterOperations => ({
+  page: (...asked) => told(letters.page(...asked)),
+  async *each(filter) {
+    try {
+      yield* letters.each(filter)
+    } catch (error) {
+      throw inOurTerms(error)
+    }
+  },
+  causes: (filter) => told(letters.causes(filter)),
+  show: (id) => told(letters.show(id)),
+  recordLook: (...asked) => told(letters.recordLook(...asked)),
+  replay: (...asked) => told(letters.replay(...asked)),
+  discard: (...asked) => told(letters.discard(...asked)),
+})
+
+const told = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((error: unknown) => {
+    throw inOurTerms(error)
+  })
+
+function inOurTerms(error: unknown): unknown {
+  if (error instanceof QueueUnavailable) return new OperationsError('queue_unavailable', error.message, error)
+  if (!(error instanceof Failure)) return error
+  return new OperationsError('database_unavailable', `The database cannot be used: ${error.message}`, error)
+}

@@ -1,0 +1,85 @@
+import { compareVersions, decode, parseMirroredKinds, type Version } from '@clerk-mirror/events'
+import type { LedgerRow, Mirror, RecordedAction, StoredHead } from '@clerk-mirror/mirror'
+import type { QueuedEvent, QueueView } from '@clerk-mirror/queue'
+import { idsOf } from './dead-letter-filter.js'
+import type { Ledger } from './ledger.js'
+import { ascii } from './ledger-entry.js'
+import { TRACE_EVENTS } from './policy.js'
+import type { Comparison, EventTrace, TraceStep } from './trace.js'
+
+/** From queue, ledger and heads; null when neither queue nor ledger know of it. */
+export async function traceEvent(queue: QueueView, ledger: Ledger, asked: string): Promise<EventTrace | null> {
+  const [id = asked] = idsOf(asked)
+  const queued = await queue.find(id)
+  // While it is in the queue, that alone tells most; else the ledger is the only one that can know of it.
+  const known = queued
+    ? await ledger.ask((mirror) => readKnown(mirror, id, queued))
+    : await readKnown(ledger.required, id)
+  const { row = null, head = null, actions = [] } = known ?? {}
+  if (!queued && !row) return null
+  const ours = (head?.version?.eventId === id && head.version) || null
+  const version = ours ?? (queued && versionOf(queued))
+  return {
+    kind: 'event',
+    id,
+    type: queued?.type ?? row?.type ?? '',
+    objectId: queued?.envelope?.objectId ?? row?.objectId ?? null,
+    source: queued?.envelope?.source ?? row?.source ?? 'clerk',
+    where: queued?.where ?? 'decided',
+    outcome: row?.outcome ?? null,
+    attempts: queued?.attempts ?? row?.attempts ?? 0,
+    reason: queued?.reason ?? null,
+    lagMs: row ? Math.max(0, row.appliedAtMs - row.receivedAtMs) : null,
+    version,
+    storedVersion: head?.version ?? null,
+    comparison: known ? compare(id, version, head, row) : 'unknown',
+    steps: stepsOf(queued, row, actions),
+  }
+}
+
+async function readKnown(mirror: Mirror, id: string, queued?: QueuedEvent) {
+  const [row, actions] = await Promise.all([
+    mirror.ledgerRow(id),
+    mirror.recordedActions({ subjectId: id, limit: TRACE_EVENTS }),
+  ])
+  const objectId = ascii(queued?.envelope?.objectId ?? row?.objectId ?? null, 64)
+  return { row, actions, head: objectId === null ? null : await mirror.storedHead(objectId) }
+}
+
+const everything = parseMirroredKinds('*')
+
+function versionOf({ envelope }: QueuedEvent): Version | null {
+  const decoded = envelope && decode(envelope, everything)
+  return decoded?.kind === 'change' ? decoded.change.version : null
+}
+
+function compare(id: string, version: Version | null, head: StoredHead | null, row: LedgerRow | null): Comparison {
+  if (head?.version?.eventId === id) return 'is-stored'
+  if (head?.deletedAtMs != null) return 'deleted'
+  if (!head?.version) return 'nothing-stored'
+  if (version) return compareVersions(version, head.version) > 0 ? 'newer' : 'older'
+  // What was applied once and is not what is stored was replaced, and only a newer version can do that.
+  return row?.outcome === 'stale' || row?.outcome === 'applied' ? 'older' : 'unknown'
+}
+
+function stepsOf(queued: QueuedEvent | null, row: LedgerRow | null, actions: readonly RecordedAction[]): TraceStep[] {
+  const steps: (TraceStep | false)[] = [{ kind: 'received', atMs: queued?.receivedAtMs ?? row?.receivedAtMs ?? 0 }]
+  if (queued) {
+    const { queuedAtMs, startedAtMs, dueAtMs, failedAtMs, reason } = queued
+    steps.push(
+      queuedAtMs !== null && queued.where !== 'retrying' && { kind: 'queued', atMs: queuedAtMs },
+      startedAtMs !== null && { kind: 'started', atMs: startedAtMs },
+      dueAtMs !== null && { kind: 'due', atMs: dueAtMs },
+      failedAtMs !== null && reason !== null && { kind: 'given-up', atMs: failedAtMs, reason },
+    )
+  }
+  if (row) steps.push({ kind: 'decided', atMs: row.appliedAtMs, outcome: row.outcome })
+  return [...steps.filter((step) => step !== false), ...actions.map(stepOf)].sort((a, b) => a.atMs - b.atMs)
+}
+
+export const stepOf = ({ atMs, actor, action }: RecordedAction): TraceStep => ({
+  kind: 'operator',
+  atMs,
+  actor,
+  action,
+})

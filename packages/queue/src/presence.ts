@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { BreakerState } from './breaker.js'
+import type { RedisClient } from './connection.js'
+import type { Partition } from './partitions.js'
+import { PRESENCE_BEAT_MS, PRESENCE_LEAVE_MS, PRESENCE_MS } from './policy.js'
+
+/** A worker that is alive, as it says itself. Time in ms. */
+export type WorkerPresence = {
+  host: string
+  pid: number
+  startedAtMs: number
+  breaker: BreakerState['kind']
+  /** Events that it has taken and not finished. */
+  held: number
+}
+
+/**
+ * KEYS: the workers. ARGV: how long a word holds in ms, and of a worker that speaks its id and what it says, '' when it
+ * leaves. All that is said of living workers, by Redis' own clock, for those of the workers differ.
+ */
+const PRESENT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[2] and ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[2])
+elseif ARGV[2] then
+  redis.call('HSET', KEYS[1], ARGV[2], string.format('%.0f %s', now, ARGV[3]))
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end
+local words = {}
+local all = redis.call('HGETALL', KEYS[1])
+for index = 1, #all, 2 do
+  local saidAt, word = string.match(all[index + 1], '^(%d+) (.*)$')
+  if tonumber(saidAt or 0) > now - ARGV[1] then words[#words + 1] = word
+  elseif ARGV[2] then redis.call('HDEL', KEYS[1], all[index]) end
+end
+return words
+`
+
+type Scripted = { clerkPresent: (workers: string, milliseconds: number, ...word: string[]) => Promise<string[]> }
+
+function withPresence(client: RedisClient): RedisClient & Scripted {
+  client.defineCommand('clerkPresent', { numberOfKeys: 1, lua: PRESENT })
+  return client as RedisClient & Scripted
+}
+
+/** The first partition's node keeps them for all: a worker works on every partition. */
+const keyOf = (partitions: readonly Partition[]) => partitions[0]?.key('clerk-mirror:workers') ?? ''
+
+export type Presence = {
+  /** Says it now, without waiting for the next turn. */
+  say: () => void
+  /** Says goodbye, if Redis is there to hear it. */
+  leave: () => Promise<void>
+}
+
+/** Says again and again that this worker is alive; one that says nothing for PRESENCE_MS counts as dead. */
+export function announce(
+  client: RedisClient,
+  partitions: readonly Partition[],
+  state: () => Pick<WorkerPresence, 'breaker' | 'held'>,
+): Presence {
+  const scripted = withPresence(client)
+  const id = randomUUID()
+  const self = { host: hostname(), pid: process.pid, startedAtMs: Date.now() }
+  const stop = new AbortController()
+  const word = (text: string) => scripted.clerkPresent(keyOf(partitions), PRESENCE_MS, id, text).catch(() => [])
+  const say = async () => void (stop.signal.aborted || (await word(JSON.stringify({ ...self, ...state() }))))
+  const sayAgainAndAgain = async () => {
+    while (!stop.signal.aborted) {
+      // One at a time: while Redis is away, this waits, and a heap of old words would be sent when it is back.
+      await say()
+      await pause(PRESENCE_BEAT_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})
+    }
+  }
+  void sayAgainAndAgain()
+  return {
+    say: () => void (client.status === 'ready' && say()),
+    async leave() {
+      stop.abort()
+      if (client.status !== 'ready') return
+      await Promise.race([word(''), pause(PRESENCE_LEAVE_MS, undefined, { ref: false })])
+    },
+  }
+}
+
+/** The longest at work first. @throws when Redis does not answer. */
+export async function workersAlive(client: RedisClient, partitions: readonly Partition[]): Promise<WorkerPresence[]> {
+  const words = await withPresence(client).clerkPresent(keyOf(partitions), PRESENCE_MS)
+  const workers = words.map((word) => JSON.parse(word) as WorkerPresence)
+  return workers.sort((one, other) => one.startedAtMs - other.startedAtMs)
+}

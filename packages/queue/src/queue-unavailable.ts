@@ -1,0 +1,19 @@
+/** Redis does not answer an operator, or refuses: the message says why, as Redis or the way to it does. */
+export class QueueUnavailable extends Error {
+  override readonly name = 'QueueUnavailable'
+  readonly code = 'queue_unavailable'
+
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
+  }
+}
+
+/** @throws QueueUnavailable for whatever the work throws: it does nothing but ask Redis. */
+export async function asked<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof QueueUnavailable) throw error
+    throw new QueueUnavailable(`Redis cannot be used: ${error instanceof Error ? error.message : String(error)}`, error)
+  }
+}
