@@ -63,8 +63,9 @@ export function openStockQueue(queue: LetterQueue): Queue & AsyncDisposable {
 }
 
 function targetOf({ redis }: LetterQueue) {
-  const { host = '127.0.0.1', port = 6379, db = 0 } = redis.options
-  return { nodes: { host, port, db, maxRetriesPerRequest: null } }
+  const { host = '127.0.0.1', port = 6379, db = 0, username, password } = redis.options
+  const access = { ...(username && { username }), ...(password && { password }) }
+  return { nodes: { host, port, db, ...access, maxRetriesPerRequest: null } }
 }
 
 /** Where each of these events is: `failed`, `wait`, `delayed`, or `gone`. */
