@@ -30,7 +30,7 @@ export const replayDeadLetters: Command = {
         deadLetters.replay(filter, { ...options, ...shown }),
       )
       const { matched, replayed, skipped } = result
-      if (call.values['json']) call.out(JSON.stringify(result))
+      if (call.values['json']) call.out(JSON.stringify({ matched, replayed, skipped }))
       else if (options.dryRun) call.out(`${matched} would be replayed. Nothing was touched.`)
       else call.out(`${matched} matched, ${replayed} replayed, ${skipped} skipped.`)
       return exitCode(call, filter, matched, isStopped)
@@ -58,7 +58,7 @@ export const discardDeadLetters: Command = {
         operations.deadLetters.discard(agreed, { ...options, ...shown }),
       )
       const { matched, discarded, skipped } = result
-      if (call.values['json']) call.out(JSON.stringify(result))
+      if (call.values['json']) call.out(JSON.stringify({ matched, discarded, skipped }))
       else if (options.dryRun) call.out(`${matched} would be discarded. Nothing was touched.`)
       else call.out(`${matched} matched, ${discarded} discarded, ${skipped} skipped.`)
       return exitCode(call, filter, matched, isStopped)

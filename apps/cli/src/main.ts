@@ -4,4 +4,10 @@ import { runCommand } from './run-command.js'
 /** The stack that `npm start` runs says here where it is. */
 const STACK = '.data/stack.env'
 
+// `list | head` closes the pipe when it has seen enough: that is no failure, and nobody reads the rest.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  throw error
+})
+
 process.exitCode = await runCommand(process.argv.slice(2), environment(['.env', STACK]))
