@@ -111,20 +111,6 @@ test('every dead letter is listed exactly once, with many in the same millisecon
   expect(listed).toEqual(ids)
 })
 
-test('a Redis at the end of its memory is not filled further', async () => {
-  await using queue = await openTestQueue()
-  const info = await queue.redis.info('memory')
-  const used = Number(/^used_memory:(\d+)/m.exec(info)?.[1])
-  await queue.redis.config('SET', 'maxmemory', Math.round(used * 1.2))
-  try {
-    await until(async () => (await queue.door.accept(envelope('msg_a'))).kind === 'refused')
-    expect(await queue.door.accept(envelope('msg_a'))).toMatchObject({ kind: 'refused', code: 'redis_full' })
-  } finally {
-    await queue.redis.config('SET', 'maxmemory', 0)
-  }
-  await until(async () => (await queue.door.accept(envelope('msg_a'))).kind === 'accepted')
-})
-
 test.each([
   ['redis://localhost', { nodes: [{ host: 'localhost', port: 6379 }], tls: false, database: 0 }],
   ['rediss://u:p%40ss@cache.example:6380/2', { tls: true, username: 'u', password: 'p@ss', database: 2 }],

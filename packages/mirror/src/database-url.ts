@@ -120,8 +120,15 @@ function decode(text: string, part: string): string {
 const isParameter = (name: string): name is Parameter => PARAMETERS.some((known) => known === name)
 const isSslAccept = (value: string): value is SslAccept => SSL_ACCEPT.some((known) => known === value)
 
-// Behind a ? that was not encoded stands the rest of a password, so only what looks like a name is shown.
-const shown = (name: string): string => (/^[a-z][a-z_-]{1,30}$/i.test(name) ? `the parameter ${name}` : 'a parameter')
+/** Parameters of Prisma's and of other drivers' URLs, and ours in other spellings: what people mean to write here. */
+const FAMILIAR =
+  'ssl sslmode ssl-mode sslaccept sslcert sslidentity sslpassword usessl socket socket_timeout pool_timeout ' +
+  'connection_limit connectionlimit connect_timeout connecttimeout acquiretimeout schema charset timezone ' +
+  'servertimezone allowpublickeyretrieval statement_cache_size multiplestatements'
+
+// Behind a ? that was not encoded stands the rest of a password, which may look like any name.
+const shown = (name: string): string =>
+  FAMILIAR.split(' ').includes(name.toLowerCase()) ? `the parameter ${name}` : 'a parameter'
 
 function fault(what: string): never {
   throw new Error(what)
