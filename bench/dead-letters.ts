@@ -51,8 +51,7 @@ async function run(redisUrl: string, databaseUrl: string, many: number, say: (li
   const own = partition(`{bench-${process.pid}}`)
   const place = { redis: new Redis(redisUrl), ...own }
   const operations = await openOperations({ redis: parseRedisUrl(redisUrl), partitions: [own], database })
-  const { host = '', port = 0, db = 0 } = place.redis.options
-  const stock = new Queue('clerk-events', { connection: { host, port, db }, prefix: own.prefix })
+  const stock = new Queue('clerk-events', { connection: { url: redisUrl }, prefix: own.prefix })
   try {
     const timings = { list: emptyTiming(), replay: emptyTiming() }
     await makeLetters(place, FEW)
@@ -163,7 +162,7 @@ function section({ list, replay }: { list: Timing; replay: Timing }, many: numbe
     const spread = `${least.toFixed(2)}–${(ratios.at(-1) ?? 0).toFixed(2)}`
     return `| ${name} | ${thousands(median(ours))} | ${thousands(median(reference))} | ${median(ratios).toFixed(2)} | ${spread} |`
   }
-  return `\`node bench/run.mjs dead-letters\`, ${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), shared with Redis,
+  return `\`npm run bench -- dead-letters\`, ${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), shared with Redis,
 MariaDB and whatever else ran. ${thousands(FEW)} letters of 2 KiB, ${ROUNDS} alternating rounds, medians. The reference, BullMQ's own
 \`getJobs\` by pages of ${STOCK_PAGE} and \`retryJobs\`, does less: no filter, no ledger, no cleared attempts, no audit.
 
