@@ -129,13 +129,13 @@ const MINUTE = "TIMESTAMPDIFF(MINUTE, '1970-01-01', applied_at)"
 
 const COUNTS = `SELECT ${MINUTE} AS minute, outcome, COUNT(*) AS events FROM webhook_events WHERE applied_at >= ? GROUP BY minute, outcome`
 
-/** The middle one of each minute's lags in their order, or the mean of the middle two. */
+/** The middle one of each minute's lags in their order, or the mean of the middle two. `lag` is a reserved word in MySQL 8. */
 const LAGS = `
-SELECT minute, AVG(CASE WHEN place IN (FLOOR((events + 1) / 2), FLOOR(events / 2) + 1) THEN lag END) AS median, MAX(lag) AS longest
+SELECT minute, AVG(CASE WHEN place IN (FLOOR((events + 1) / 2), FLOOR(events / 2) + 1) THEN delay_us END) AS median, MAX(delay_us) AS longest
 FROM (
-  SELECT minute, lag, ROW_NUMBER() OVER (PARTITION BY minute ORDER BY lag) AS place, COUNT(*) OVER (PARTITION BY minute) AS events
+  SELECT minute, delay_us, ROW_NUMBER() OVER (PARTITION BY minute ORDER BY delay_us) AS place, COUNT(*) OVER (PARTITION BY minute) AS events
   FROM (
-    SELECT ${MINUTE} AS minute, TIMESTAMPDIFF(MICROSECOND, received_at, applied_at) AS lag FROM webhook_events
+    SELECT ${MINUTE} AS minute, TIMESTAMPDIFF(MICROSECOND, received_at, applied_at) AS delay_us FROM webhook_events
     WHERE applied_at >= ? AND source = 'clerk' AND outcome NOT IN ('erased', 'discarded')
   ) AS each_event
 ) AS in_order
