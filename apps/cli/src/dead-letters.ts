@@ -1,7 +1,6 @@
-import type { DeadLetterCause, DeadLetterFilter, Operations } from '@clerk-mirror/operations'
+import { type DeadLetterCause, type DeadLetterFilter, letterJson, type Operations } from '@clerk-mirror/operations'
 import type { DeadLetter } from '@clerk-mirror/queue'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
-import { letterJson } from './letter-json.js'
 import { FILTER_OPTIONS, FILTER_USAGE, filterOf } from './letter-options.js'
 import { noteMissingLedger, withOperations } from './operations.js'
 import { table } from './table.js'

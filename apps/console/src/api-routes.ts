@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { BulkOptions } from '@clerk-mirror/operations'
+import { type BulkOptions, letterJson } from '@clerk-mirror/operations'
 import type { DeadLetter } from '@clerk-mirror/queue'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Account, accountOf } from './accounts.js'
@@ -50,7 +50,7 @@ export function apiRoutes(server: FastifyInstance, context: Console): void {
     const query = queryOfRequest(request)
     const filter = filterOf(readFilter(query))
     const { items, cursor } = await operations.ask(({ deadLetters }) => deadLetters.page(filter, pageOf(query)))
-    return { items: items.map(asJson), cursor }
+    return { items: items.map(letterJson), cursor }
   })
 
   server.get('/api/dead-letters/causes', async (request, reply) => {
@@ -71,7 +71,7 @@ export function apiRoutes(server: FastifyInstance, context: Console): void {
     const letter = await operations.ask(({ deadLetters }) => deadLetters.show(request.params.id))
     if (!letter) throw new Refusal('not_found', 'There is no dead letter of this id.')
     const { envelope, stack } = letter
-    return { ...asJson(letter), source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null, stack }
+    return { ...letterJson(letter), source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null, stack }
   })
 
   bulkRoutes(server, context, 'replay')
@@ -121,19 +121,5 @@ function pageOf(query: URLSearchParams): { cursor: string | null; limit: number 
 }
 
 async function* jsonLines(letters: AsyncIterable<DeadLetter>): AsyncGenerator<string> {
-  for await (const letter of letters) yield `${JSON.stringify(asJson(letter))}\n`
+  for await (const letter of letters) yield `${JSON.stringify(letterJson(letter))}\n`
 }
-
-/** The shape that the CLI prints too. Times are ISO 8601. */
-const asJson = ({ id, type, objectId, reason, attempts, receivedAtMs, failedAtMs }: DeadLetter) => ({
-  id,
-  type,
-  objectId,
-  class: reason.class,
-  code: reason.code,
-  message: reason.message,
-  fingerprint: reason.fingerprint,
-  attempts,
-  receivedAt: new Date(receivedAtMs).toISOString(),
-  failedAt: new Date(failedAtMs).toISOString(),
-})

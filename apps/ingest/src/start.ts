@@ -26,11 +26,12 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   testSigningKeys(keys, Date.now())
   const metrics = openMetrics('ingest')
   const tracing = owned.use(await openTracing('ingest', config.tracesUrl))
-  const door = openDoor(config.redis.reveal(), config.partitions, {
-    redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'answering 503 until Redis is back'),
-    redisBack: () => log.info({ event: 'redis.back' }),
-  })
-  owned.defer(() => door[Symbol.dispose]())
+  const door = owned.use(
+    openDoor(config.redis.reveal(), config.partitions, {
+      redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'answering 503 until Redis is back'),
+      redisBack: () => log.info({ event: 'redis.back' }),
+    }),
+  )
   // Here too: when all workers are gone, somebody must still say how long events have waited.
   exportQueueGauges(owned.use(openQueueGauges(config.redis.reveal(), config.partitions)), metrics)
   const readiness = readinessOf({ redis: () => redisCheck(door, config.allowEviction) })

@@ -4,11 +4,9 @@ export { Failure, type FailureClass } from './failure.js'
 export { id as asObjectId } from './fields.js'
 export {
   type ClerkObject,
-  isKnownKind,
   KINDS_THAT_OUTLIVE_THEIR_USER,
   kindNamed,
   type ObjectOf,
-  readObject,
   type TypedKind,
 } from './kinds/index.js'
 export type { Subjects } from './kinds/kind.js'

@@ -1,23 +1,15 @@
-import type { EventSource } from '@clerk-mirror/events'
+import { asObjectId } from '@clerk-mirror/events'
 import type { LedgerEntry } from '@clerk-mirror/mirror'
 
-type QueueEntry = {
-  id: string
-  type: string
-  objectId: string | null
-  instanceId: string | null
-  source: EventSource
-  attempts: number
-  receivedAtMs: number
-}
+type QueueEntry = Omit<LedgerEntry, 'eventId'> & { id: string }
 
 /** A dead letter may be one because it is odd: what no column of the ledger takes is left out. */
 export const entryOf = ({ id, type, objectId, instanceId, ...entry }: QueueEntry): LedgerEntry => ({
   ...{ source: entry.source, attempts: entry.attempts, receivedAtMs: entry.receivedAtMs },
   eventId: id,
   type: ascii(type, 100) ?? 'unknown',
-  objectId: ascii(objectId, 64),
-  instanceId: ascii(instanceId, 64),
+  objectId: asObjectId(objectId),
+  instanceId: asObjectId(instanceId),
 })
 
 /** The id, or else null, of a subject that the columns for ids take. */

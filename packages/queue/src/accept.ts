@@ -7,6 +7,7 @@ import { ACCEPT_MS, MEMORY_CHECK_MS, SHED_ABOVE, STREAM_LENGTH } from './policy.
 import type { RedisTarget } from './redis-url.js'
 import { SCRIPT_KEYS, withScripts } from './scripts.js'
 import { JOB_OPTIONS, jobOf } from './stored-job.js'
+import { within } from './within.js'
 
 /** After `accepted` the event is durable, as far as Redis is told to be. After `refused` it may be stored or not. */
 export type Acceptance =
@@ -37,6 +38,8 @@ export function openDoor(target: RedisTarget, list: readonly Partition[], observ
       const keys = [...SCRIPT_KEYS.map(key), key(id)]
       try {
         const added = scripted.clerkAccept(...keys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs)
+        // The client's own time-out covers a command that was sent. This one also covers what lies before: a cluster that
+        // looks for its nodes. A command that is late may still succeed; the job id makes the next delivery a duplicate.
         return { kind: 'accepted', how: (await within(ACCEPT_MS, added)) as 'added' }
       } catch (error) {
         const cause = error instanceof Error ? error.message : String(error)
@@ -49,18 +52,6 @@ export function openDoor(target: RedisTarget, list: readonly Partition[], observ
       client.disconnect()
     },
   }
-}
-
-/**
- * The client's own time-out covers a command that was sent. This one also covers what lies before: a cluster that looks
- * for its nodes. A promise that loses may still succeed; the job id makes the next delivery a duplicate.
- */
-function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
 /** Looks at Redis' memory now and then, and not per request. */

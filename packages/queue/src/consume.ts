@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { BreakerState } from './breaker.js'
@@ -20,6 +19,7 @@ import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
 import { type Scripted, withScripts } from './scripts.js'
 import { envelopeOf, traceOf } from './stored-job.js'
+import { within } from './within.js'
 
 /** What happens to events besides being handled; for logs and metrics. None may throw. */
 export type ConsumerObserver = ConnectionObserver & {
@@ -84,10 +84,11 @@ export function consume(options: ConsumerOptions): Consumer {
 }
 
 /** Whether Redis is there, asked for no longer than a process that is to stop can spare. */
-const answers = (client: RedisClient): Promise<boolean> => {
-  const late = pause(STOP_PROMPT_MS, false, { ref: false })
-  return Promise.race([client.ping().then(() => true), late]).catch(() => false)
-}
+const answers = (client: RedisClient): Promise<boolean> =>
+  within(STOP_PROMPT_MS, client.ping()).then(
+    () => true,
+    () => false,
+  )
 
 function workerOf(partition: Partition, client: RedisClient & Scripted, line: Line, options: ConsumerOptions): Worker {
   const { observer, random = Math.random } = options

@@ -2,7 +2,7 @@ export { ConfigFaults, type Environment, type Fault, type Parser, type Read, rea
 export { environment } from './environment.js'
 export { type HealthOptions, type HealthServer, serveHealth } from './health.js'
 export { type ExitCode, type RunOptions, run, type Start, type Surroundings } from './lifecycle.js'
-export { LOG_LEVELS, type Log, type LogFields, type LogLevel, type LogOptions, openLog } from './logger.js'
+export { type Log, type LogFields, type LogLevel, type LogOptions, openLog } from './logger.js'
 export {
   type Counter,
   type Gauge,
