@@ -93,7 +93,8 @@ test('a rate is kept', async () => {
   using receiver = await openReceiver(() => 202)
   const { deliveries } = history({ seed: 5, users: 20, updates: 0, deletes: 0 })
   const report = await send(deliveries, options(receiver.url, { rate: 100 }))
-  expect(report.tookMs).toBeGreaterThanOrEqual(190)
+  // Nineteen gaps of 10 ms; a timer may fire up to a millisecond early.
+  expect(report.tookMs).toBeGreaterThanOrEqual(170)
 })
 
 test('told to stop, it finishes what is in flight and begins nothing more', async () => {
