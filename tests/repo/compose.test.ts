@@ -11,6 +11,7 @@ interface ComposeService {
   readonly build?: string
   readonly command?: string | readonly string[]
   readonly container_name?: string
+  readonly profiles?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   readonly ports?: readonly string[]
   readonly restart: string
@@ -36,9 +37,13 @@ const settings: [string, Setting][] = Object.entries(SETTINGS)
 const usedBy = (setting: Setting, app: string) => (setting.usedBy as readonly string[]).includes(app)
 
 describe('docker-compose.yml', () => {
-  test('runs Redis, MySQL, the migrations, ingest and the worker', () => {
-    expect(Object.keys(services).toSorted()).toEqual(['ingest', 'migrate', 'mysql', 'redis', 'worker'])
-    expect(ours.map(([name]) => name).toSorted()).toEqual(['ingest', 'migrate', 'worker'])
+  test('runs Redis, MySQL, the migrations, ingest and the worker; profiles and the console when asked', () => {
+    const asked = Object.keys(services).filter((name) => services[name]?.profiles)
+    expect(asked.toSorted()).toEqual(['console', 'profiles'])
+    const servers = ['redis', 'mysql']
+    const processes = ['ingest', 'migrate', 'worker', ...asked]
+    expect(Object.keys(services).toSorted()).toEqual([...servers, ...processes].toSorted())
+    expect(ours.map(([name]) => name).toSorted()).toEqual(processes.toSorted())
   })
 
   test.each(ours)('%s runs a program that is built', (_name, service) => {
@@ -51,14 +56,14 @@ describe('docker-compose.yml', () => {
     expect(read).toEqual(expect.arrayContaining(Object.keys(service.environment ?? {})))
   })
 
-  test.each(['ingest', 'worker'])('%s is given every setting that it cannot start without', (name) => {
+  test.each(['ingest', 'worker', 'profiles', 'console'])('%s is given every setting that it cannot start without', (name) => {
     const required = settings.filter(([, setting]) => setting.secret && usedBy(setting, name)).map(([key]) => key)
     expect(Object.keys(services[name]?.environment ?? {})).toEqual(expect.arrayContaining(required))
   })
 
   test('publishes ports on this machine alone', () => {
     const published = Object.values(services).flatMap(({ ports }) => ports ?? [])
-    expect(published).toHaveLength(3)
+    expect(published).toHaveLength(5)
     for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:/)
   })
 
@@ -69,7 +74,7 @@ describe('docker-compose.yml', () => {
 
   test('holds no secret: each comes from outside and has no default', () => {
     const secrets = text.matchAll(/^\s*(\w*(?:PASSWORD|SECRET|TOKEN|KEY)\w*): (.*)$/gm)
-    for (const [, name, value] of secrets) expect(value).toMatch(new RegExp(`^\\$\\{${name}:\\?`))
+    for (const [, name, value] of secrets) expect(value).toMatch(new RegExp(`^\\$\\{${name}:(\\?|-\\}( |$))`))
     for (const [, userinfo] of text.matchAll(/\w+:\/\/([^@\s]*)@/g)) {
       expect(userinfo).toMatch(/^clerk_mirror:\$\{MYSQL_PASSWORD\}$/)
     }
