@@ -56,10 +56,13 @@ describe('docker-compose.yml', () => {
     expect(read).toEqual(expect.arrayContaining(Object.keys(service.environment ?? {})))
   })
 
-  test.each(['ingest', 'worker', 'profiles', 'console'])('%s is given every setting that it cannot start without', (name) => {
-    const required = settings.filter(([, setting]) => setting.secret && usedBy(setting, name)).map(([key]) => key)
-    expect(Object.keys(services[name]?.environment ?? {})).toEqual(expect.arrayContaining(required))
-  })
+  test.each(['ingest', 'worker', 'profiles', 'console'])(
+    '%s is given every setting that it cannot start without',
+    (name) => {
+      const required = settings.filter(([, setting]) => setting.secret && usedBy(setting, name)).map(([key]) => key)
+      expect(Object.keys(services[name]?.environment ?? {})).toEqual(expect.arrayContaining(required))
+    },
+  )
 
   test('publishes ports on this machine alone', () => {
     const published = Object.values(services).flatMap(({ ports }) => ports ?? [])
