@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
+import { Failure } from '@clerk-mirror/events'
 import { Queue, Worker } from 'bullmq'
 import { expect, inject, test } from 'vitest'
 import { envelope, openTestQueue, type TestQueue } from '../support/queue.js'
@@ -73,6 +74,19 @@ test('a stock Worker takes an accepted event, and a stock Queue sees and replays
   await until(() => taken.length === 1)
   expect(taken).toEqual([['msg_a', 'user.created', 'user_1']])
   await worker.close()
+})
+
+test('two queues of one prefix keep their events, letters and workers apart', async () => {
+  await using events = await openTestQueue()
+  await using reactions = await openTestQueue({ prefix: events.partition.prefix, queue: 'clerk-reactions' })
+  const poison = new Failure('poison', 'malformed', 'data is not an object')
+  const worker = reactions.work({ handle: async (batch) => batch.map(() => ({ kind: 'failed', failure: poison })) })
+  for (const queue of [events, reactions]) await queue.door.accept(envelope('msg_a'))
+  await until(async () => (await reactions.letters.find('msg_a')) !== null)
+  expect(worker.seen.dead.map(({ id }) => id)).toEqual(['msg_a'])
+  expect(await events.letters.find('msg_a')).toBeNull()
+  expect(await events.redis.lrange(events.partition.key('wait'), 0, -1)).toEqual(['msg_a'])
+  expect(await reactions.letters.replay('msg_a')).toBe(true)
 })
 
 test.each([

@@ -12,6 +12,7 @@ import {
   type Partition,
   parseRedisUrl,
   partition,
+  type QueueName,
 } from '@clerk-mirror/queue'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
@@ -29,9 +30,9 @@ export type TestQueue = AsyncDisposable & {
 export type Seen = { handled: string[][]; retried: string[]; dead: { id: string; failure: Failure }[] }
 
 /** A queue of its own on the Redis of this run. Disposing stops its workers and removes its keys. */
-export async function openTestQueue(): Promise<TestQueue> {
+export async function openTestQueue(place: { prefix?: string; queue?: QueueName } = {}): Promise<TestQueue> {
   const target = parseRedisUrl(inject('redisUrl'))
-  const own = partition(`{test-${randomBytes(6).toString('hex')}}`)
+  const own = partition(place.prefix ?? `{test-${randomBytes(6).toString('hex')}}`, place.queue)
   const redis = new Redis(inject('redisUrl'))
   const observer = { redisLost: () => {}, redisBack: () => {} }
   const door = openDoor(target, [own], observer)

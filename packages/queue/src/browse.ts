@@ -1,6 +1,6 @@
 import { type Job, Queue, type QueueOptions } from 'bullmq'
 import { openOperatorClient } from './connection.js'
-import { type Partition, QUEUE_NAME } from './partitions.js'
+import type { Partition } from './partitions.js'
 import type { RedisTarget } from './redis-url.js'
 
 /** What tools for BullMQ see of the queue: for looking only, and with what `redact` makes of each body. */
@@ -17,7 +17,7 @@ export function openQueueBrowser(target: RedisTarget, list: readonly Partition[]
   const client = openOperatorClient(target)
   client.on('error', () => {}) // every command reports its own
   const options = { connection: client, skipMetasUpdate: true, skipVersionCheck: true, skipWaitingForReady: true }
-  const queues = list.map(({ prefix }) => new RedactedQueue(redact, { ...options, prefix }))
+  const queues = list.map(({ queue, prefix }) => new RedactedQueue(queue, redact, { ...options, prefix }))
   return {
     queues,
     async [Symbol.asyncDispose]() {
@@ -30,8 +30,8 @@ export function openQueueBrowser(target: RedisTarget, list: readonly Partition[]
 class RedactedQueue extends Queue {
   readonly #redact: Redact
 
-  constructor(redact: Redact, options: QueueOptions) {
-    super(QUEUE_NAME, options)
+  constructor(name: string, redact: Redact, options: QueueOptions) {
+    super(name, options)
     this.#redact = redact
     this.on('error', () => {})
   }

@@ -3,7 +3,7 @@ import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { BreakerState } from './breaker.js'
 import { type ConnectionObserver, observe, openPatientClient, type RedisClient } from './connection.js'
 import { type Delivery, type Handle, Line, type Settlement } from './line.js'
-import { type Partition, QUEUE_NAME } from './partitions.js'
+import type { Partition } from './partitions.js'
 import {
   FETCH_RETRY_MS,
   IN_FLIGHT_MAX,
@@ -98,7 +98,7 @@ function workerOf(partition: Partition, client: RedisClient & Scripted, line: Li
     await client.clerkNote(partition.key(job?.id ?? ''), 'retries', delayMs).catch(() => {})
     return delayMs
   }
-  const worker = new Worker(QUEUE_NAME, (job, token) => work(job, token, partition, client, line, observer), {
+  const worker = new Worker(partition.queue, (job, token) => work(job, token, partition, client, line, observer), {
     connection: client,
     prefix: partition.prefix,
     concurrency: IN_FLIGHT_MAX,

@@ -50,7 +50,7 @@ export type DeadLetters = Disposable & {
   discard: (eventId: string) => Promise<boolean>
 }
 
-/** The operators' side of the queue: the failed set of the events queue is the dead-letter queue. */
+/** The operators' side of the queue: the failed set of a queue is its dead-letter queue. */
 export async function openDeadLetters(target: RedisTarget, list: readonly Partition[]): Promise<DeadLetters> {
   const client = withLetterScripts(withScripts(await connectOperator(target)))
   const inTurn = async (move: (partition: Partition) => Promise<unknown>) => {

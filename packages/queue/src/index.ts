@@ -17,7 +17,7 @@ export { openQueueGauges, type QueueGauges, type QueueReading } from './gauges.j
 export type { RedisInspection } from './inspect.js'
 export type { Delivery, Disposition, Handle } from './line.js'
 export { type Notices, openNotices } from './notices.js'
-export { type Partition, partition, partitions } from './partitions.js'
+export { type Partition, partition, partitions, QUEUES, type QueueName } from './partitions.js'
 export type { WorkerPresence } from './presence.js'
 export { exportQueueGauges, type GaugeRegistry } from './queue-metrics.js'
 export { QueueUnavailable } from './queue-unavailable.js'

@@ -1,15 +1,17 @@
-/** The queue's name. Contract: a stock BullMQ worker and bull-board find it under it. */
-export const QUEUE_NAME = 'clerk-events'
+/** The queues by name. Contract: a stock BullMQ worker and bull-board find them under it. */
+export const QUEUES = { events: 'clerk-events', reactions: 'clerk-reactions' } as const
+export type QueueName = (typeof QUEUES)[keyof typeof QUEUES]
 
-/** One partition of the queue. All its keys share a slot of a Redis Cluster by the braces in its prefix. */
-export type Partition = { prefix: string; key: (name: string) => string }
+/** One partition of a queue. All its keys share a slot of a Redis Cluster by the braces in its prefix. */
+export type Partition = { queue: QueueName; prefix: string; key: (name: string) => string }
 
-export const partition = (prefix: string): Partition => ({
+export const partition = (prefix: string, queue: QueueName = QUEUES.events): Partition => ({
+  queue,
   prefix,
-  key: (name) => `${prefix}:${QUEUE_NAME}:${name}`,
+  key: (name) => `${prefix}:${queue}:${name}`,
 })
 
-/** `{clerk-0}`, `{clerk-1}`, … */
+/** Of the events queue: `{clerk-0}`, `{clerk-1}`, … */
 export const partitions = (count: number): Partition[] =>
   Array.from({ length: count }, (_, index) => partition(`{clerk-${index}}`))
 
