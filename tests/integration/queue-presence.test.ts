@@ -24,10 +24,16 @@ test('a worker is seen as alive until it ends', async () => {
 })
 
 test('a worker whose database is away is seen to hold its events, at once', async () => {
-  const away = async () => {
-    throw new Failure('outage', 'mysql_1290', 'read-only')
+  let isAway = false
+  const probe = async () => {
+    if (isAway) throw new Failure('outage', 'mysql_1290', 'read-only')
   }
-  queue.work({ handle: away, probe: away })
+  const handle = async () => {
+    isAway = true
+    await probe()
+    return []
+  }
+  queue.work({ handle, probe })
   await queue.door.accept(envelope('msg_held'))
   const beganAtMs = performance.now()
   await until(async () => (await view.workers())[0]?.breaker === 'open', 2500)

@@ -58,7 +58,11 @@ async function openRoad(tracesUrl: string | undefined) {
   const owned = new Releasers()
   const queue = owned.use(await openTestQueue())
   const database = owned.use(await openTestDatabase())
-  const surroundings = { log: openLog({ app: 'test', level: 'silent' }), signal: new AbortController().signal }
+  const surroundings = {
+    log: openLog({ app: 'test', level: 'silent' }),
+    signal: new AbortController().signal,
+    fail: () => {},
+  }
   const base = {
     redis: new Secret(parseRedisUrl(inject('redisUrl'))),
     partitions: [queue.partition],

@@ -39,7 +39,7 @@ export async function openConsoleWorld(options: { database?: DatabaseOptions } =
         port: 0,
         logLevel: 'debug',
       },
-      { log, signal: new AbortController().signal },
+      { log, signal: new AbortController().signal, fail: () => {} },
     ),
   )
   const released = owned.move()

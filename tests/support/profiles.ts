@@ -65,7 +65,7 @@ export async function openSite(
       publishableKey: publishableKey === undefined ? undefined : parsePublishableKey(publishableKey),
       ...{ host: '127.0.0.1', port: 0, metricsPort: 0, logLevel: 'debug' },
     },
-    { log, signal: new AbortController().signal },
+    { log, signal: new AbortController().signal, fail: () => {} },
   )
   const url = `http://127.0.0.1:${app.port}`
   const ask = async (path: string, init: RequestInit): Promise<Answer> => {

@@ -54,6 +54,7 @@ export async function openTestQueue(place: { prefix?: string; queue?: QueueName 
         observer: {
           ...observer,
           workerFailed: () => {},
+          wedged: () => {},
           breakerChanged: () => {},
           retrying: ({ envelope }) => void seen.retried.push(envelope.eventId),
           deadLettered: ({ envelope }, failure) => void seen.dead.push({ id: envelope.eventId, failure }),

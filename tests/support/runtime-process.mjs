@@ -35,12 +35,15 @@ const BEHAVIOURS = {
       throw failing('nobody caught this')
     })
   },
+  'gives-up': async ({ fail }) => {
+    setTimeout(() => fail({ code: 'test_wedged', message: 'nothing moves' }))
+  },
   'throws-a-payload': async () => {
     setTimeout(() => Promise.reject(payload))
   },
 }
 
-async function start({ port: wanted }, { log, signal }) {
+async function start({ port: wanted }, { log, signal, fail }) {
   // What `await using` does: Node 20 does not know it, and nothing compiles this file.
   const owned = new Releasers()
   try {
@@ -48,7 +51,7 @@ async function start({ port: wanted }, { log, signal }) {
     const address = { host: '127.0.0.1', port: wanted, settingName: 'WORKER_PORT' }
     owned.use(await serveHealth({ ...address, readiness: async () => ({}), metrics: openMetrics('test'), log }))
     owned.defer(() => log.info({ event: 'test.released', what: 'last acquired' }))
-    await BEHAVIOURS[behaviour]({ log, signal }, owned)
+    await BEHAVIOURS[behaviour]({ log, signal, fail }, owned)
     return owned.move()
   } finally {
     await owned[Symbol.asyncDispose]()

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { parseMirroredKinds, parseSigningSecrets } from '@clerk-mirror/events'
 import { type DeadLetters, openDeadLetters, parseRedisUrl, partition } from '@clerk-mirror/queue'
-import { openLog, Releasers, Secret } from '@clerk-mirror/runtime'
+import { openLog, type ProcessFailure, Releasers, Secret } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { Webhook } from 'svix'
 import { inject } from 'vitest'
@@ -47,7 +47,10 @@ export async function openWorld(options: { kinds?: string; instanceId?: string }
   const log = openLog({ app: 'test', level: 'debug', pretty: false, write: (line) => void logged.push(line) })
   const abort = new AbortController()
   stack.defer(async () => abort.abort())
-  const surroundings = { log, signal: abort.signal }
+  const fail = ({ code }: ProcessFailure) => {
+    throw new Error(`a process in this world failed: ${code}`)
+  }
+  const surroundings = { log, signal: abort.signal, fail }
   const base = { redis: new Secret(target), partitions: [own], host: '127.0.0.1', port: 0, logLevel: 'debug' as const }
   const mirroredKinds = parseMirroredKinds(options.kinds ?? '*,-session')
   const worker = stack.use(

@@ -118,7 +118,7 @@ export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void)
       redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'waiting for Redis'),
       redisBack: () => log.info({ event: 'redis.back' }),
       workerFailed: (err) => log.warn({ event: 'queue.error', err }),
-    } satisfies ConsumerObserver,
+    } satisfies Omit<ConsumerObserver, 'wedged'>,
   }
 }
 

@@ -18,7 +18,7 @@ import { traced } from './trace.js'
 export type WorkerProcess = AsyncDisposable & { port: number }
 
 /** Starts a worker. Neither Redis nor the database need be there: it waits for both. */
-export async function startWorker(config: WorkerConfig, { log }: Surroundings): Promise<WorkerProcess> {
+export async function startWorker(config: WorkerConfig, { log, fail }: Surroundings): Promise<WorkerProcess> {
   await using owned = new Releasers()
   const metrics = openMetrics('worker')
   const tracing = owned.use(await openTracing('worker', config.tracesUrl))
@@ -40,7 +40,7 @@ export async function startWorker(config: WorkerConfig, { log }: Surroundings): 
       partitions,
       handle: traced(record.timed(handlerFor(mirror, config.mirroredKinds, record.handled)), tracing),
       probe: mirror.canary,
-      observer: record.observer,
+      observer: { ...record.observer, wedged: fail },
     }),
   )
   record.load(consumer)

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { BreakerState } from './breaker.js'
@@ -19,6 +20,7 @@ import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
 import { type Scripted, withScripts } from './scripts.js'
 import { envelopeOf, traceOf } from './stored-job.js'
+import { type WorkerWedged, watchForWedge } from './wedge.js'
 import { within } from './within.js'
 
 /** What happens to events besides being handled; for logs and metrics. None may throw. */
@@ -28,6 +30,8 @@ export type ConsumerObserver = ConnectionObserver & {
   deadLettered: (delivery: Delivery, failure: Failure) => void
   /** Something that the queue mends by itself, such as a lease that was lost. */
   workerFailed: (error: Error) => void
+  /** Events wait and this worker will not take them any more: its process is to end, and to be started again. */
+  wedged: (error: WorkerWedged) => void
 }
 
 export type ConsumerOptions = {
@@ -49,30 +53,44 @@ export type Consumer = AsyncDisposable & {
 }
 
 /**
- * Takes events from the queue until disposed of, which finishes what is in hand, or gives it back while the breaker is
+ * Takes events from the queue, once the database has shown that it works, until disposed of, which finishes what is in hand, or gives it back while the breaker is
  * open. Needs neither Redis nor the database to be up: it waits for them.
  */
 export function consume(options: ConsumerOptions): Consumer {
   const client = withScripts(openPatientClient(options.target))
   observe(client, options.observer)
   const workers: Worker[] = []
+  const takeEvents = (may: boolean) => {
+    for (const worker of workers) void (may ? worker.resume() : worker.pause(true))
+  }
   const line = new Line({
     handle: options.handle,
     probe: options.probe,
     onBreaker(state) {
       options.observer.breakerChanged(state)
       presence.say()
-      for (const worker of workers) void (state.kind === 'closed' ? worker.resume() : worker.pause(true))
+      takeEvents(state.kind === 'closed')
     },
     ...(options.random && { random: options.random }),
   })
   const presence = announce(client, options.partitions, () => ({ breaker: line.breaker.kind, held: line.inHand }))
-  workers.push(...options.partitions.map((partition) => workerOf(partition, client, line, options)))
+  const stop = new AbortController()
+  const workplace = { client, line, observer: options.observer, stop: stop.signal }
+  workers.push(...options.partitions.map((partition) => workerOf(partition, workplace, options)))
+  void line.begin().then(takeEvents)
+  const watch = watchForWedge({
+    client,
+    partitions: options.partitions,
+    hasRoom: () => line.breaker.kind === 'closed' && line.inHand < IN_FLIGHT_MAX,
+    wedged: options.observer.wedged,
+  })
   return {
     breaker: () => line.breaker,
     inHand: () => line.inHand,
     ping: async () => void (await client.ping()),
     async [Symbol.asyncDispose]() {
+      stop.abort()
+      watch[Symbol.dispose]()
       line.close()
       // Without Redis nothing can be finished or handed back: the leases run out, and others have the events then.
       const isAlone = !(await answers(client))
@@ -90,16 +108,26 @@ const answers = (client: RedisClient): Promise<boolean> =>
     () => false,
   )
 
-function workerOf(partition: Partition, client: RedisClient & Scripted, line: Line, options: ConsumerOptions): Worker {
-  const { observer, random = Math.random } = options
+type Workplace = {
+  client: RedisClient & Scripted
+  line: Line
+  observer: ConsumerObserver
+  /** Aborts when the process is to stop. */
+  stop: AbortSignal
+}
+
+function workerOf(partition: Partition, workplace: Workplace, options: ConsumerOptions): Worker {
+  const { client, observer } = workplace
+  const { random = Math.random } = options
   const delayOf = async (attemptsMade: number, _type?: string, _error?: Error, job?: { id?: string | undefined }) => {
     const delayMs = retryDelay(attemptsMade, random)
     // For the age gauge alone: the event must not look as if it had waited in vain all the while.
     await client.clerkNote(partition.key(job?.id ?? ''), 'retries', delayMs).catch(() => {})
     return delayMs
   }
-  const worker = new Worker(partition.queue, (job, token) => work(job, token, partition, client, line, observer), {
+  const worker = new Worker(partition.queue, (job, token) => work(job, token, partition, workplace), {
     connection: client,
+    autorun: false,
     prefix: partition.prefix,
     concurrency: IN_FLIGHT_MAX,
     lockDuration: LEASE_MS,
@@ -123,14 +151,8 @@ export function retryDelay(attemptsMade: number, random: () => number): number {
   return Math.max(1, Math.round(longest * random()))
 }
 
-async function work(
-  job: Job,
-  token: string | undefined,
-  { key }: Partition,
-  client: RedisClient & Scripted,
-  line: Line,
-  observer: ConsumerObserver,
-): Promise<void> {
+async function work(job: Job, token: string | undefined, { key }: Partition, workplace: Workplace): Promise<void> {
+  const { client, line, observer } = workplace
   const id = job.id ?? ''
   const envelope = envelopeOf(id, job.name, job.timestamp, job.data)
   if (!envelope) throw unreadable(job, observer)
@@ -140,7 +162,8 @@ async function work(
   const isSuspect = job.attemptsStarted > delivery.attempt
   const jobKey = key(id)
   const strike = isSuspect ? () => client.clerkNote(jobKey, 'strike') : undefined
-  const settlement = await line.push(delivery, strike)
+  const isItsTurn = !isSuspect || (await othersWentFirst(jobKey, workplace))
+  const settlement: Settlement = isItsTurn ? await line.push(delivery, strike) : { kind: 'handed-back' }
   if (settlement.kind === 'done') return
   if (settlement.kind === 'handed-back') {
     // It was started but not worked on: a start that counted would make the next worker suspect it.
@@ -150,6 +173,15 @@ async function work(
   }
   if (isSuspect) await client.clerkNote(jobKey, 'finished', delivery.attempt)
   throw judge(delivery, settlement, observer)
+}
+
+/**
+ * A suspect that was struck before is the likeliest of all to end this worker. It waits until every event that died with
+ * it last time has a place in the line before it, and so costs none of them another death. False: the process is to stop.
+ */
+async function othersWentFirst(jobKey: string, { client, stop }: Workplace): Promise<boolean> {
+  if ((await client.hget(jobKey, 'strikes')) === null) return true
+  return pause(LEASE_MS, true, { signal: stop }).catch(() => false)
 }
 
 function unreadable({ id = '', name, timestamp, attemptsMade }: Job, observer: ConsumerObserver): Error {

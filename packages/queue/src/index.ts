@@ -25,3 +25,4 @@ export { openQueueView, type QueueDepth, type QueuedEvent, type QueueView } from
 export { type Reason, reasonOf } from './reason.js'
 export { parseRedisUrl, type RedisTarget } from './redis-url.js'
 export { openStoredEvents, type RemovedFrom, type StoredEvent, type StoredEvents } from './stored-events.js'
+export { WorkerWedged } from './wedge.js'

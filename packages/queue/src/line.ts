@@ -73,6 +73,19 @@ export class Line {
     return this.#inHand
   }
 
+  /**
+   * Whether the database works; asked before the first event is taken. A worker that cannot work, for a wrong password,
+   * say, would keep what others could do. When it says no, the breaker is open.
+   */
+  async begin(): Promise<boolean> {
+    try {
+      await this.#options.probe()
+    } catch (error) {
+      if (!this.#closed && error instanceof Failure) this.#breaker.open(error)
+    }
+    return !this.#closed && this.#breaker.state.kind === 'closed'
+  }
+
   /** Resolves when the event was worked on, or handed back. */
   push(delivery: Delivery, strike?: () => Promise<number>): Promise<Settlement> {
     return new Promise((settle) => {

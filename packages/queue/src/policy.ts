@@ -68,6 +68,11 @@ export const PROBE_TTL_MS = 10 * SECOND
 /** Milliseconds without a byte until a worker's connection counts as half-open; longer than any blocking read. */
 export const SOCKET_SILENCE_MS = 30 * SECOND
 
+/** Milliseconds between looks at the event that is to be taken next, and looks that may find the same one while this
+ * worker has room for it: it ends itself within the promised 30 s. Nothing healthy blocks for more than 11. */
+export const WEDGE_LOOK_MS = 3 * SECOND
+export const WEDGE_LOOKS = 10
+
 /** Events that BullMQ's own stream keeps: it serves watchers, and nothing here relies on it. */
 export const STREAM_LENGTH = 1000
 

@@ -1,7 +1,7 @@
 export { ConfigFaults, type Environment, type Fault, type Parser, type Read, readConfig } from './config.js'
 export { environment } from './environment.js'
 export { type HealthOptions, type HealthServer, serveHealth } from './health.js'
-export { type ExitCode, type RunOptions, run, type Start, type Surroundings } from './lifecycle.js'
+export { type ExitCode, type ProcessFailure, type RunOptions, run, type Start, type Surroundings } from './lifecycle.js'
 export { type Log, type LogFields, type LogLevel, type LogOptions, openLog } from './logger.js'
 export {
   type Counter,

@@ -10,6 +10,13 @@ export interface Surroundings {
   readonly log: Log
   /** Aborts when the process is told to stop, also while it is still starting. */
   readonly signal: AbortSignal
+  /** Ends the process, which has found out that it cannot go on and that a new one can. Stops as for a signal; exit 1. */
+  readonly fail: (reason: ProcessFailure) => void
+}
+
+export interface ProcessFailure {
+  readonly code: string
+  readonly message: string
 }
 
 /** Acquires everything the process needs; what it gives back releases it, in reverse. */
@@ -31,6 +38,7 @@ export interface RunOptions {
  * - SIGTERM or SIGINT, in any state: the start is aborted or awaited, everything is released, exit 0; exit 1 when
  *   that fails, lasts longer than the deadline, or a second signal does not want to wait for it.
  * - An error that nobody caught: the same, with exit 1. The state it left behind is unknown, so we do not go on.
+ * - The process itself says that it cannot go on: the same, with exit 1.
  *
  * @returns once the process runs or has been told to exit.
  */
@@ -50,7 +58,7 @@ export async function run<C extends { readonly logLevel: LogLevel }>(
   }
   const log = openLog({ app, level: config.logLevel })
   const life = new Life(log, options.shutdownDeadlineMs ?? SHUTDOWN_DEADLINE_MS, exit)
-  await life.begin((signal) => start(config, { log, signal }))
+  await life.begin((signal, fail) => start(config, { log, signal, fail }))
 }
 
 function reportConfigFailure(app: string, error: unknown): void {
@@ -73,10 +81,10 @@ class Life {
     this.#exit = exit
   }
 
-  async begin(start: (signal: AbortSignal) => Promise<AsyncDisposable>): Promise<void> {
+  async begin(start: (signal: AbortSignal, fail: Surroundings['fail']) => Promise<AsyncDisposable>): Promise<void> {
     this.#listen()
     try {
-      this.#started = start(this.#abort.signal)
+      this.#started = start(this.#abort.signal, (reason) => this.#onFailure(reason))
       await this.#started
       if (!this.#abort.signal.aborted) this.#log.info({ event: 'process.started' })
     } catch (error) {
@@ -106,6 +114,13 @@ class Life {
 
   #onCrash(origin: 'uncaughtException' | 'unhandledRejection', err: unknown): void {
     this.#log.error({ event: 'process.crashed', origin, err }, 'an error that nobody caught: exits')
+    this.#exitCode = 1
+    void this.#stop()
+  }
+
+  #onFailure({ code, message }: ProcessFailure): void {
+    if (this.#stoppingSinceMs !== undefined) return
+    this.#log.error({ event: 'process.failed', code }, `${message}: exits, to be started again`)
     this.#exitCode = 1
     void this.#stop()
   }

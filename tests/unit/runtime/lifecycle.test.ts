@@ -165,6 +165,14 @@ describe('a process with an error that nobody caught', () => {
   })
 })
 
+test('a process that finds that it cannot go on says why, releases everything and exits 1', async () => {
+  const child = spawned('gives-up')
+  expect(await child.exitCode()).toBe(1)
+  const failed = { level: 'error', code: 'test_wedged', msg: 'nothing moves: exits, to be started again' }
+  expect(child.lines().filter(({ level }) => level === 'error')).toEqual([expect.objectContaining(failed)])
+  expect(child.events().filter((event) => event === 'test.released')).toHaveLength(2)
+})
+
 test('nothing is started with a faulty configuration', async () => {
   const codes: number[] = []
   const start = vi.fn()
