@@ -10,7 +10,8 @@ import { until } from '../support/until.js'
 const WEDGED_WITHIN_MS = 4 * 30_000
 /** Six deaths, each followed by the end of a lease and, for who was struck before, by the wait for the others. */
 const JUDGED_WITHIN_MS = 4 * 6 * 20_000
-const LONG = { timeout: JUDGED_WITHIN_MS + 60_000 }
+// They mostly wait, and so they wait beside each other.
+const TOGETHER = { concurrent: true, timeout: JUDGED_WITHIN_MS + 60_000 }
 const nothingLeft = { wait: 0, active: 0, delayed: 0, failed: 0 }
 
 const idsOf = (events: readonly Delivery[]) => events.map(({ eventId }) => eventId)
@@ -45,8 +46,7 @@ function supervise(house: House, env: Record<string, string>): AsyncDisposable &
   }
 }
 
-// They mostly wait, and so they wait beside each other.
-describe.concurrent.skipIf(!(await canOpenHouse('own redis')))('a worker', LONG, () => {
+describe.skipIf(!(await canOpenHouse('own redis')))('a worker', TOGETHER, () => {
   test('whose connection died without a word ends itself, and the next one does its work', async ({
     expect,
     annotate,

@@ -17,6 +17,7 @@ import {
 } from './connection-policy.js'
 import { type DatabaseOptions, type DatabaseTls, isLocalHost } from './database-url.js'
 import { PrismaClient } from './generated/client.js'
+import type { PacketLimit } from './parts.js'
 import { setUpSession, withSessions } from './session.js'
 import { openVerifiedSocket } from './verified-socket.js'
 
@@ -61,10 +62,11 @@ export function poolConfig(options: DatabaseOptions): PoolConfig {
 }
 
 /**
- * Prisma on a pool of its own, which `$disconnect()` closes. Opens nothing before the first query.
+ * Prisma on a pool of its own, which `$disconnect()` closes. Opens nothing before the first query. `limit` learns from
+ * each new connection what the server takes.
  * Throws DatabaseConnectError when the file that `sslcert` names cannot be read.
  */
-export function openPrisma(options: DatabaseOptions): PrismaClient {
+export function openPrisma(options: DatabaseOptions, limit?: PacketLimit): PrismaClient {
   const config = poolConfig(options)
   const adapterOptions = {
     database: options.database,
@@ -76,7 +78,7 @@ export function openPrisma(options: DatabaseOptions): PrismaClient {
     adapter: {
       provider: 'mysql',
       adapterName: 'mariadb',
-      connect: () => new PrismaMariaDb(withSessions(createPool(config)), adapterOptions).connect(),
+      connect: () => new PrismaMariaDb(withSessions(createPool(config), limit), adapterOptions).connect(),
     },
     // The longer formats print the arguments of the failed call, which are personal data.
     errorFormat: 'minimal',

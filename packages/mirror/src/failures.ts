@@ -35,6 +35,8 @@ const CLASS_OF_CODE: Readonly<Record<number, FailureClass>> = {
   1836: 'outage', // read-only mode
   3100: 'outage', // a replication plugin refused the commit
   3101: 'outage', // a replication plugin rolled back
+  // Of the batch, or of its one event: the canary tells that the database works, and then the batch is halved.
+  1153: 'unknown', // packet too large
   // The database refuses the value, today and tomorrow.
   1048: 'poison', // null in a column that takes none
   1264: 'poison', // number out of range
@@ -54,6 +56,8 @@ export function classify(error: unknown): Failure {
   return new Failure(failureClass, codeOf(error, number), describe(error, number), error)
 }
 
+const PACKET_TOO_LARGE = 1153
+
 const codeOf = (error: unknown, number: number | null) => {
   if (number !== null) return `mysql_${number}`
   const code = property(error, 'code')
@@ -62,6 +66,7 @@ const codeOf = (error: unknown, number: number | null) => {
 
 /** The server's texts quote values, which are personal data: only numbers and names of errors are told. */
 function describe(error: unknown, number: number | null): string {
+  if (number === PACKET_TOO_LARGE) return 'larger than the max_allowed_packet of the database'
   if (number !== null) return `the database refused with error ${number}`
   const code = property(error, 'code')
   const name = error instanceof Error ? error.name : typeof error

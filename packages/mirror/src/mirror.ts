@@ -4,6 +4,7 @@ import { openPrisma } from './connection.js'
 import type { DatabaseOptions } from './database-url.js'
 import { type Applied, applyIsolated } from './isolate.js'
 import { type OperatorVerbs, operatorVerbs } from './operator-verbs.js'
+import { type PacketLimit, partsFor } from './parts.js'
 import { TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
 import { type MirrorReads, mirrorReads } from './reads.js'
 import { inTransaction } from './transaction.js'
@@ -12,7 +13,7 @@ export type Mirror = AsyncDisposable &
   OperatorVerbs &
   MirrorReads & {
     /**
-     * Applies a batch in one transaction and returns what became of each event, in the batch's order.
+     * Applies a batch in one transaction, or a few where its server takes only little at once, and returns what became of each event, in the batch's order.
      * @throws Failure of class `outage`; events that the failing call had already committed are duplicates next time.
      */
     apply: (batch: readonly Arrival[]) => Promise<Applied[]>
@@ -22,7 +23,8 @@ export type Mirror = AsyncDisposable &
 
 /** Opens nothing yet: a worker starts, and waits, while the database is down. */
 export function openMirror(options: DatabaseOptions, clock = Date.now, random = Math.random): Mirror {
-  const prisma = openPrisma(options)
+  const packet: PacketLimit = { bytes: Number.POSITIVE_INFINITY }
+  const prisma = openPrisma(options, packet)
   const limits = { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_MS }
   const attempts = {
     apply: (batch: readonly Arrival[]) => inTransaction(prisma, limits, (open) => applyBatch(open, batch, clock())),
@@ -30,7 +32,11 @@ export function openMirror(options: DatabaseOptions, clock = Date.now, random = 
     random,
   }
   return {
-    apply: (batch) => applyIsolated(batch, attempts),
+    async apply(batch) {
+      const applied: Applied[] = []
+      for (const part of partsFor(batch, packet)) applied.push(...(await applyIsolated(part, attempts)))
+      return applied
+    },
     canary: attempts.canary,
     ...mirrorReads(prisma),
     ...operatorVerbs(prisma, limits, clock, random),

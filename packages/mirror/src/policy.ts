@@ -20,3 +20,7 @@ export const TRANSACTION_WAIT_MS = 5_000
 
 /** Milliseconds for one batch: several lock waits of 3 s, and still shorter than anybody's patience. */
 export const TRANSACTION_MS = 20_000
+
+/** Share of the server's max_allowed_packet that a batch's texts may have: escaping doubles them, and a character that
+ * is one here may be several bytes there. Servers take 64, 16, 4 or 1 MiB, and one that gets more hangs up. */
+export const PACKET_SHARE = 0.25
