@@ -6,6 +6,8 @@ import { until } from '../support/until.js'
 
 /** From the database's return until all is applied: a probe comes at least every three seconds. */
 const APPLIED_WITHIN_MS = 4 * 5000
+/** Three leases and seven probes: what an hour has more of is more of the same. */
+const LONG_OUTAGE_MS = 20_000
 /** The processes' own deadline for a shutdown. */
 const STOPPED_WITHIN_MS = 20_000
 
@@ -86,6 +88,41 @@ describe.skipIf(!isPossible)('the database', () => {
     await expectAllApplied(events)
     expect([...worker.logged('event.retrying'), ...worker.logged('event.dead_lettered')]).toEqual([])
     await until(() => isReady(worker))
+  })
+})
+
+/** What a worker's metrics say, by name. */
+async function metricsOf({ url }: WorkerProcess): Promise<Map<string, number>> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  return new Map(
+    [...text.matchAll(/^(clerk_mirror_\w+)\{app="worker"\} (\S+)$/gm)].map(([, name = '', n]) => [name, Number(n)]),
+  )
+}
+
+describe.skipIf(!isPossible)('a long outage of the database', () => {
+  test('leaves every event the tries that it had, and with the worker that has it', async () => {
+    await using one = await house.worker()
+    await using other = await house.worker()
+    await until(async () => (await isReady(one)) && (await isReady(other)))
+    const { events, traffic } = await pourThrough(7, () => house.database.kill())
+    await expectAllTaken(traffic)
+    await until(async () => (await house.counts()).active > 0)
+    const jobs = () => Promise.all(events.map(({ eventId }) => house.job(eventId)))
+    const held = await house.counts()
+    const before = await jobs()
+    await new Promise((resolve) => setTimeout(resolve, LONG_OUTAGE_MS))
+    expect(await house.counts()).toEqual(held)
+    expect(await jobs()).toEqual(before)
+    expect(before.filter(({ atm, stc, strikes }) => atm ?? stc ?? strikes)).toEqual([])
+    for (const worker of [one, other]) {
+      await expectBreakerOpen(worker, UNREACHABLE)
+      expect((await metricsOf(worker)).get('clerk_mirror_breaker_open')).toBe(1)
+    }
+    const holding = await Promise.all([one, other].map(metricsOf))
+    expect(holding.reduce((sum, metrics) => sum + (metrics.get('clerk_mirror_held_events') ?? 0), 0)).toBe(held.active)
+    await house.database.start()
+    await expectAllApplied(events)
+    expect([one, other].flatMap((worker) => worker.logged('event.retrying'))).toEqual([])
   })
 })
 

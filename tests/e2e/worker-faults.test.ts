@@ -1,10 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Delivery } from '@clerk-mirror/devstack'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { WEDGE_LOOK_MS } from '../../packages/queue/src/policy.js'
+import { watchForWedge } from '../../packages/queue/src/wedge.js'
 import { pour, signUps } from '../support/deliveries.js'
 import { openFaultProxy } from '../support/fault-proxy.js'
 import { canOpenHouse, type House, openHouse } from '../support/house.js'
 import { health, isReady } from '../support/processes.js'
+import { envelope, openTestQueue, type TestQueue } from '../support/queue.js'
 import { until } from '../support/until.js'
 
 const WEDGED_WITHIN_MS = 4 * 30_000
@@ -46,11 +50,32 @@ function supervise(house: House, env: Record<string, string>): AsyncDisposable &
   }
 }
 
-describe.skipIf(!(await canOpenHouse('own redis')))('a worker', TOGETHER, () => {
-  test('whose connection died without a word ends itself, and the next one does its work', async ({
-    expect,
-    annotate,
-  }) => {
+/** An account of the house's database for one worker, which can be shut out while it is at work. */
+async function openAccount(house: House): Promise<AsyncDisposable & { url: string; lock: () => Promise<void> }> {
+  const url = new URL(house.env.DATABASE_URL)
+  const database = url.pathname.slice(1)
+  url.username = database.slice(-12)
+  url.password = 'first'
+  const account = `'${url.username}'@'%'`
+  await house.query(`CREATE USER ${account} IDENTIFIED BY '${url.password}'`)
+  await house.query(`GRANT ALL ON \`${database}\`.* TO ${account}`)
+  return {
+    url: url.href,
+    async lock() {
+      await house.query(`ALTER USER ${account} IDENTIFIED BY 'second'`)
+      const sessions = 'SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?'
+      for (const { ID } of await house.query<{ ID: bigint }>(sessions, [url.username])) {
+        await house.query(`KILL ${ID}`).catch(() => {}) // it has gone by itself
+      }
+    },
+    [Symbol.asyncDispose]: async () => void (await house.query(`DROP USER ${account}`)),
+  }
+}
+
+const isPossible = await canOpenHouse('own redis')
+
+describe.skipIf(!isPossible)('a worker', TOGETHER, () => {
+  test('whose connection died without a word ends itself, and the next one does its work', async ({ annotate }) => {
     await using house = await openHouse('own redis')
     await using proxy = await openFaultProxy(house.env.REDIS_URL)
     const ingest = await house.ingest()
@@ -72,9 +97,64 @@ describe.skipIf(!(await canOpenHouse('own redis')))('a worker', TOGETHER, () => 
     await house.worker()
     await house.settled(idsOf(events))
   })
+})
 
+type Story = { name: string; prepare: (queue: TestQueue) => Promise<unknown>; hasRoom?: boolean; inBetween?: InBetween }
+type InBetween = (queue: TestQueue) => Promise<unknown>
+
+const accept = ({ door }: TestQueue, ids: readonly string[]) => Promise.all(ids.map((id) => door.accept(envelope(id))))
+const stories: Story[] = [
+  { name: 'nothing waits', prepare: async () => {} },
+  { name: 'the worker has no room', prepare: (queue) => accept(queue, ['msg_1']), hasRoom: false },
+  {
+    name: 'the queue is paused',
+    prepare: async (queue) => {
+      await accept(queue, ['msg_1'])
+      await queue.redis.hset(queue.partition.key('meta'), 'paused', '1')
+    },
+  },
+  {
+    name: 'the queue runs as many events as it may',
+    prepare: async (queue) => {
+      await accept(queue, ['msg_1'])
+      await queue.redis.hset(queue.partition.key('meta'), 'concurrency', '1')
+      await queue.redis.lpush(queue.partition.key('active'), 'msg_0')
+    },
+  },
+  {
+    name: 'others work off a backlog',
+    prepare: (queue) => accept(queue, ['msg_1', 'msg_2', 'msg_3']),
+    inBetween: ({ redis, partition: { key } }) => redis.rpoplpush(key('wait'), key('wait')),
+  },
+]
+
+describe('waiting is no wedge', TOGETHER, () => {
+  function watch({ redis, partition }: TestQueue, hasRoom: boolean): Disposable & { told: string[] } {
+    const told: string[] = []
+    const wedged = ({ code }: { code: string }) => void told.push(code)
+    return { told, ...watchForWedge({ client: redis, partitions: [partition], hasRoom: () => hasRoom, wedged }) }
+  }
+
+  test.each(stories)('when $name', async ({ prepare, hasRoom = true, inBetween }) => {
+    await using queue = await openTestQueue()
+    await using control = await openTestQueue()
+    await prepare(queue)
+    await accept(control, ['msg_1'])
+    using watching = watch(queue, hasRoom)
+    using alarmed = watch(control, true)
+    await until(async () => {
+      await inBetween?.(queue)
+      return alarmed.told.length > 0
+    }, WEDGED_WITHIN_MS)
+    expect(alarmed.told).toEqual(['worker_wedged'])
+    // By then this one has looked as often, and once more.
+    await pause(2 * WEDGE_LOOK_MS)
+    expect(watching.told).toEqual([])
+  })
+})
+
+describe.skipIf(!isPossible)('a worker among others', TOGETHER, () => {
   test('that dies of one event, again and again, costs none of the others more than two of its deaths', async ({
-    expect,
     annotate,
   }) => {
     await using house = await openHouse('own redis')
@@ -100,7 +180,7 @@ describe.skipIf(!(await canOpenHouse('own redis')))('a worker', TOGETHER, () => 
     expect(new Set(rows.map(({ attempts }) => attempts))).toEqual(new Set([1]))
   })
 
-  test('that may not log in takes nothing from those that may', async ({ expect }) => {
+  test('that may not log in takes nothing from those that may', async () => {
     await using house = await openHouse('own redis')
     const url = new URL(house.env.DATABASE_URL)
     url.password = 'rotated-away'
@@ -119,35 +199,24 @@ describe.skipIf(!(await canOpenHouse('own redis')))('a worker', TOGETHER, () => 
     expect(stranger.logged('event.decided')).toEqual([])
   })
 
-  test('whose account is locked at work holds what it has, the others go on, and it gives back when it is stopped', async ({
-    expect,
-  }) => {
+  test('whose account is locked at work holds what it has, the others go on, and it gives back when it is stopped', async () => {
     await using house = await openHouse('own redis')
-    const url = new URL(house.env.DATABASE_URL)
-    const account = `'${url.pathname.slice(-12)}'@'%'`
-    await house.query(`CREATE USER ${account} IDENTIFIED BY 'first'`)
-    await house.query(`GRANT ALL ON \`${url.pathname.slice(1)}\`.* TO ${account}`)
-    url.username = url.pathname.slice(-12)
-    url.password = 'first'
+    await using account = await openAccount(house)
     const ingest = await house.ingest()
-    const locked = await house.worker({ DATABASE_URL: url.href })
+    const locked = await house.worker({ DATABASE_URL: account.url })
     await until(() => isReady(locked))
-    await house.query(`ALTER USER ${account} IDENTIFIED BY 'second'`)
-    await house.query(`KILL USER ${account}`)
+    await account.lock()
     const events = signUps(4, 300)
     await pour(ingest, events).done
     expect(await locked.says('breaker.opened')).toMatchObject({ code: 'database_login_refused' })
     await house.worker()
-    const { active } = await (async () => {
-      await until(async () => (await house.counts()).wait === 0)
-      return await house.counts()
-    })()
-    await until(async () => (await house.tables.ledgerRows()) === events.length - (await house.counts()).active)
-    expect(active).toBeGreaterThan(0)
-    await locked.stop()
+    await until(async () => {
+      const { wait, active } = await house.counts()
+      return wait === 0 && active > 0 && (await house.tables.ledgerRows()) + active === events.length
+    })
+    expect(await locked.stop()).toMatchObject({ code: 0 })
     await house.settled(idsOf(events))
     expect(await house.counts()).toEqual(nothingLeft)
     expect(await house.query('SELECT DISTINCT attempts FROM webhook_events')).toEqual([{ attempts: 1 }])
-    await house.query(`DROP USER ${account}`)
   })
 })
