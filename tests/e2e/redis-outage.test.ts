@@ -50,6 +50,19 @@ const expectAllApplied = async (answers: readonly Answer[]) => {
   expect(await house.query('SELECT DISTINCT attempts FROM webhook_events')).toEqual([{ attempts: 1 }])
 }
 
+const MAXMEMORY = 128 * 1024 * 1024
+
+async function memoryShare(): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(await house.client.info('memory'))?.[1]) / MAXMEMORY
+}
+
+/** The same events, each so many bytes larger. */
+const withFiller = (events: Events, bytes: number): Events =>
+  events.map(({ body, ...delivery }) => {
+    const event = JSON.parse(body)
+    return { ...delivery, body: JSON.stringify({ ...event, data: { ...event.data, filler: 'x'.repeat(bytes) } }) }
+  })
+
 async function withSetting(name: string, { value, safe }: { value: string; safe: string }): Promise<AsyncDisposable> {
   await house.client.config('SET', name, value)
   return { [Symbol.asyncDispose]: async () => void (await house.client.config('SET', name, safe)) }
@@ -178,5 +191,38 @@ describe.skipIf(!isPossible)('a Redis', () => {
     expect(tookMs, 'it looks for Redis for 2 s; asserted with slack, far below the deadline of 20 s').toBeLessThan(
       10_000,
     )
+  })
+})
+
+describe.skipIf(!isPossible)('a Redis', () => {
+  test('that fills up shuts the door in time for workers to empty it, and the door opens by itself', async ({
+    annotate,
+  }) => {
+    await using ingest = await house.ingest()
+    await until(() => isReady(ingest))
+    await using _room = await withSetting('maxmemory', { value: String(MAXMEMORY), safe: '0' })
+    // Something else that lies there, so that some hundred events make the difference.
+    await house.client.setrange('ballast', 0.735 * MAXMEMORY, 'x')
+    const events = withFiller(signUps(5, 400), 32_768)
+    const answers: Answer[] = []
+    for (const event of events) {
+      const answer = await post(ingest, event)
+      answers.push(answer)
+      if (answer.status === 503) break
+    }
+    const shut = await memoryShare()
+    expectRefusals(refused(answers), 'redis_full')
+    await using worker = await house.worker()
+    await house.settled(taken(answers).map(({ eventId }) => eventId))
+    const open = await memoryShare()
+    await annotate(`${taken(answers).length} events taken; of memory used: ${shut.toFixed(3)}, then ${open.toFixed(3)}`)
+    expect(shut).toBeGreaterThan(0.75)
+    expect(shut).toBeLessThan(1)
+    expect(open).toBeLessThan(0.75)
+    expect(worker.logged('queue.error')).toEqual([])
+    const rest = pour(ingest, events.slice(taken(answers).length))
+    await rest.done
+    await expectAllApplied([...answers, ...rest.answers])
+    await house.client.del('ballast')
   })
 })

@@ -27,6 +27,30 @@ test('events that wait are worked on in batches, and nothing of them is left', a
   expect(await queue.redis.keys(`${queue.partition.prefix}:clerk-events:msg_*`)).toEqual([])
 })
 
+test('a worker has 128 events in hand at most, 64 in a batch, and 4 MiB of bodies in one', async () => {
+  await using queue = await openTestQueue()
+  await acceptAll(queue, ids(300))
+  const large = Array.from({ length: 60 }, (_, index) => `msg_large${index}`)
+  const body = 'x'.repeat(120_000)
+  for (const id of large) await queue.door.accept(envelope(id, { body }))
+  const gate = latch()
+  const bytes: number[] = []
+  const handle = async (batch: readonly Delivery[]) => {
+    bytes.push(batch.reduce((sum, delivery) => sum + delivery.envelope.body.length, 0))
+    await gate.opened
+    return batch.map(() => done)
+  }
+  const worker = queue.work({ handle })
+  await until(() => worker.inHand() === 128)
+  // It has asked for as many as it may have: the rest waits, for this worker or another.
+  expect(await queue.redis.llen(queue.partition.key('wait'))).toBe(232)
+  gate.open()
+  await until(() => isDrained(queue))
+  expect(Math.max(...worker.seen.handled.map((batch) => batch.length))).toBe(64)
+  expect(Math.max(...bytes)).toBeLessThanOrEqual(4 * 1024 * 1024)
+  expect(Math.max(...bytes), 'as many as fit').toBeGreaterThan(2 * 1024 * 1024)
+})
+
 test('one poisoned event of a batch becomes a dead letter at once, and the others are done', async () => {
   await using queue = await openTestQueue()
   await acceptAll(queue, ids(20))

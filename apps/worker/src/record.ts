@@ -7,6 +7,7 @@ import type { News, NotifierOptions } from './notify.js'
 /** Seconds from Clerk's change to the committed row: from a quiet stack's 50 ms to Svix' last retry after 27 h. */
 const LAG_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36_000, 100_000]
 const BATCH_EVENTS = [1, 2, 4, 8, 16, 32, 64]
+const BATCH_BYTES = [1024, 16_384, 65_536, 262_144, 1_048_576, 2_097_152, 4_194_304]
 const APPLY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20]
 
 const metricsOf = (metrics: Metrics) => ({
@@ -24,6 +25,11 @@ const metricsOf = (metrics: Metrics) => ({
     name: 'clerk_mirror_batch_events',
     help: 'Events per transaction',
     buckets: BATCH_EVENTS,
+  }),
+  batchBytes: metrics.histogram({
+    name: 'clerk_mirror_batch_bytes',
+    help: 'Bytes of bodies per transaction',
+    buckets: BATCH_BYTES,
   }),
   apply: metrics.histogram({
     name: 'clerk_mirror_apply_seconds',
@@ -80,6 +86,8 @@ export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void)
       async (batch) => {
         const startMs = performance.now()
         counters.batch.observe({}, batch.length)
+        const bytes = batch.reduce((sum, { envelope }) => sum + envelope.body.length, 0)
+        counters.batchBytes.observe({}, bytes)
         try {
           return await handle(batch)
         } finally {
