@@ -89,7 +89,7 @@ test(
     const events = signUps(1, 3)
     await pour(ingest, events).done
     // All that it asks over its other connection is answered: nobody but itself can tell.
-    expect(await health(worker.url, '/readyz')).toMatchObject({ status: 200 })
+    await until(() => isReady(worker))
     await until(() => !worker.isRunning, WEDGED_WITHIN_MS)
     await annotate(`ended after ${Math.round((performance.now() - sinceMs) / 100) / 10} s`)
     expect((await worker.exited).code).toBe(1)

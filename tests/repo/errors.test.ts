@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { quoted, rowsOf } from './markdown.js'
-import { fromRoot, read, sources } from './tree.js'
+import { files, fromRoot, read, sources } from './tree.js'
 
 const rows = rowsOf(read('docs/errors.md')).map(({ heading, cells: [codes, second = '', means, todo] }) => ({
   heading,
@@ -80,4 +80,19 @@ test.each([...failures, ...serverNumbers])(
 test('every class of failures is explained', () => {
   const explained = rows.filter(({ heading }) => heading === CLASSES).flatMap((row) => row.codes)
   expect(explained).toEqual(unionMembers(/FailureClass/))
+})
+
+/** One table for each boundary: MySQL's answers, what a connect fails with, and Redis' refusals. */
+const BOUNDARIES = {
+  'packages/mirror/src/failures.ts': SERVER_NUMBER,
+  'packages/mirror/src/connect-failure.ts': /^ {2}(\w+): 'database_/gm,
+  'packages/queue/src/redis-refusals.ts': /^ {2}(\w+): 'redis_/gm,
+}
+
+test.each(Object.entries(BOUNDARIES))('every code in the table of %s is named in a test', (path, row) => {
+  const tests = files('tests').filter((file) => file.endsWith('.test.ts') && !file.startsWith('tests/repo/'))
+  const text = tests.map(read).join('\n')
+  const inTable = captured(row, read(path))
+  expect(inTable.length).toBeGreaterThan(10)
+  expect(inTable.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([])
 })

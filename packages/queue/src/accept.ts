@@ -4,6 +4,7 @@ import { inspectRedis, type RedisInspection } from './inspect.js'
 import { memoryShare } from './memory.js'
 import { type Partition, partitionFor } from './partitions.js'
 import { ACCEPT_MS, MEMORY_CHECK_MS, SHED_ABOVE, STREAM_LENGTH } from './policy.js'
+import { type RedisRefusal, redisRefusal } from './redis-refusals.js'
 import type { RedisTarget } from './redis-url.js'
 import { SCRIPT_KEYS, withScripts } from './scripts.js'
 import { JOB_OPTIONS, jobOf } from './stored-job.js'
@@ -12,7 +13,7 @@ import { within } from './within.js'
 /** After `accepted` the event is durable, as far as Redis is told to be. After `refused` it may be stored or not. */
 export type Acceptance =
   | { kind: 'accepted'; how: 'added' | 'revived' | 'duplicate' }
-  | { kind: 'refused'; code: 'redis_unavailable' | 'redis_full'; cause: string }
+  | { kind: 'refused'; code: RedisRefusal; cause: string }
 
 export type Door = Disposable & {
   /**
@@ -43,7 +44,7 @@ export function openDoor(target: RedisTarget, list: readonly Partition[], observ
         return { kind: 'accepted', how: (await within(ACCEPT_MS, added)) as 'added' }
       } catch (error) {
         const cause = error instanceof Error ? error.message : String(error)
-        return { kind: 'refused', code: cause.startsWith('OOM') ? 'redis_full' : 'redis_unavailable', cause }
+        return { kind: 'refused', code: redisRefusal(cause), cause }
       }
     },
     inspect: () => within(ACCEPT_MS, inspectRedis(client, list)),

@@ -1,0 +1,26 @@
+/** What ingest answers when Redis did not make an event durable. */
+export type RedisRefusal = 'redis_full' | 'redis_unavailable'
+
+/**
+ * What the first word of Redis' own refusals means for an event that was not stored. Whatever is not here, such as a lost
+ * connection or a time-out, is `redis_unavailable` too: then nobody knows whether it was.
+ */
+const REFUSAL_OF_WORD: Readonly<Record<string, RedisRefusal>> = {
+  OOM: 'redis_full', // maxmemory, and nothing may be evicted
+  BUSY: 'redis_unavailable', // a script runs for too long
+  CLUSTERDOWN: 'redis_unavailable', // a slot has no node
+  LOADING: 'redis_unavailable', // it reads its files after a start
+  MASTERDOWN: 'redis_unavailable', // a replica without its master
+  MISCONF: 'redis_unavailable', // it cannot write to its disk
+  NOAUTH: 'redis_unavailable', // a password is missing
+  NOPERM: 'redis_unavailable', // the account may not do this
+  NOREPLICAS: 'redis_unavailable', // too few replicas to be safe
+  READONLY: 'redis_unavailable', // a replica
+  TRYAGAIN: 'redis_unavailable', // a slot is moving
+  WRONGPASS: 'redis_unavailable', // user or password
+}
+
+export function redisRefusal(message: string): RedisRefusal {
+  const [word = ''] = message.split(' ', 1)
+  return REFUSAL_OF_WORD[word] ?? 'redis_unavailable'
+}
