@@ -52,7 +52,7 @@ async function openSubjects(database: DatabaseOptions, owned: Releasers): Promis
   }
   const nobody = { jwtKey: undefined, authorizedParties: undefined, publishableKey: undefined }
   const profiles = owned.use(
-    await startProfiles({ ...config, ...nobody }, { log, signal: new AbortController().signal }),
+    await startProfiles({ ...config, ...nobody }, { log, signal: new AbortController().signal, fail: () => {} }),
   )
   const answer = await (await fetch(`http://127.0.0.1:${profiles.port}/profiles/person1`)).text()
   const bare = await listen(owned, async () => answer)

@@ -8,6 +8,7 @@ import { until } from '../support/until.js'
 const APPLIED_WITHIN_MS = 4 * 5000
 /** Three leases and seven probes: what an hour has more of is more of the same. */
 const LONG_OUTAGE_MS = 20_000
+const AND_LONGER = { timeout: LONG_OUTAGE_MS + 100_000 }
 /** The processes' own deadline for a shutdown. */
 const STOPPED_WITHIN_MS = 20_000
 
@@ -100,7 +101,7 @@ async function metricsOf({ url }: WorkerProcess): Promise<Map<string, number>> {
 }
 
 describe.skipIf(!isPossible)('a long outage of the database', () => {
-  test('leaves every event the tries that it had, and with the worker that has it', async () => {
+  test('leaves every event the tries that it had, and with the worker that has it', AND_LONGER, async () => {
     await using one = await house.worker()
     await using other = await house.worker()
     await until(async () => (await isReady(one)) && (await isReady(other)))
