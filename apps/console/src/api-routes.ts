@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { type BulkOptions, letterJson } from '@clerk-mirror/operations'
 import type { DeadLetter } from '@clerk-mirror/queue'
+import { networkOf } from '@clerk-mirror/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Account, accountOf } from './accounts.js'
 import { bulkOf } from './bulk-request.js'
@@ -108,7 +109,7 @@ function authenticate(request: FastifyRequest, reply: FastifyReply, { accounts, 
   const account = accountOf(token, accounts)
   if (account) return account
   wrongTokens.add(request.ip)
-  log.warn({ event: 'console.wrong_token', address: request.ip })
+  log.warn({ event: 'console.wrong_token', address: networkOf(request.ip) })
   throw new Refusal('wrong_token')
 }
 

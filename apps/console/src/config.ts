@@ -9,6 +9,7 @@ import {
   type Secret,
   secret,
   text,
+  trustedProxies,
 } from '@clerk-mirror/runtime'
 import { type Account, parseAccounts } from './accounts.js'
 
@@ -17,6 +18,8 @@ export type ConsoleConfig = {
   partitions: readonly Partition[]
   database: Secret<DatabaseOptions>
   accounts: Secret<Account[]>
+  /** Whose word about addresses and TLS is taken. */
+  trustProxy?: readonly string[] | undefined
   host: string
   port: number
   logLevel: LogLevel
@@ -28,6 +31,7 @@ export const readConsoleConfig = (env: Environment): ConsoleConfig =>
     partitions: partitions(1),
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
     accounts: read.required('CONSOLE_TOKEN', secret(parseAccounts)),
+    trustProxy: read.optional('TRUST_PROXY', trustedProxies),
     host: read.optional('HOST', text),
     port: read.optional('CONSOLE_PORT', port),
     logLevel: read.optional('LOG_LEVEL', logLevel),

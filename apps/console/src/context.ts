@@ -1,17 +1,17 @@
-import type { Log } from '@clerk-mirror/runtime'
+import type { FailuresByAddress, Log } from '@clerk-mirror/runtime'
 import type { Account } from './accounts.js'
 import type { CauseCount } from './cause-count.js'
 import type { OperationsDoor } from './operations-door.js'
 import type { Runs } from './runs.js'
 import type { Samples } from './samples.js'
 import type { Sessions } from './sessions.js'
-import type { WrongTokens } from './wrong-tokens.js'
 
 /** What the routes work with. */
 export type Console = {
   accounts: readonly Account[]
   sessions: Sessions
-  wrongTokens: WrongTokens
+  /** For pages and API together. */
+  wrongTokens: FailuresByAddress
   operations: OperationsDoor
   causes: CauseCount
   samples: Samples

@@ -1,5 +1,5 @@
 import type { QueueBrowser } from '@clerk-mirror/queue'
-import { LIVEZ, type Log, type Metrics, type Readiness, readyz } from '@clerk-mirror/runtime'
+import { FailuresByAddress, LIVEZ, type Log, type Metrics, type Readiness, readyz } from '@clerk-mirror/runtime'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Account } from './accounts.js'
 import { apiRoutes, isApi } from './api-routes.js'
@@ -12,7 +12,7 @@ import { REFUSALS, Refusal } from './errors.js'
 import { consoleMetrics } from './metrics.js'
 import type { OperationsDoor } from './operations-door.js'
 import { pageRoutes } from './page-routes.js'
-import { FORM_BYTES_MAX, HEADERS_MS, REQUEST_MS } from './policy.js'
+import { ADDRESSES_MAX, FORM_BYTES_MAX, HEADERS_MS, REQUEST_MS, WRONG_TOKENS_MAX, WRONG_TOKENS_MS } from './policy.js'
 import { refusalFragment, refusalPage } from './refusal-page.js'
 import { runRoutes } from './run-routes.js'
 import type { Runs } from './runs.js'
@@ -20,7 +20,6 @@ import type { Samples } from './samples.js'
 import { SECURITY_HEADERS, sessionOf } from './security.js'
 import { openSessions, type Sessions } from './sessions.js'
 import { signInRoutes } from './sign-in-routes.js'
-import { WrongTokens } from './wrong-tokens.js'
 
 export type ServerOptions = {
   accounts: readonly Account[]
@@ -32,12 +31,16 @@ export type ServerOptions = {
   metrics: Metrics
   log: Log
   clock: () => number
+  trustProxy: readonly string[] | undefined
 }
+
+const WRONG_TOKENS = { failuresMax: WRONG_TOKENS_MAX, windowMs: WRONG_TOKENS_MS, addressesMax: ADDRESSES_MAX }
 
 /** The console as a Fastify server that does not listen yet. */
 export function buildServer(options: ServerOptions): FastifyInstance {
-  const { accounts, operations, browser, samples, runs, readiness, metrics, log, clock } = options
+  const { accounts, operations, browser, samples, runs, readiness, metrics, log, clock, trustProxy } = options
   const server = Fastify({
+    trustProxy: trustProxy ? [...trustProxy] : false,
     bodyLimit: FORM_BYTES_MAX,
     requestTimeout: REQUEST_MS,
     http: { headersTimeout: HEADERS_MS },
@@ -48,7 +51,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const context: Console = {
     ...{ accounts, sessions, operations, samples, runs, log, clock },
     causes: new CauseCount(operations, clock),
-    wrongTokens: new WrongTokens(clock),
+    wrongTokens: new FailuresByAddress(WRONG_TOKENS, clock),
   }
   const counters = consoleMetrics(metrics)
   server.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))

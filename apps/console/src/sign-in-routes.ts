@@ -1,3 +1,4 @@
+import { networkOf } from '@clerk-mirror/runtime'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { accountOf } from './accounts.js'
 import type { Console } from './context.js'
@@ -28,7 +29,7 @@ export function signInRoutes(server: FastifyInstance, { accounts, sessions, wron
     const account = accountOf(form.get('token') ?? '', accounts)
     if (!account) {
       wrongTokens.add(request.ip)
-      log.warn({ event: 'console.wrong_token', address: request.ip })
+      log.warn({ event: 'console.wrong_token', address: networkOf(request.ip) })
       return show(reply, 401, { next, problem: REFUSALS.wrong_token.message })
     }
     log.info({ event: 'console.signed_in', actor: account.name, role: account.role })

@@ -13,7 +13,7 @@ export type ConsoleProcess = AsyncDisposable & { port: number }
 /** Starts the console. Neither Redis nor the database need be there: the pages say what is missing. */
 export async function startConsole(config: ConsoleConfig, { log }: Surroundings): Promise<ConsoleProcess> {
   await using owned = new Releasers()
-  const { partitions, host } = config
+  const { partitions, host, trustProxy } = config
   const redis = config.redis.reveal()
   const metrics = openMetrics('console')
   const operations = owned.use(
@@ -27,7 +27,7 @@ export async function startConsole(config: ConsoleConfig, { log }: Surroundings)
   })
   const accounts = config.accounts.reveal()
   const server = buildServer({
-    ...{ accounts, operations, browser, samples, runs, readiness, metrics, log },
+    ...{ accounts, operations, browser, samples, runs, readiness, metrics, log, trustProxy },
     clock: Date.now,
   })
   owned.defer(() => server.close())

@@ -111,6 +111,11 @@ export const SETTINGS = {
     example: '9090',
     usedBy: ['ingest', 'profiles'],
   },
+  TRUST_PROXY: {
+    doc: 'Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses, CIDR ranges, `loopback`, `linklocal` or `uniquelocal`, separated by commas. Without it, everybody who comes through a proxy counts as one address.',
+    example: 'loopback,10.0.0.0/8',
+    usedBy: ['ingest', 'console'],
+  },
   REDIS_ALLOW_EVICTION: {
     doc: 'Accept a Redis whose maxmemory-policy may evict events that were already acknowledged. Otherwise ingest refuses to be ready on one.',
     default: 'false',

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { type Account, parseAccounts } from '../../../apps/console/src/accounts.js'
-import { SESSION_MS, WRONG_TOKENS_MAX, WRONG_TOKENS_MS } from '../../../apps/console/src/policy.js'
+import { SESSION_MS } from '../../../apps/console/src/policy.js'
 import { openSessions } from '../../../apps/console/src/sessions.js'
-import { WrongTokens } from '../../../apps/console/src/wrong-tokens.js'
 
 const accounts = parseAccounts('ada:operator:0123456789abcdefghij,bob:viewer:abcdefghij0123456789')
 const [ada, bob] = accounts as [Account, Account]
@@ -51,23 +50,4 @@ test('a form key belongs to one session and is not its signature', () => {
   expect(keyOf(one)).toBe(keyOf(one))
   expect(keyOf(one)).not.toBe(keyOf(other))
   expect(one).not.toContain(keyOf(one))
-})
-
-test('after ten wrong tokens an address waits, others do not, and its time comes again', () => {
-  const wrong = new WrongTokens(clock)
-  for (let count = 0; count < WRONG_TOKENS_MAX; count += 1) {
-    expect(wrong.waitS('192.0.2.1')).toBe(0)
-    wrong.add('192.0.2.1')
-  }
-  expect(wrong.waitS('192.0.2.1')).toBe(WRONG_TOKENS_MS / 1000)
-  expect(wrong.waitS('192.0.2.2')).toBe(0)
-  nowMs += WRONG_TOKENS_MS
-  expect(wrong.waitS('192.0.2.1')).toBe(0)
-})
-
-test('a whole IPv6 network counts as one address, however it is written', () => {
-  const wrong = new WrongTokens(clock)
-  for (let count = 0; count < WRONG_TOKENS_MAX; count += 1) wrong.add(`2001:db8:0:1::${count + 1}`)
-  expect(wrong.waitS('2001:db8:0:1:aaaa:bbbb:cccc:dddd')).toBeGreaterThan(0)
-  expect(wrong.waitS('2001:db8:0:2::1')).toBe(0)
 })

@@ -1,0 +1,64 @@
+import { isIP, isIPv6 } from 'node:net'
+
+export interface FailureLimit {
+  /** Failures from one address within `windowMs` before it has to wait for the window's end. */
+  readonly failuresMax: number
+  readonly windowMs: number
+  /** Addresses that are remembered. Beyond, the one whose window is oldest is forgotten, and may fail anew. */
+  readonly addressesMax: number
+}
+
+/** Counts failures by source address, in bounded memory whatever the addresses are. */
+export class FailuresByAddress {
+  readonly #limit: FailureLimit
+  readonly #clock: () => number
+  readonly #byNetwork = new Map<string, { count: number; untilMs: number }>()
+
+  constructor(limit: FailureLimit, clock: () => number) {
+    this.#limit = limit
+    this.#clock = clock
+  }
+
+  /** Seconds that the address has to wait; 0 when it need not. */
+  waitS(address: string): number {
+    const entry = this.#current(networkOf(address))
+    if (!entry || entry.count < this.#limit.failuresMax) return 0
+    return Math.ceil((entry.untilMs - this.#clock()) / 1000)
+  }
+
+  /** Returns how many failures the address has in its window, this one included. */
+  add(address: string): number {
+    const network = networkOf(address)
+    const entry = this.#current(network) ?? { count: 0, untilMs: this.#clock() + this.#limit.windowMs }
+    entry.count += 1
+    this.#byNetwork.set(network, entry)
+    // A Map keeps the order of insertion: the first is the one whose time is up first.
+    const [oldest] = this.#byNetwork.keys()
+    if (this.#byNetwork.size > this.#limit.addressesMax && oldest !== undefined) this.#byNetwork.delete(oldest)
+    return entry.count
+  }
+
+  #current(network: string) {
+    const entry = this.#byNetwork.get(network)
+    if (entry && entry.untilMs > this.#clock()) return entry
+    this.#byNetwork.delete(network)
+    return undefined
+  }
+}
+
+/**
+ * What counts as one source: an IPv4 address, or the /64 of an IPv6 address, which is what one customer gets. A proxy
+ * passes on whatever a client wrote, so that what is no address at all is one source too, and nothing of it is kept.
+ */
+export function networkOf(address: string): string {
+  if (isIP(address) === 0) return 'unknown'
+  if (!isIPv6(address)) return address
+  const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? []
+  if (mapped !== undefined) return mapped
+  const [head = '', tail] = address.split('::', 2)
+  const before = head.split(':').filter(Boolean)
+  const after = (tail ?? '').split(':').filter(Boolean)
+  const zeros = tail === undefined ? [] : Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0')
+  const groups = [...before, ...zeros, ...after].slice(0, 4)
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`
+}
