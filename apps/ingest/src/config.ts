@@ -10,6 +10,7 @@ import {
   type Secret,
   secret,
   text,
+  trustedProxies,
   webAddress,
 } from '@clerk-mirror/runtime'
 
@@ -22,6 +23,8 @@ export type IngestConfig = {
   allowEviction: boolean
   /** No traces are made without it. */
   tracesUrl?: string | undefined
+  /** Whose word about addresses is taken. */
+  trustProxy?: readonly string[] | undefined
   host: string
   port: number
   metricsPort: number
@@ -36,6 +39,7 @@ export const readIngestConfig = (env: Environment): IngestConfig =>
     instanceId: read.optional('CLERK_INSTANCE_ID', text),
     allowEviction: read.optional('REDIS_ALLOW_EVICTION', flag),
     tracesUrl: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),
+    trustProxy: read.optional('TRUST_PROXY', trustedProxies),
     host: read.optional('HOST', text),
     port: read.first(['INGEST_PORT', 'PORT'], port),
     metricsPort: read.optional('METRICS_PORT', port),

@@ -21,6 +21,19 @@ export const ingestMetrics = (metrics: Metrics) => ({
     help: 'Requests answered with an error, by code',
     labels: ['code'],
   }),
+  connections: metrics.gauge({
+    name: 'clerk_mirror_ingest_connections',
+    help: 'Open connections to the public port',
+  }),
+  bodyBytes: metrics.gauge({
+    name: 'clerk_mirror_ingest_body_bytes',
+    help: 'Bytes of bodies that are arriving or being worked on',
+  }),
+  closed: metrics.counter({
+    name: 'clerk_mirror_ingest_connections_closed_total',
+    help: 'Connections closed to make room, by reason: displaced, body_memory or no_place',
+    labels: ['reason'],
+  }),
   seconds: metrics.histogram({
     name: 'clerk_mirror_ingest_request_seconds',
     help: 'Time from the last byte of a webhook to its answer',

@@ -10,8 +10,25 @@ export const HEADER_BYTES_MAX = 16 * 1024
 export const HEADERS_MS = 5_000
 export const REQUEST_MS = 15_000
 
+/** Milliseconds in which nothing moves on a connection in the middle of a request, as with who never reads answers. */
+export const SILENCE_MS = 20_000
+
 /** Milliseconds that a quiet connection is kept: longer than load balancers keep theirs, which must be first to close. */
 export const KEEP_ALIVE_MS = 75_000
+
+/** Open connections. Svix and a proxy keep some dozens; each costs some 15 KB. Beyond, the longest idle one is closed. */
+export const CONNECTIONS_MAX = 4096
+
+/** Bytes of all bodies that are in memory: two thousand of the largest that Clerk sends, in a process of 512 MiB. */
+export const BODY_BYTES_SUM_MAX = 64 * 1024 * 1024
+
+/** Requests from one address that no signature can make good, before it gets 429 until its window ends. Clerk sends none;
+ * a clock that is wrong makes some, and sixty lines in the log tell as much as sixty thousand. */
+export const UNSIGNED_MAX = 60
+export const UNSIGNED_MS = 60_000
+
+/** Addresses remembered for that, IPv6 by /64: some 2 MB. Of a flood from more, the oldest windows are forgotten. */
+export const ADDRESSES_MAX = 10_000
 
 /** Seconds after which a refused sender should come again. Svix' own second try comes after 5. */
 export const RETRY_AFTER_S = 5

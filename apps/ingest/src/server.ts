@@ -1,7 +1,7 @@
-import type { Socket } from 'node:net'
 import { LIVEZ, type Log, type Readiness, readyz, type Span } from '@clerk-mirror/runtime'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
-import { CODE_OF_FASTIFY, CODE_OF_NODE, REFUSALS, type RefusalCode, refusalBody } from './errors.js'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Connections } from './connections.js'
+import { CODE_OF_FASTIFY, REFUSALS, type RefusalCode, refusalBody } from './errors.js'
 import type { IngestMetrics } from './metrics.js'
 import {
   BODY_BYTES_MAX,
@@ -10,11 +10,21 @@ import {
   KEEP_ALIVE_MS,
   REQUEST_MS,
   RETRY_AFTER_S,
+  SILENCE_MS,
   TIMEOUT_CHECK_MS,
 } from './policy.js'
+import { RawRefusals } from './raw-refusals.js'
+import { UnsignedRequests } from './unsigned-requests.js'
 import { receive, type WebhookDecision, type WebhookOptions } from './webhook.js'
 
-export type ServerOptions = { webhook: WebhookOptions; readiness: Readiness; metrics: IngestMetrics; log: Log }
+export type ServerOptions = {
+  webhook: WebhookOptions
+  connections: Connections
+  readiness: Readiness
+  metrics: IngestMetrics
+  log: Log
+  trustProxy: readonly string[] | undefined
+}
 
 const WEBHOOK_PATH = '/webhooks/clerk'
 /** What each path takes; any other method gets 405. */
@@ -24,24 +34,58 @@ const METHODS: Readonly<Record<string, string>> = {
   '/readyz': 'GET, HEAD',
 }
 
+type Refuse = (reply: FastifyReply, code: RefusalCode) => FastifyReply
+
 /** The door as a Fastify server that does not listen yet. */
-export function buildServer({ webhook, readiness, metrics, log }: ServerOptions): FastifyInstance {
-  const refuse = (reply: FastifyReply, code: RefusalCode) => {
+export function buildServer(options: ServerOptions): FastifyInstance {
+  const { connections, readiness, metrics, log, trustProxy } = options
+  const refuse: Refuse = (reply, code) => {
     metrics.refused.inc({ code })
     if (REFUSALS[code].status === 503) reply.header('retry-after', RETRY_AFTER_S)
     return reply.code(REFUSALS[code].status).send(refusalBody(code))
   }
+  const raw = new RawRefusals(connections, metrics)
+  const onError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    // The client went away in the middle: nobody reads what is answered.
+    if (request.raw.destroyed && error.code === 'ECONNRESET') {
+      if (!raw.has(request.socket)) metrics.refused.inc({ code: 'incomplete_request' })
+      return reply.code(REFUSALS.incomplete_request.status).send(refusalBody('incomplete_request'))
+    }
+    const code = CODE_OF_FASTIFY[error.code] ?? 'internal'
+    if (code === 'internal') log.error({ event: 'ingest.failed', err: error })
+    return refuse(reply, code)
+  }
   const server = Fastify({
+    trustProxy: trustProxy ? [...trustProxy] : false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionTimeout: SILENCE_MS,
     http: {
       maxHeaderSize: HEADER_BYTES_MAX,
       headersTimeout: HEADERS_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      requireHostHeader: false, // Node's own refusal has no body
     },
     forceCloseConnections: 'idle',
-    clientErrorHandler: (error, socket) => refuseRaw(error, socket, metrics),
+    // Who is in the middle of a request when the process is told to stop is served as before.
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => raw.refuse(error, socket),
+    // A path that cannot be decoded reaches no route, no hook and no error handler.
+    frameworkErrors: onError,
+  })
+  connections.watch(server.server)
+  raw.watch(server.server)
+  watchTurns(server, connections)
+  server.addHook('preHandler', (request, reply, done) => {
+    // What came behind it on its connection was no HTTP, and the refusal of that has gone out already: who was refused
+    // must not find the event stored.
+    if (raw.has(request.socket)) reply.code(REFUSALS.incomplete_request.status).send()
+    else done()
+  })
+  server.addHook('onRequest', (request, reply, done) => {
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') refuse(reply, 'malformed_request')
+    else done()
   })
   keepBodiesRaw(server)
   server.setNotFoundHandler((request, reply) => {
@@ -49,27 +93,62 @@ export function buildServer({ webhook, readiness, metrics, log }: ServerOptions)
     if (allowed === undefined) return refuse(reply, 'not_found')
     return refuse(reply.header('allow', allowed), 'method_not_allowed')
   })
-  server.setErrorHandler((error: FastifyError, _request, reply) => {
-    const code = CODE_OF_FASTIFY[error.code] ?? 'internal'
-    if (code === 'internal') log.error({ event: 'ingest.failed', err: error })
-    return refuse(reply, code)
-  })
+  server.setErrorHandler(onError)
   server.get('/livez', (_request, reply) => reply.code(LIVEZ.status).send(LIVEZ.body))
   server.get('/readyz', async (_request, reply) => {
     const { status, body } = await readyz(readiness)
     return reply.code(status).send(body)
   })
-  server.post(WEBHOOK_PATH, async (request, reply) => {
+  webhookRoute(server, options, refuse)
+  return server
+}
+
+function webhookRoute(server: FastifyInstance, { webhook, metrics, log }: ServerOptions, refuse: Refuse): void {
+  const unsigned = new UnsignedRequests(webhook.clock, log)
+  const onRequest = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    const refusal = unsigned.judge(request.raw.rawHeaders, request.ip)
+    if (refusal === null) return done()
+    if (refusal.retryAfterS !== undefined) reply.header('retry-after', refusal.retryAfterS)
+    if (refusal.code === 'too_many_requests' || !isShort(request)) reply.header('connection', 'close')
+    refuse(reply, refusal.code)
+  }
+  server.post(WEBHOOK_PATH, { onRequest }, async (request, reply) => {
     const startMs = performance.now()
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const span = webhook.tracing.start(`POST ${WEBHOOK_PATH}`, { kind: 'server' })
     const decision = await receive(request.raw.rawHeaders, body, webhook, span)
     endSpan(span, decision)
-    record(decision, metrics, log, performance.now() - startMs)
+    const durationMs = performance.now() - startMs
+    metrics.seconds.observe({}, durationMs / 1000)
+    if (decision.kind === 'refused' && decision.eventId === undefined) {
+      unsigned.failed(request.ip, { code: decision.code, cause: decision.cause, durationMs: Math.round(durationMs) })
+      return refuse(reply, decision.code)
+    }
+    record(decision, metrics, log, durationMs)
     if (decision.kind === 'refused') return refuse(reply, decision.code)
     return reply.code(202).send({ status: decision.kind })
   })
-  return server
+}
+
+/** Whether what is left of the request may be read to its end and thrown away, so that the connection can be kept. */
+const isShort = ({ headers }: FastifyRequest) =>
+  headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= BODY_BYTES_MAX
+
+/** Tells whose turn it is on each connection, and how much of it is in memory. */
+function watchTurns(server: FastifyInstance, connections: Connections): void {
+  server.addHook('preParsing', ({ socket }, _reply, payload, done) => {
+    connections.bodyBegins(socket)
+    payload.on('data', (chunk: Buffer) => connections.received(socket, chunk.length))
+    done(null, payload)
+  })
+  server.addHook('preHandler', ({ socket }, _reply, done) => {
+    connections.working(socket)
+    done()
+  })
+  server.addHook('onSend', ({ socket }, _reply, payload, done) => {
+    connections.answered(socket)
+    done(null, payload)
+  })
 }
 
 /** The signature is over bytes: nothing may parse them before it is checked. */
@@ -85,7 +164,6 @@ function endSpan(span: Span, decision: WebhookDecision): void {
 }
 
 function record(decision: WebhookDecision, metrics: IngestMetrics, log: Log, durationMs: number): void {
-  metrics.seconds.observe({}, durationMs / 1000)
   const fields = { eventId: decision.eventId, durationMs: Math.round(durationMs) }
   if (decision.kind === 'accepted') {
     metrics.accepted.inc({ how: decision.how })
@@ -96,14 +174,4 @@ function record(decision: WebhookDecision, metrics: IngestMetrics, log: Log, dur
   } else {
     log.warn({ event: 'event.refused', code: decision.code, cause: decision.cause, ...fields })
   }
-}
-
-/** Answers what Node could not read as a request, and so never reached Fastify. */
-function refuseRaw(error: Error & { code?: string }, socket: Socket, metrics: IngestMetrics): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const code = CODE_OF_NODE[error.code ?? ''] ?? 'malformed_request'
-  metrics.refused.inc({ code })
-  const body = JSON.stringify(refusalBody(code))
-  const head = `HTTP/1.1 ${REFUSALS[code].status} Refused\r\ncontent-type: application/json; charset=utf-8\r\n`
-  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
 }

@@ -11,8 +11,9 @@ import {
   serveHealth,
 } from '@clerk-mirror/runtime'
 import type { IngestConfig } from './config.js'
+import { Connections } from './connections.js'
 import { ingestMetrics } from './metrics.js'
-import { LOOK_MS } from './policy.js'
+import { BODY_BYTES_SUM_MAX, CONNECTIONS_MAX, LOOK_MS } from './policy.js'
 import { redisCheck, warnOfLoss } from './redis-safety.js'
 import { testSigningKeys } from './self-test.js'
 import { buildServer } from './server.js'
@@ -40,7 +41,17 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
     await serveHealth({ host, port: config.metricsPort, settingName: 'METRICS_PORT', readiness, metrics, log }),
   )
   const webhook = { keys, instanceId: config.instanceId, accept: door.accept, tracing, clock: Date.now }
-  const server = buildServer({ webhook, readiness, metrics: ingestMetrics(metrics), log })
+  const ingest = ingestMetrics(metrics)
+  const limits = { connectionsMax: CONNECTIONS_MAX, bodyBytesMax: BODY_BYTES_SUM_MAX }
+  const connections = new Connections(limits, (reason) => ingest.closed.inc({ reason }))
+  metrics.beforeScrape(async () => {
+    ingest.connections.set({}, connections.count)
+    ingest.bodyBytes.set({}, connections.bodyBytes)
+  })
+  const server = buildServer({
+    ...{ webhook, connections, readiness, log, trustProxy: config.trustProxy },
+    metrics: ingest,
+  })
   owned.defer(() => server.close())
   await server.listen({ host, port: config.port }).catch((error: unknown) => {
     throw listenError(error, { host, port: config.port, settingName: 'INGEST_PORT' })

@@ -40,7 +40,7 @@ export async function receive(
   if (verdict.kind === 'rejected') return { kind: 'refused', code: verdict.code, cause: verdict.message }
   const eventId = eventIdOf(verdict.svixId)
   const event = peek(body)
-  if (event.kind === 'not-an-event') return { kind: 'refused', code: event.code, eventId }
+  if (event.kind === 'not-an-event') return { kind: 'refused', code: event.code, eventId, cause: event.message }
   if (isNeverStored(event.type)) return { kind: 'ignored', eventId, reason: 'never_stored' }
   // Events that name no instance are old shapes, and ours as far as anybody can tell.
   const isForeign = instanceId !== undefined && event.instanceId !== null && event.instanceId !== instanceId

@@ -14,7 +14,9 @@ export { isNeverStored, kindOf, type MirroredKinds, parseMirroredKinds } from '.
 export { type Peeked, peek } from './peek.js'
 export {
   parseSigningSecrets,
+  readSignatureHeaders,
   type SignatureFault,
+  type SignatureHeaders,
   type SignatureVerdict,
   type SigningKey,
   verifySignature,

@@ -29,18 +29,17 @@ export function parseSigningSecrets(raw: string): SigningKey[] {
   })
 }
 
+/** What a signature is checked with, or why there is none to check. */
+export type SignatureHeaders =
+  | { kind: 'plausible'; id: string; seconds: number; signatures: string }
+  | (SignatureVerdict & { kind: 'rejected' })
+
 /**
- * Verifies a Svix signature over the raw bytes, in Svix' and in the Standard Webhooks' header names; Svix' win.
+ * All that can be said of a signature before the body is there: the three headers are, once each, and the time is near.
  * `rawHeaders` is Node's flat list of names and values, in which a header that was sent twice is still seen twice.
- * The same verdicts as the vendors' libraries but for timestamps that are no plain number, which those parse leniently.
  */
-export function verifySignature(
-  rawHeaders: readonly string[],
-  body: Buffer,
-  keys: readonly SigningKey[],
-  nowMs: number,
-): SignatureVerdict {
-  const headers = signatureHeaders(rawHeaders)
+export function readSignatureHeaders(rawHeaders: readonly string[], nowMs: number): SignatureHeaders {
+  const headers = namedHeaders(rawHeaders)
   if (typeof headers === 'string') {
     return rejected('repeated_header', `The header ${headers} was sent more than once.`)
   }
@@ -56,13 +55,29 @@ export function verifySignature(
   if (Math.abs(Math.floor(nowMs / 1000) - seconds) * 1000 > SIGNATURE_TOLERANCE_MS) {
     return rejected('stale_timestamp', 'The signature is older or newer than five minutes.')
   }
-  if (!isSigned(`${id}.${seconds}.`, body, signature, keys)) {
+  return { kind: 'plausible', id, seconds, signatures: signature }
+}
+
+/**
+ * Verifies a Svix signature over the raw bytes, in Svix' and in the Standard Webhooks' header names; Svix' win.
+ * The same verdicts as the vendors' libraries but for timestamps that are no plain number, which those parse leniently.
+ */
+export function verifySignature(
+  rawHeaders: readonly string[],
+  body: Buffer,
+  keys: readonly SigningKey[],
+  nowMs: number,
+): SignatureVerdict {
+  const headers = readSignatureHeaders(rawHeaders, nowMs)
+  if (headers.kind === 'rejected') return headers
+  const { id, seconds, signatures } = headers
+  if (!isSigned(`${id}.${seconds}.`, body, signatures, keys)) {
     return rejected('invalid_signature', 'No signature matches.')
   }
   return { kind: 'verified', svixId: id }
 }
 
-const rejected = (code: SignatureFault, message: string): SignatureVerdict => ({ kind: 'rejected', code, message })
+const rejected = (code: SignatureFault, message: string) => ({ kind: 'rejected' as const, code, message })
 
 function isSigned(head: string, body: Buffer, signatures: string, keys: readonly SigningKey[]): boolean {
   const candidates = signatures
@@ -77,15 +92,15 @@ function isSigned(head: string, body: Buffer, signatures: string, keys: readonly
   })
 }
 
-type SignatureHeaders = { id?: string; timestamp?: string; signature?: string }
+type NamedHeaders = { id?: string; timestamp?: string; signature?: string }
 
-const isPart = (name: string): name is keyof SignatureHeaders =>
+const isPart = (name: string): name is keyof NamedHeaders =>
   name === 'id' || name === 'timestamp' || name === 'signature'
 
 /** The name of a header that was repeated, or the three values. */
-function signatureHeaders(rawHeaders: readonly string[]): SignatureHeaders | string {
-  const svix: SignatureHeaders = {}
-  const standard: SignatureHeaders = {}
+function namedHeaders(rawHeaders: readonly string[]): NamedHeaders | string {
+  const svix: NamedHeaders = {}
+  const standard: NamedHeaders = {}
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]?.toLowerCase() ?? ''
     const dash = name.indexOf('-')

@@ -21,6 +21,8 @@ export type Door = Disposable & {
    * travels with the event.
    */
   accept: (envelope: Envelope, trace?: string) => Promise<Acceptance>
+  /** Redis' memory is so full that no event is taken until workers have made room. */
+  isShedding: () => boolean
   /** What Redis is able and configured to do. @throws when it does not answer. */
   inspect: () => Promise<RedisInspection>
 }
@@ -47,6 +49,7 @@ export function openDoor(target: RedisTarget, list: readonly Partition[], observ
         return { kind: 'refused', code: redisRefusal(cause), cause }
       }
     },
+    isShedding: memory.isScarce,
     inspect: () => within(ACCEPT_MS, inspectRedis(client, list)),
     [Symbol.dispose]() {
       memory.stop()

@@ -1,0 +1,44 @@
+import { readSignatureHeaders } from '@clerk-mirror/events'
+import { FailuresByAddress, type Log, networkOf } from '@clerk-mirror/runtime'
+import type { RefusalCode } from './errors.js'
+import { ADDRESSES_MAX, UNSIGNED_MAX, UNSIGNED_MS } from './policy.js'
+
+export type Unsigned = { code: RefusalCode; retryAfterS?: number }
+
+/**
+ * Turns away what cannot be signed, before its body is read. An address that sends too much of it is told no more than
+ * to come later, and fills no log. What can be signed is always verified, whatever else its address has sent: a flood
+ * of junk, also through the same proxy, shuts out nobody.
+ */
+export class UnsignedRequests {
+  readonly #failures: FailuresByAddress
+  readonly #clock: () => number
+  readonly #log: Log
+
+  constructor(clock: () => number, log: Log) {
+    const limit = { failuresMax: UNSIGNED_MAX, windowMs: UNSIGNED_MS, addressesMax: ADDRESSES_MAX }
+    this.#failures = new FailuresByAddress(limit, clock)
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** The refusal, or null when the signature has to be looked at. */
+  judge(rawHeaders: readonly string[], address: string): Unsigned | null {
+    const headers = readSignatureHeaders(rawHeaders, this.#clock())
+    if (headers.kind === 'plausible') return null
+    const waitS = this.#failures.waitS(address)
+    this.failed(address, { code: headers.code, cause: headers.message })
+    return waitS > 0 ? { code: 'too_many_requests', retryAfterS: waitS } : { code: headers.code }
+  }
+
+  /** A request that was not Clerk's: counted, and logged unless its address has been at it for too long. */
+  failed(address: string, why: { code: RefusalCode; cause: string | undefined; durationMs?: number }): void {
+    const isSilent = this.#failures.waitS(address) > 0
+    const count = this.#failures.add(address)
+    if (isSilent) return
+    this.#log.warn({ event: 'event.refused', ...why, address: networkOf(address) })
+    if (count < UNSIGNED_MAX) return
+    const message = 'no more of its refusals are logged for now: the metrics count them'
+    this.#log.warn({ event: 'ingest.junk', address: networkOf(address) }, message)
+  }
+}
