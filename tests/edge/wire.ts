@@ -8,6 +8,7 @@ export type WireOptions = {
   answers?: number
   /** Milliseconds of silence after which no more is said: who still waits for the rest of a request must answer. */
   quietMs?: number
+  onConnect?: (localPort: number) => void
   /** Milliseconds after which the exchange is over, whatever came. */
   patienceMs?: number
 }
@@ -17,7 +18,7 @@ const PATIENCE_MS = 20_000
 
 /** Bytes as they are on a connection of their own, which no HTTP client makes more polite. */
 export function exchange(port: number, bytes: Buffer | string, options: WireOptions = {}): Promise<Exchange> {
-  const { answers: wanted = 1, quietMs, patienceMs = PATIENCE_MS } = options
+  const { answers: wanted = 1, quietMs, onConnect, patienceMs = PATIENCE_MS } = options
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0)
     let isClosed = false
@@ -30,8 +31,11 @@ export function exchange(port: number, bytes: Buffer | string, options: WireOpti
       resolve({ answers, isClosed })
     }
     const patience = setTimeout(settle, patienceMs)
-    socket.once('connect', () => socket.write(bytes))
-    if (quietMs !== undefined) socket.setTimeout(quietMs, () => socket.end())
+    socket.once('connect', () => {
+      onConnect?.(socket.localPort ?? 0)
+      socket.write(bytes)
+      if (quietMs !== undefined) socket.setTimeout(quietMs, () => socket.end())
+    })
     socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk])
       answers = answersIn(received)
@@ -60,7 +64,9 @@ export function answersIn(received: Buffer): RawAnswer[] {
       lines.map((line) => [line.split(':', 1).join().toLowerCase(), textAfterColon(line)]),
     )
     const status = Number(statusLine.split(' ')[1])
-    const bodyEnd = headEnd + 4 + (Number(headers['content-length']) || 0)
+    // To HEAD, the length is told and the body left out.
+    const isBare = rest.subarray(headEnd + 4).toString('latin1', 0, 7) === 'HTTP/1.'
+    const bodyEnd = headEnd + 4 + (isBare ? 0 : Number(headers['content-length']) || 0)
     if (rest.length < bodyEnd) break
     if (status >= 200) answers.push({ status, headers, body: rest.subarray(headEnd + 4, bodyEnd).toString() })
     rest = rest.subarray(bodyEnd)
