@@ -20,7 +20,9 @@ export type ConsoleWorld = World & {
 }
 
 /** Ingest, a worker and a console in this process; `database` is another than theirs for the console. */
-export async function openConsoleWorld(options: { database?: DatabaseOptions } = {}): Promise<ConsoleWorld> {
+export async function openConsoleWorld(
+  options: { database?: DatabaseOptions; trustProxy?: readonly string[] } = {},
+): Promise<ConsoleWorld> {
   await using owned = new Releasers()
   const world = owned.use(await openWorld())
   const way = owned.use(await openWay(parseRedisUrl(inject('redisUrl')).nodes[0]))
@@ -35,6 +37,7 @@ export async function openConsoleWorld(options: { database?: DatabaseOptions } =
         partitions: [partition(world.key('').replace(/:clerk-events:$/, ''))],
         database: new Secret(options.database ?? world.database.options),
         accounts: new Secret(parseAccounts(`ada:operator:${OPERATOR_TOKEN},bob:viewer:${VIEWER_TOKEN}`)),
+        trustProxy: options.trustProxy,
         host: '127.0.0.1',
         port: 0,
         logLevel: 'debug',

@@ -1,0 +1,156 @@
+import { connect, type Socket } from 'node:net'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import {
+  CONNECTIONS_MAX,
+  HEADERS_MS,
+  REQUEST_MS,
+  SILENCE_MS,
+  TIMEOUT_CHECK_MS,
+  UNSIGNED_MAX,
+} from '../../apps/ingest/src/policy.js'
+import { bytesOf, nowS, signedRequest, withHeader, withMore } from '../edge/request.js'
+import { besiege } from '../edge/siege.js'
+import { type EdgeSite, openEdgeSite } from '../edge/site.js'
+import { codeOf, exchange } from '../edge/wire.js'
+import { health } from '../support/processes.js'
+import { until } from '../support/until.js'
+
+const BODY = '{"type":"user.created","data":{"id":"user_1"}}'
+const SLACK = 4
+
+let site: EdgeSite
+beforeAll(async () => {
+  site = await openEdgeSite({ TRUST_PROXY: 'loopback' })
+})
+afterEach(() => site.clear())
+afterAll(() => site?.[Symbol.asyncDispose]())
+
+const signed = (from: string) =>
+  withMore(signedRequest({ secret: site.secret, id: 'msg_bounds', body: BODY }), ['x-forwarded-for', from])
+const unsigned = (from: string) => withHeader(signed(from), 'svix-signature', undefined)
+const stale = (from: string) => withHeader(signed(from), 'svix-timestamp', String(nowS() - 360))
+const send = async (request: ReturnType<typeof signed>) => {
+  const { answers } = await exchange(site.port, bytesOf(request))
+  const [answer] = answers
+  return { status: answer?.status, code: answer && codeOf(answer), headers: answer?.headers ?? {} }
+}
+
+describe('an address that sends what no signature can make good', () => {
+  test('is told to wait after sixty times, with one last line in the log; what it signs is taken all the same', async () => {
+    const from = '192.0.2.1'
+    for (let count = 0; count < UNSIGNED_MAX; count += 1) {
+      const make = count % 2 === 0 ? unsigned : stale
+      expect((await send(make(from))).status).toBe(count % 2 === 0 ? 400 : 401)
+    }
+    const linesBefore = site.ingest.lines.length
+    for (const make of [unsigned, stale]) {
+      const refusal = await send(make(from))
+      expect(refusal).toMatchObject({ status: 429, code: 'too_many_requests', headers: { connection: 'close' } })
+      expect(Number(refusal.headers['retry-after'])).toBeGreaterThan(0)
+      expect(Number(refusal.headers['retry-after'])).toBeLessThanOrEqual(60)
+    }
+    expect(site.ingest.lines.slice(linesBefore)).toEqual([])
+    expect(site.ingest.logged('ingest.junk')).toMatchObject([{ address: from, level: 'warn' }])
+    expect((await send(signed(from))).status).toBe(202)
+    expect((await send(withHeader(signed(from), 'svix-id', 'msg_other'))).code).toBe('invalid_signature')
+    expect((await send(unsigned('192.0.2.2'))).code).toBe('missing_header')
+    expect(await site.metric('clerk_mirror_ingest_refused_total', 'code="too_many_requests"')).toBe(2)
+  })
+
+  test('does not get around it from another address of its network, nor by an address that is none', async () => {
+    for (let count = 0; count < UNSIGNED_MAX; count += 1) await send(unsigned(`2001:db8:0:1::${count}`))
+    expect((await send(unsigned('2001:db8:0:1:ffff::1'))).status).toBe(429)
+    expect((await send(unsigned('2001:db8:0:2::1'))).status).toBe(400)
+    for (let count = 0; count < UNSIGNED_MAX; count += 1) await send(unsigned(`nobody-${count}`))
+    expect((await send(unsigned('somebody-else'))).status).toBe(429)
+  })
+})
+
+test('without TRUST_PROXY, nobody chooses the address under which they are counted', async () => {
+  await using alone = await openEdgeSite()
+  const statuses = new Set<number | undefined>()
+  for (let count = 0; count <= UNSIGNED_MAX; count += 1) {
+    const { answers } = await exchange(alone.port, bytesOf(unsigned(`198.51.100.${count}`)))
+    statuses.add(answers[0]?.status)
+  }
+  expect([...statuses]).toEqual([400, 429])
+})
+
+test('while Redis is nearly full, ingest takes nothing and is not ready; with room again it is, by itself', async () => {
+  const used = Number(/used_memory:(\d+)/.exec(await site.redis.info('memory'))?.[1])
+  await site.redis.config('SET', 'maxmemory', String(Math.round(used / 0.85)))
+  await until(async () => (await health(site.url, '/readyz')).status === 503)
+  const cause = 'the memory of Redis is nearly full: no event is taken'
+  expect(await health(site.url, '/readyz')).toMatchObject({ body: { checks: { redis: { ok: false, cause } } } })
+  expect(await send(signed('192.0.2.9'))).toMatchObject({ status: 503, code: 'redis_full' })
+  await site.redis.config('SET', 'maxmemory', '0')
+  await until(async () => (await health(site.url, '/readyz')).status === 200)
+  expect((await send(signed('192.0.2.9'))).status).toBe(202)
+})
+
+/** How long a connection lives, and the last that was said on it. */
+function lifeOf(begin: (socket: Socket) => void, reads = true): Promise<{ livedMs: number; said: string }> {
+  return new Promise((resolve) => {
+    const startedMs = performance.now()
+    let said = ''
+    const socket = connect({ port: site.port, host: '127.0.0.1' }, () => begin(socket))
+    if (reads) {
+      socket.on('data', (chunk) => {
+        said += chunk
+      })
+    }
+    socket.on('error', () => {})
+    socket.on('close', () => resolve({ livedMs: performance.now() - startedMs, said }))
+  })
+}
+
+const trickle = (socket: Socket) => {
+  const timer = setInterval(() => socket.write('x'), 200)
+  socket.once('close', () => clearInterval(timer))
+}
+
+test.concurrent('who is slow with headers, with a body or in reading is cut off in time, and honest events are taken meanwhile', async ({
+  annotate,
+}) => {
+  const inHeaders = lifeOf((socket) => {
+    socket.write('POST /webhooks/clerk HTTP/1.1\r\nhost: x\r\nx-slow: ')
+    trickle(socket)
+  })
+  const inBody = lifeOf((socket) => {
+    socket.write(bytesOf(withHeader({ ...signed('192.0.2.3'), framed: Buffer.from('{') }, 'content-length', '1000000')))
+    trickle(socket)
+  })
+  const inReading = lifeOf((socket) => {
+    const ask = () => {
+      // Until nothing more goes in: the answers that nobody reads have filled the way back.
+      for (let goesOn = true; goesOn && !socket.destroyed; )
+        goesOn = socket.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
+    }
+    socket.on('drain', ask)
+    ask()
+  }, false)
+  await expect.poll(async () => (await send(signed('192.0.2.4'))).status).toBe(202)
+  const lives = await Promise.all([inHeaders, inBody])
+  for (const [{ livedMs, said }, limitMs] of [[lives[0], HEADERS_MS] as const, [lives[1], REQUEST_MS] as const]) {
+    expect(said).toContain('408')
+    expect(said).toContain('request_timeout')
+    expect(livedMs).toBeGreaterThan(limitMs - 100)
+    expect(livedMs).toBeLessThan(limitMs + SLACK * TIMEOUT_CHECK_MS)
+  }
+  expect((await send(signed('192.0.2.4'))).status).toBe(202)
+  const { livedMs } = await inReading
+  expect(livedMs).toBeGreaterThan(SILENCE_MS - 100)
+  expect(livedMs).toBeLessThan(SLACK * SILENCE_MS)
+  await annotate(`lives of ${[...lives, { livedMs }].map((life) => Math.round(life.livedMs)).join(', ')} ms`)
+}, 120_000)
+
+test.concurrent('five hundred connections that are slow in every way keep no honest event out', async ({
+  annotate,
+}) => {
+  await using besieged = await openEdgeSite()
+  const { violations, ...report } = await besiege(besieged, { connections: 500, durationMs: 8000 })
+  await annotate(JSON.stringify(report))
+  expect(violations).toEqual([])
+  expect(report.openMost).toBeGreaterThan(400)
+  expect(report.openMost).toBeLessThanOrEqual(CONNECTIONS_MAX)
+})
