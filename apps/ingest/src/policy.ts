@@ -16,8 +16,13 @@ export const SILENCE_MS = 20_000
 /** Milliseconds that a quiet connection is kept: longer than load balancers keep theirs, which must be first to close. */
 export const KEEP_ALIVE_MS = 75_000
 
-/** Open connections. Svix and a proxy keep some dozens; each costs some 15 KB. Beyond, the longest idle one is closed. */
-export const CONNECTIONS_MAX = 4096
+/** Open connections: ten thousand slow ones are held without closing any, at some 15 KB each. Beyond, whoever has waited
+ * longest makes room. Svix and a proxy keep some dozens. */
+export const CONNECTIONS_MAX = 12_000
+
+/** Connections that the kernel keeps until they are let in. With Node's 511, a flood that comes back all at once makes an
+ * honest sender's kernel try again after one second, and then after two more. Linux itself stops at 4096. */
+export const BACKLOG_MAX = 4096
 
 /** Bytes of all bodies that are in memory: two thousand of the largest that Clerk sends, in a process of 512 MiB. */
 export const BODY_BYTES_SUM_MAX = 64 * 1024 * 1024

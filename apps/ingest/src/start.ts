@@ -13,7 +13,7 @@ import {
 import type { IngestConfig } from './config.js'
 import { Connections } from './connections.js'
 import { ingestMetrics } from './metrics.js'
-import { BODY_BYTES_SUM_MAX, CONNECTIONS_MAX, LOOK_MS } from './policy.js'
+import { BACKLOG_MAX, BODY_BYTES_SUM_MAX, CONNECTIONS_MAX, LOOK_MS } from './policy.js'
 import { redisCheck, warnOfLoss } from './redis-safety.js'
 import { testSigningKeys } from './self-test.js'
 import { buildServer } from './server.js'
@@ -53,7 +53,7 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
     metrics: ingest,
   })
   owned.defer(() => server.close())
-  await server.listen({ host, port: config.port }).catch((error: unknown) => {
+  await server.listen({ host, port: config.port, backlog: BACKLOG_MAX }).catch((error: unknown) => {
     throw listenError(error, { host, port: config.port, settingName: 'INGEST_PORT' })
   })
   const address = server.server.address()
