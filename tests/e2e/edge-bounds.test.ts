@@ -57,6 +57,13 @@ describe('an address that sends what no signature can make good', () => {
     expect(await site.metric('clerk_mirror_ingest_refused_total', 'code="too_many_requests"')).toBe(2)
   })
 
+  test('does not get around it by addresses that it claims itself, before the one that the proxy saw', async () => {
+    const claiming = (count: number) => unsigned(`198.51.100.${count}, 192.0.2.77`)
+    for (let count = 0; count < UNSIGNED_MAX; count += 1) await send(claiming(count))
+    expect((await send(claiming(99))).status).toBe(429)
+    expect((await send(unsigned('198.51.100.1'))).status).toBe(400)
+  })
+
   test('does not get around it from another address of its network, nor by an address that is none', async () => {
     for (let count = 0; count < UNSIGNED_MAX; count += 1) await send(unsigned(`2001:db8:0:1::${count}`))
     expect((await send(unsigned('2001:db8:0:1:ffff::1'))).status).toBe(429)
