@@ -129,6 +129,7 @@ test('erase leaves nothing of a person but their ids: not in the tables, not in 
     rows: { users: 1, blocks: 1, organization_memberships: 1, organization_invitations: 1 },
     jobs: { waiting: 2, delayed: 1, dead: 2, kept: 1 },
     unfinished: 0,
+    unread: 0,
   })
   expect(await traces(world)).toEqual([])
   expect(await keysHolding(queue, MARKER)).toEqual([])

@@ -7,6 +7,7 @@ import {
   type DeadLetters,
   type Disposition,
   type Door,
+  type EnvelopeKeys,
   openDeadLetters,
   openDoor,
   type Partition,
@@ -29,14 +30,21 @@ export type TestQueue = AsyncDisposable & {
 
 export type Seen = { handled: string[][]; retried: string[]; dead: { id: string; failure: Failure }[] }
 
+type TestQueueOptions = {
+  prefix?: string
+  queue?: QueueName
+  /** Bodies are sealed with them. */
+  keys?: EnvelopeKeys
+}
+
 /** A queue of its own on the Redis of this run. Disposing stops its workers and removes its keys. */
-export async function openTestQueue(place: { prefix?: string; queue?: QueueName } = {}): Promise<TestQueue> {
+export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): Promise<TestQueue> {
   const target = parseRedisUrl(inject('redisUrl'))
   const own = partition(place.prefix ?? `{test-${randomBytes(6).toString('hex')}}`, place.queue)
   const redis = new Redis(inject('redisUrl'))
   const observer = { redisLost: () => {}, redisBack: () => {} }
-  const door = openDoor(target, [own], observer)
-  const letters = await openDeadLetters(target, [own])
+  const door = openDoor(target, [own], observer, keys)
+  const letters = await openDeadLetters(target, [own], keys)
   const consumers: Consumer[] = []
   await until(() => door.inspect().then(() => true))
   return {
@@ -51,6 +59,7 @@ export async function openTestQueue(place: { prefix?: string; queue?: QueueName 
         target,
         partitions: [own],
         probe: async () => {},
+        keys,
         observer: {
           ...observer,
           workerFailed: () => {},

@@ -1,5 +1,5 @@
 import { type DeadLetterCause, type DeadLetterFilter, letterJson, type Operations } from '@clerk-mirror/operations'
-import type { DeadLetter } from '@clerk-mirror/queue'
+import type { DeadLetter, DeadLetterDetails } from '@clerk-mirror/queue'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
 import { FILTER_OPTIONS, FILTER_USAGE, filterOf } from './letter-options.js'
 import { noteMissingLedger, withOperations } from './operations.js'
@@ -79,7 +79,7 @@ export const showDeadLetter: Command = {
         return 1
       }
       const { envelope, stack } = letter
-      const payload = call.values['payload'] ? { body: envelope?.body ?? null } : {}
+      const payload = call.values['payload'] ? payloadOf(letter) : {}
       const origin = { source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null }
       const details = { ...letterJson(letter), ...origin, stack, ...payload }
       if (call.values['json']) call.out(JSON.stringify(details))
@@ -87,6 +87,12 @@ export const showDeadLetter: Command = {
       return 0
     })
   },
+}
+
+/** `encryptedWith` names the key of a body that cannot be shown here. */
+function payloadOf(letter: DeadLetterDetails | null): { body: string | null; encryptedWith?: string } {
+  const { body = null } = letter?.envelope ?? {}
+  return typeof body === 'object' && body !== null ? { body: null, encryptedWith: body.keyId } : { body }
 }
 
 export const exportDeadLetters: Command = {
@@ -106,7 +112,7 @@ export const exportDeadLetters: Command = {
         const { source, instanceId } = letter
         const line = { ...letterJson(letter), source, instanceId }
         // One at a time: a page of the largest bodies would be half a gigabyte.
-        const payload = call.values['payload'] && { body: (await deadLetters.show(letter.id))?.envelope?.body ?? null }
+        const payload = call.values['payload'] && payloadOf(await deadLetters.show(letter.id))
         call.out(JSON.stringify({ ...line, ...payload }))
       }
       noteMissingLedger(call, operations)

@@ -1,6 +1,6 @@
 import { openMirror, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { type EraseResult, erase } from '@clerk-mirror/operations'
-import { openStoredEvents, parseRedisUrl, partitions } from '@clerk-mirror/queue'
+import { openStoredEvents, parseEnvelopeKeys, parseRedisUrl, partitions } from '@clerk-mirror/queue'
 import { Releasers, readConfig, secret } from '@clerk-mirror/runtime'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
@@ -25,6 +25,7 @@ export const eraseUser: Command = {
     const config = readConfig(env, (read) => ({
       redis: read.required('REDIS_URL', secret(parseRedisUrl)),
       database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
+      envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     }))
     if (values['yes'] !== true && !(await isConfirmed(`Erase ${userId}, for good, with all that is stored of them?`))) {
       note('Nothing was erased.')
@@ -34,7 +35,9 @@ export const eraseUser: Command = {
     const mirror = owned.use(openMirror(config.database.reveal()))
     // Both before the tombstone: an erase that cannot be finished should not begin.
     await mirror.canary()
-    const events = owned.use(await openStoredEvents(config.redis.reveal(), partitions(1)))
+    const events = owned.use(
+      await openStoredEvents(config.redis.reveal(), partitions(1), config.envelopeKeys?.reveal()),
+    )
     const onWaiting = (count: number) => note(`Waiting for ${count} of their events that workers have …`)
     return report(call, userId, await erase(mirror, events, { userId, actor: actor(), onWaiting }))
   },
@@ -45,11 +48,15 @@ function report({ values, out, note }: Call, userId: string, result: EraseResult
     note(`${userId} is no user but of kind ${result.objectKind}: nothing was erased.`)
     return 1
   }
-  const { objects, rows, jobs, unfinished } = result
-  if (values['json']) out(JSON.stringify({ userId, objects, rows, jobs, unfinished }))
+  const { objects, rows, jobs, unfinished, unread } = result
+  if (values['json']) out(JSON.stringify({ userId, objects, rows, jobs, unfinished, unread }))
   else {
     out(`Erased ${userId}: removed the content of ${objects} stored objects, rows: ${list(rows)}.`)
     out(`Removed from the queue, events: ${list(jobs)}. What comes of them from now on is refused.`)
+  }
+  if (unread > 0) {
+    note(`${unread} other events are encrypted with keys that are not here: whether they name the user is not known.`)
+    note('To have those removed that do, run this again with the ENVELOPE_KEYS that ingest has.')
   }
   if (unfinished === 0) return 0
   note(`${unfinished} of their events are still with a worker, which can write nothing of them. Run this again.`)

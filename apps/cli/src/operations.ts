@@ -1,19 +1,21 @@
 import { parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { type Operations, openOperations } from '@clerk-mirror/operations'
-import { parseRedisUrl, partitions } from '@clerk-mirror/queue'
+import { parseEnvelopeKeys, parseRedisUrl, partitions } from '@clerk-mirror/queue'
 import { readConfig, secret } from '@clerk-mirror/runtime'
 import type { Call } from './command.js'
 
 /** Opens what the commands need, and closes it when they are done. */
 export async function withOperations<T>({ env }: Call, work: (operations: Operations) => Promise<T>): Promise<T> {
-  const { redis, database } = readConfig(env, (read) => ({
+  const { redis, database, envelopeKeys } = readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
     database: read.optional('DATABASE_URL', secret(parseDatabaseUrl)),
+    envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
   }))
   await using operations = await openOperations({
     redis: redis.reveal(),
     partitions: partitions(1),
     database: database?.reveal() ?? null,
+    envelopeKeys: envelopeKeys?.reveal(),
   })
   // Awaited here: the operations are closed when this function returns.
   return await work(operations)

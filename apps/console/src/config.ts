@@ -1,5 +1,12 @@
 import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import { type Partition, parseRedisUrl, partitions, type RedisTarget } from '@clerk-mirror/queue'
+import {
+  type EnvelopeKeys,
+  type Partition,
+  parseEnvelopeKeys,
+  parseRedisUrl,
+  partitions,
+  type RedisTarget,
+} from '@clerk-mirror/queue'
 import {
   type Environment,
   type LogLevel,
@@ -17,6 +24,8 @@ export type ConsoleConfig = {
   redis: Secret<RedisTarget>
   partitions: readonly Partition[]
   database: Secret<DatabaseOptions>
+  /** Without them, encrypted payloads cannot be looked at; all else works. */
+  envelopeKeys?: Secret<EnvelopeKeys> | undefined
   accounts: Secret<Account[]>
   /** Whose word about addresses and TLS is taken. */
   trustProxy?: readonly string[] | undefined
@@ -30,6 +39,7 @@ export const readConsoleConfig = (env: Environment): ConsoleConfig =>
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
     partitions: partitions(1),
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
+    envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     accounts: read.required('CONSOLE_TOKEN', secret(parseAccounts)),
     trustProxy: read.optional('TRUST_PROXY', trustedProxies),
     host: read.optional('HOST', text),

@@ -1,5 +1,5 @@
 import { type Html, html } from '@clerk-mirror/pages'
-import type { DeadLetterDetails } from '@clerk-mirror/queue'
+import type { DeadLetterDetails, SealedBody } from '@clerk-mirror/queue'
 import { hiddenFields, lifeOf } from './dead-letters-page.js'
 import { utc } from './format.js'
 import { formKey, layout } from './layout.js'
@@ -43,12 +43,19 @@ const verbs = (id: string, session: Session) => html`<form method="post" action=
 function payload({ id, envelope }: DeadLetterDetails, session: Session, isShown: boolean): Html {
   if (envelope === null)
     return html`<p>This job holds no event: something else put it into the queue, or its body is lost.</p>`
+  const { body } = envelope
+  if (typeof body !== 'string') return sealedPayload(body)
   if (isShown)
-    return html`<p class="hint">Shown as it came. That you looked is in the audit.</p><pre>${readablePayload(envelope.body)}</pre>`
+    return html`<p class="hint">Shown as it came. That you looked is in the audit.</p><pre>${readablePayload(body)}</pre>`
   return html`<form class="actions" method="post" action="/dead-letters/${id}/payload">
       ${formKey(session)}
       <span class="hint">Personal data is hidden.</span>
       <button>Show all of it (goes into the audit)</button>
     </form>
-    <pre>${JSON.stringify(redactPayload(envelope.body), undefined, 2)}</pre>`
+    <pre>${JSON.stringify(redactPayload(body), undefined, 2)}</pre>`
 }
+
+const sealedPayload = ({ keyId, fault }: SealedBody) =>
+  fault === 'key-missing'
+    ? html`<p>Encrypted with the key <code>${keyId}</code>, which this console does not have. It can be replayed and discarded all the same.</p>`
+    : html`<p>Encrypted with the key <code>${keyId}</code>, and not as it was stored: no key opens it.</p>`

@@ -15,11 +15,12 @@ export async function startConsole(config: ConsoleConfig, { log }: Surroundings)
   await using owned = new Releasers()
   const { partitions, host, trustProxy } = config
   const redis = config.redis.reveal()
+  const envelopeKeys = config.envelopeKeys?.reveal()
   const metrics = openMetrics('console')
   const operations = owned.use(
-    operationsDoor(() => openOperations({ redis, partitions, database: config.database.reveal() })),
+    operationsDoor(() => openOperations({ redis, partitions, database: config.database.reveal(), envelopeKeys })),
   )
-  const browser = owned.use(openQueueBrowser(redis, partitions, redactPayload))
+  const browser = owned.use(openQueueBrowser(redis, partitions, redactPayload, envelopeKeys))
   const samples = owned.use(new Samples(operations, Date.now))
   const runs = owned.use(new Runs(operations.open, log))
   const readiness = readinessOf({

@@ -1,5 +1,12 @@
 import { parseSigningSecrets, type SigningKey } from '@clerk-mirror/events'
-import { type Partition, parseRedisUrl, partitions, type RedisTarget } from '@clerk-mirror/queue'
+import {
+  type EnvelopeKeys,
+  type Partition,
+  parseEnvelopeKeys,
+  parseRedisUrl,
+  partitions,
+  type RedisTarget,
+} from '@clerk-mirror/queue'
 import {
   type Environment,
   flag,
@@ -18,6 +25,8 @@ export type IngestConfig = {
   redis: Secret<RedisTarget>
   partitions: readonly Partition[]
   signingKeys: Secret<SigningKey[]>
+  /** Bodies wait in clear without them. */
+  envelopeKeys?: Secret<EnvelopeKeys> | undefined
   /** Events of other instances are acknowledged and dropped; undefined takes all. */
   instanceId: string | undefined
   allowEviction: boolean
@@ -36,6 +45,7 @@ export const readIngestConfig = (env: Environment): IngestConfig =>
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
     partitions: partitions(1),
     signingKeys: read.required('CLERK_WEBHOOK_SIGNING_SECRET', secret(parseSigningSecrets)),
+    envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     instanceId: read.optional('CLERK_INSTANCE_ID', text),
     allowEviction: read.optional('REDIS_ALLOW_EVICTION', flag),
     tracesUrl: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),

@@ -28,10 +28,15 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   const metrics = openMetrics('ingest')
   const tracing = owned.use(await openTracing('ingest', config.tracesUrl))
   const door = owned.use(
-    openDoor(config.redis.reveal(), config.partitions, {
-      redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'answering 503 until Redis is back'),
-      redisBack: () => log.info({ event: 'redis.back' }),
-    }),
+    openDoor(
+      config.redis.reveal(),
+      config.partitions,
+      {
+        redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'answering 503 until Redis is back'),
+        redisBack: () => log.info({ event: 'redis.back' }),
+      },
+      config.envelopeKeys?.reveal(),
+    ),
   )
   // Here too: when all workers are gone, somebody must still say how long events have waited.
   exportQueueGauges(owned.use(openQueueGauges(config.redis.reveal(), config.partitions)), metrics)

@@ -64,6 +64,6 @@ async function acceptTraced(
 }
 
 function envelopeOf(eventId: string, event: Peeked & { kind: 'event' }, receivedAtMs: number): Envelope {
-  const { type, objectId, instanceId, text } = event
-  return { eventId, type, objectId, instanceId, source: 'clerk', receivedAtMs, body: text }
+  const { type, objectId, userId, instanceId, text } = event
+  return { eventId, type, objectId, userId, instanceId, source: 'clerk', receivedAtMs, body: text }
 }

@@ -1,6 +1,13 @@
 import { type MirroredKinds, parseMirroredKinds } from '@clerk-mirror/events'
 import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import { type Partition, parseRedisUrl, partitions, type RedisTarget } from '@clerk-mirror/queue'
+import {
+  type EnvelopeKeys,
+  type Partition,
+  parseEnvelopeKeys,
+  parseRedisUrl,
+  partitions,
+  type RedisTarget,
+} from '@clerk-mirror/queue'
 import {
   type Environment,
   type LogLevel,
@@ -17,6 +24,8 @@ export type WorkerConfig = {
   redis: Secret<RedisTarget>
   partitions: readonly Partition[]
   database: Secret<DatabaseOptions>
+  /** Open what ingest has encrypted. */
+  envelopeKeys?: Secret<EnvelopeKeys> | undefined
   mirroredKinds: MirroredKinds
   /** Nobody is told of dead letters without it. */
   notifyUrl?: Secret<string> | undefined
@@ -32,6 +41,7 @@ export const readWorkerConfig = (env: Environment): WorkerConfig =>
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
     partitions: partitions(1),
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
+    envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     mirroredKinds: read.optional('MIRROR_KINDS', parseMirroredKinds),
     notifyUrl: read.optional('NOTIFY_WEBHOOK_URL', secret(webAddress)),
     tracesUrl: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),

@@ -41,6 +41,7 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
       handle: traced(record.timed(handlerFor(mirror, config.mirroredKinds, record.handled)), tracing),
       probe: mirror.canary,
       observer: { ...record.observer, wedged: fail },
+      keys: config.envelopeKeys?.reveal(),
     }),
   )
   record.load(consumer)

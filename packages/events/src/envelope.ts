@@ -13,6 +13,8 @@ export type Envelope = {
   instanceId: string | null
   source: EventSource
   receivedAtMs: number
+  /** The user whom the event is about, besides its object, where its kind says so. */
+  userId?: string | null
   /** The request's body as text. */
   body: string
 }

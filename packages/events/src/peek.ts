@@ -1,7 +1,10 @@
+import type { Envelope } from './envelope.js'
 import { asObject, text } from './fields.js'
+import { kindNamed } from './kinds/index.js'
+import { kindOf } from './mirrored-kinds.js'
 
 export type Peeked =
-  | { kind: 'event'; type: string; objectId: string | null; instanceId: string | null; text: string }
+  | ({ kind: 'event'; text: string } & Pick<Envelope, 'type' | 'objectId' | 'instanceId'> & { userId: string | null })
   | { kind: 'not-an-event'; code: 'invalid_json' | 'not_an_object' | 'missing_type'; message: string }
 
 /**
@@ -18,8 +21,10 @@ export function peek(body: Buffer): Peeked {
   if (typeof type !== 'string') {
     return { kind: 'not-an-event', code: 'missing_type', message: 'The body has no "type" that is a string.' }
   }
-  const objectId = text(asObject(event['data'])?.['id'])
-  return { kind: 'event', type, objectId, instanceId: text(event['instance_id']), text: bodyText }
+  const data = asObject(event['data'])
+  const userId = data && kindNamed(kindOf(type)).subjects(data).userId
+  const instanceId = text(event['instance_id'])
+  return { kind: 'event', type, objectId: text(data?.['id']), userId, instanceId, text: bodyText }
 }
 
 /** JSON has no undefined, so it can stand for "not JSON". */

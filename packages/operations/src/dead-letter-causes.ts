@@ -47,6 +47,10 @@ const ADVICE_ON_CODE: Readonly<Record<string, string>> = {
     'The body is signed, and not an event that can be keyed. Compare a sample’s payload with Clerk’s documentation; if Clerk is right, report it, and replay after the fix. Another try before that fails again.',
   unreadable_job:
     'Ingest did not write this job, or it lost its content. See who else writes to this Redis, and whether it evicts; then discard it.',
+  envelope_key_missing:
+    'The workers lack the key that the message names. Give it to them in ENVELOPE_KEYS, then replay this cause.',
+  envelope_not_authentic:
+    'These bytes, or what lies beside them, are not what ingest stored. See who else writes to this Redis, then discard them and have Clerk send the events again.',
   unclassified: 'Another program moved these here, in words of its own. Replay them when they should be applied.',
 }
 

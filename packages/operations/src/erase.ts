@@ -26,6 +26,11 @@ export type EraseResult =
       jobs: JobCounts
       /** Events that a worker still had in the end. They can write nothing, but to be sure erase must be run again. */
       unfinished: number
+      /**
+       * Events of others left in the queue that could not be looked into, for want of their key. Where they name the
+       * person in passing, that stays until they are decided.
+       */
+      unread: number
     }
   | { kind: 'not-a-user'; objectKind: string }
 
@@ -41,8 +46,12 @@ export async function erase(mirror: Mirror, events: StoredEvents, options: Erase
   if (erased.kind === 'not-a-user') return erased
   const jobs: JobCounts = { waiting: 0, delayed: 0, dead: 0, kept: 0 }
   const active = new Set<string>()
-  for await (const event of events.holding(userId)) {
-    if (!isAbout(event, userId)) continue
+  const unread = new Set<string>()
+  for await (const event of events.holding(userId, { unsealing: true })) {
+    if (!isAbout(event, userId)) {
+      if (typeof event.envelope?.body === 'object') unread.add(event.id)
+      continue
+    }
     // In the ledger first: an interruption leaves an event that is on record and in the queue, never one in neither.
     await mirror.recordErased([entryOfStored(event)])
     if ((await removeOne(events, event.id, jobs)) === 'active') active.add(event.id)
@@ -52,7 +61,7 @@ export async function erase(mirror: Mirror, events: StoredEvents, options: Erase
   const { objects = 0, ...rows } = erased.counts
   const jobCounts = Object.fromEntries(Object.entries(jobs).map(([state, count]) => [`jobs_${state}`, count]))
   await mirror.recordCounts(erased.actionId, jobCounts, active.size === 0)
-  return { kind: 'erased', objects, rows, jobs, unfinished: active.size }
+  return { kind: 'erased', objects, rows, jobs, unfinished: active.size, unread: unread.size }
 }
 
 async function removeOne(events: StoredEvents, id: string, jobs: JobCounts): Promise<RemovedFrom> {

@@ -1,5 +1,6 @@
 import { type DatabaseOptions, Failure, openMirror } from '@clerk-mirror/mirror'
 import {
+  type EnvelopeKeys,
   openDeadLetters,
   openQueueView,
   openStoredEvents,
@@ -37,11 +38,14 @@ export type OperationsConfig = {
   partitions: readonly Partition[]
   /** Null: what needs the database refuses with `database_required`. */
   database: DatabaseOptions | null
+  /** Open encrypted payloads; everything but looking at those works without. */
+  envelopeKeys?: EnvelopeKeys | undefined
 }
 
 /** Redis must be there; the database need not be yet. @throws OperationsError */
-export async function openOperations({ redis, partitions, database }: OperationsConfig): Promise<Operations> {
-  const [letters, queue, stored] = await told(openQueue(redis, partitions))
+export async function openOperations(config: OperationsConfig): Promise<Operations> {
+  const { database } = config
+  const [letters, queue, stored] = await told(openQueue(config))
   const mirror = database && openMirror(database)
   const ledger = new Ledger(mirror)
   const activity = new Activity()
@@ -60,12 +64,12 @@ export async function openOperations({ redis, partitions, database }: Operations
 }
 
 /** All three, or none that would be left open. */
-async function openQueue(redis: RedisTarget, list: readonly Partition[]) {
-  const letters = await openDeadLetters(redis, list)
+async function openQueue({ redis, partitions, envelopeKeys }: OperationsConfig) {
+  const letters = await openDeadLetters(redis, partitions, envelopeKeys)
   try {
-    const queue = await openQueueView(redis, list)
+    const queue = await openQueueView(redis, partitions, envelopeKeys)
     try {
-      return [letters, queue, await openStoredEvents(redis, list)] as const
+      return [letters, queue, await openStoredEvents(redis, partitions, envelopeKeys)] as const
     } catch (error) {
       queue[Symbol.dispose]()
       throw error

@@ -49,7 +49,8 @@ async function readKnown(mirror: Mirror, id: string, queued?: QueuedEvent) {
 const everything = parseMirroredKinds('*')
 
 function versionOf({ envelope }: QueuedEvent): Version | null {
-  const decoded = envelope && decode(envelope, everything)
+  if (!envelope || typeof envelope.body !== 'string') return null
+  const decoded = decode({ ...envelope, body: envelope.body }, everything)
   return decoded?.kind === 'change' ? decoded.change.version : null
 }
 

@@ -44,7 +44,7 @@ export type EventTrace = {
   reason: Reason | null
   /** From receipt to the table; null until it is decided. */
   lagMs: number | null
-  /** Null when it is not known any more: the ledger keeps no payloads. */
+  /** Null when it is not known: the ledger keeps no payloads, and an encrypted one may have its key elsewhere. */
   version: Version | null
   /** Of what is stored of its object. */
   storedVersion: Version | null

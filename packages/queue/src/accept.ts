@@ -1,5 +1,6 @@
 import type { Envelope } from '@clerk-mirror/events'
 import { type ConnectionObserver, observe, openPromptClient, type RedisClient } from './connection.js'
+import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { inspectRedis, type RedisInspection } from './inspect.js'
 import { memoryShare } from './memory.js'
 import { type Partition, partitionFor } from './partitions.js'
@@ -28,7 +29,12 @@ export type Door = Disposable & {
 }
 
 /** Opens the producers' side. Connects in the background: Redis may be absent, now and at any time. */
-export function openDoor(target: RedisTarget, list: readonly Partition[], observer: ConnectionObserver): Door {
+export function openDoor(
+  target: RedisTarget,
+  list: readonly Partition[],
+  observer: ConnectionObserver,
+  keys: EnvelopeKeys = NO_KEYS,
+): Door {
   const client = openPromptClient(target)
   observe(client, observer)
   const scripted = withScripts(client)
@@ -37,10 +43,10 @@ export function openDoor(target: RedisTarget, list: readonly Partition[], observ
     async accept(envelope, trace) {
       if (memory.isScarce()) return { kind: 'refused', code: 'redis_full', cause: 'used memory is near its limit' }
       const { key } = partitionFor(envelope.objectId, list)
-      const { id, name, data, timestampMs } = jobOf(envelope, trace)
-      const keys = [...SCRIPT_KEYS.map(key), key(id)]
+      const { id, name, data, timestampMs } = jobOf(envelope, keys, trace)
+      const queueKeys = [...SCRIPT_KEYS.map(key), key(id)]
       try {
-        const added = scripted.clerkAccept(...keys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs)
+        const added = scripted.clerkAccept(...queueKeys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs)
         // The client's own time-out covers a command that was sent. This one also covers what lies before: a cluster that
         // looks for its nodes. A command that is late may still succeed; the job id makes the next delivery a duplicate.
         return { kind: 'accepted', how: (await within(ACCEPT_MS, added)) as 'added' }

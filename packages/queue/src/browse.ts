@@ -1,7 +1,9 @@
 import { type Job, Queue, type QueueOptions } from 'bullmq'
 import { openOperatorClient } from './connection.js'
+import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import type { Partition } from './partitions.js'
 import type { RedisTarget } from './redis-url.js'
+import { envelopeOf } from './stored-job.js'
 
 /** What tools for BullMQ see of the queue: for looking only, and with what `redact` makes of each body. */
 export type QueueBrowser = AsyncDisposable & { queues: readonly Queue[] }
@@ -13,11 +15,16 @@ export type Redact = (body: string) => unknown
  * The partitions as BullMQ queues whose jobs show no bodies. Waits for a Redis that is away. Nothing is written, not
  * even the queue's own settings; that no verb of these queues is called is for the caller to see to.
  */
-export function openQueueBrowser(target: RedisTarget, list: readonly Partition[], redact: Redact): QueueBrowser {
+export function openQueueBrowser(
+  target: RedisTarget,
+  list: readonly Partition[],
+  redact: Redact,
+  keys: EnvelopeKeys = NO_KEYS,
+): QueueBrowser {
   const client = openOperatorClient(target)
   client.on('error', () => {}) // every command reports its own
   const options = { connection: client, skipMetasUpdate: true, skipVersionCheck: true, skipWaitingForReady: true }
-  const queues = list.map(({ queue, prefix }) => new RedactedQueue(queue, redact, { ...options, prefix }))
+  const queues = list.map(({ queue, prefix }) => new RedactedQueue(queue, redact, keys, { ...options, prefix }))
   return {
     queues,
     async [Symbol.asyncDispose]() {
@@ -29,10 +36,12 @@ export function openQueueBrowser(target: RedisTarget, list: readonly Partition[]
 
 class RedactedQueue extends Queue {
   readonly #redact: Redact
+  readonly #keys: EnvelopeKeys
 
-  constructor(name: string, redact: Redact, options: QueueOptions) {
+  constructor(name: string, redact: Redact, keys: EnvelopeKeys, options: QueueOptions) {
     super(name, options)
     this.#redact = redact
+    this.#keys = keys
     this.on('error', () => {})
   }
 
@@ -48,8 +57,10 @@ class RedactedQueue extends Queue {
 
   /** Names what is kept: what else may lie in a job's data is not known. */
   #redacted(job: Job): Job {
-    const { objectId, instanceId, source, body } = Object(job.data)
-    job.data = { objectId, instanceId, source, body: this.#redact(String(body)) }
+    const envelope = envelopeOf(job.id ?? '', job.name, job.timestamp, job.data, this.#keys)
+    const { objectId, instanceId, source, body = '' } = envelope ?? {}
+    const shown = typeof body === 'string' ? this.#redact(body) : { encryptedWith: body.keyId }
+    job.data = { objectId, instanceId, source, body: shown }
     return job
   }
 }

@@ -3,6 +3,7 @@ import { Failure } from '@clerk-mirror/events'
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { BreakerState } from './breaker.js'
 import { type ConnectionObserver, observe, openPatientClient, type RedisClient } from './connection.js'
+import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { type Delivery, type Handle, Line, type Settlement } from './line.js'
 import type { Partition } from './partitions.js'
 import {
@@ -19,7 +20,7 @@ import { announce } from './presence.js'
 import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
 import { type Scripted, withScripts } from './scripts.js'
-import { envelopeOf, traceOf } from './stored-job.js'
+import { envelopeOf, sealedFailure, traceOf } from './stored-job.js'
 import { type WorkerWedged, watchForWedge } from './wedge.js'
 import { within } from './within.js'
 
@@ -41,6 +42,8 @@ export type ConsumerOptions = {
   /** Resolves when the database works; asked while the breaker is open. @throws Failure of class `outage` */
   probe: () => Promise<void>
   observer: ConsumerObserver
+  /** Open what was sealed at the door. */
+  keys?: EnvelopeKeys | undefined
   random?: () => number
 }
 
@@ -75,7 +78,8 @@ export function consume(options: ConsumerOptions): Consumer {
   })
   const presence = announce(client, options.partitions, () => ({ breaker: line.breaker.kind, held: line.inHand }))
   const stop = new AbortController()
-  const workplace = { client, line, observer: options.observer, stop: stop.signal }
+  const { observer, keys = NO_KEYS } = options
+  const workplace = { client, line, observer, keys, stop: stop.signal }
   workers.push(...options.partitions.map((partition) => workerOf(partition, workplace, options)))
   void line.begin().then(takeEvents)
   const watch = watchForWedge({
@@ -112,6 +116,7 @@ type Workplace = {
   client: RedisClient & Scripted
   line: Line
   observer: ConsumerObserver
+  keys: EnvelopeKeys
   /** Aborts when the process is to stop. */
   stop: AbortSignal
 }
@@ -152,18 +157,25 @@ export function retryDelay(attemptsMade: number, random: () => number): number {
 }
 
 async function work(job: Job, token: string | undefined, { key }: Partition, workplace: Workplace): Promise<void> {
-  const { client, line, observer } = workplace
+  const { client, line, observer, keys } = workplace
   const id = job.id ?? ''
-  const envelope = envelopeOf(id, job.name, job.timestamp, job.data)
-  if (!envelope) throw unreadable(job, observer)
+  const stored = envelopeOf(id, job.name, job.timestamp, job.data, keys)
+  if (!stored) throw unreadable(job, observer)
+  const { body } = stored
+  const isOpen = typeof body === 'string'
+  const envelope = { ...stored, body: isOpen ? body : '' }
   const trace = traceOf(job.data)
   const delivery = { envelope, attempt: job.attemptsMade + 1, ...(trace !== undefined && { trace }) }
   // BullMQ counts starts and finishes apart; every start but this one should have finished.
   const isSuspect = job.attemptsStarted > delivery.attempt
   const jobKey = key(id)
   const strike = isSuspect ? () => client.clerkNote(jobKey, 'strike') : undefined
-  const isItsTurn = !isSuspect || (await othersWentFirst(jobKey, workplace))
-  const settlement: Settlement = isItsTurn ? await line.push(delivery, strike) : { kind: 'handed-back' }
+  const settle = async (): Promise<Settlement> => {
+    if (!isOpen) return { kind: 'failed', failure: sealedFailure(body) }
+    const isItsTurn = !isSuspect || (await othersWentFirst(jobKey, workplace))
+    return isItsTurn ? line.push(delivery, strike) : { kind: 'handed-back' }
+  }
+  const settlement = await settle()
   if (settlement.kind === 'done') return
   if (settlement.kind === 'handed-back') {
     // It was started but not worked on: a start that counted would make the next worker suspect it.

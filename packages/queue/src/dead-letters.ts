@@ -1,5 +1,6 @@
-import type { Envelope, EventSource } from '@clerk-mirror/events'
+import type { EventSource } from '@clerk-mirror/events'
 import { connectOperator } from './connection.js'
+import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { type LetterRow, withLetterScripts } from './letter-scripts.js'
 import type { Partition } from './partitions.js'
 import { AMONG_MAX, PAGE, STREAM_LENGTH } from './policy.js'
@@ -7,7 +8,7 @@ import { asked } from './queue-unavailable.js'
 import { type Reason, readReason } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
 import { SCRIPT_KEYS, withScripts } from './scripts.js'
-import { envelopeOf } from './stored-job.js'
+import { envelopeOf, type StoredEnvelope } from './stored-job.js'
 
 /** An event that was given up, with why. Times in ms. */
 export type DeadLetter = {
@@ -23,7 +24,7 @@ export type DeadLetter = {
 }
 
 /** The envelope is null for a job that holds none: something else put it into the queue, or its body is lost. */
-export type DeadLetterDetails = DeadLetter & { envelope: Envelope | null; stack: string | null }
+export type DeadLetterDetails = DeadLetter & { envelope: StoredEnvelope | null; stack: string | null }
 
 /** Behind a letter, in the order of the list: of time of death and, in one millisecond, of ids. */
 export type LetterPlace = { partition: number; failedAtMs: number; id: string }
@@ -51,7 +52,11 @@ export type DeadLetters = Disposable & {
 }
 
 /** The operators' side of the queue: the failed set of a queue is its dead-letter queue. */
-export async function openDeadLetters(target: RedisTarget, list: readonly Partition[]): Promise<DeadLetters> {
+export async function openDeadLetters(
+  target: RedisTarget,
+  list: readonly Partition[],
+  keys: EnvelopeKeys = NO_KEYS,
+): Promise<DeadLetters> {
   const client = withLetterScripts(withScripts(await connectOperator(target)))
   const inTurn = async (move: (partition: Partition) => Promise<unknown>) => {
     for (const partition of list) if ((await asked(move(partition))) === 1) return true
@@ -93,7 +98,7 @@ export async function openDeadLetters(target: RedisTarget, list: readonly Partit
     async find(eventId) {
       for (const { key } of list) {
         const failedAt = await asked(client.zscore(key('failed'), eventId))
-        if (failedAt) return detailsOf(eventId, Number(failedAt), await asked(client.hgetall(key(eventId))))
+        if (failedAt) return detailsOf(eventId, Number(failedAt), await asked(client.hgetall(key(eventId))), keys)
       }
       return null
     },
@@ -102,8 +107,8 @@ export async function openDeadLetters(target: RedisTarget, list: readonly Partit
     async replayMany(eventIds) {
       let moved = 0
       for (const { key } of list) {
-        const keys = [...SCRIPT_KEYS.map(key), key(eventIds[0] ?? '')]
-        moved += Number(await asked(client.clerkReplayMany(...keys, '', STREAM_LENGTH, key(''), ...eventIds)))
+        const queueKeys = [...SCRIPT_KEYS.map(key), key(eventIds[0] ?? '')]
+        moved += Number(await asked(client.clerkReplayMany(...queueKeys, '', STREAM_LENGTH, key(''), ...eventIds)))
       }
       return moved
     },
@@ -156,9 +161,9 @@ function placed(row: LetterRow, partition: number): PlacedLetter {
 
 const sourceOf = (text: unknown): EventSource => (text === 'backfill' || text === 'reconcile' ? text : 'clerk')
 
-function detailsOf(id: string, failedAtMs: number, job: Record<string, string>): DeadLetterDetails {
+function detailsOf(id: string, failedAtMs: number, job: Record<string, string>, keys: EnvelopeKeys): DeadLetterDetails {
   const receivedAtMs = Number(job['timestamp'] ?? 0)
-  const envelope = envelopeOf(id, job['name'], receivedAtMs, parse(job['data']))
+  const envelope = envelopeOf(id, job['name'], receivedAtMs, parse(job['data']), keys)
   const stacks = parse(job['stacktrace'])
   return {
     id,

@@ -13,6 +13,7 @@ export {
   openDeadLetters,
   type PlacedLetter,
 } from './dead-letters.js'
+export { type EnvelopeKeys, parseEnvelopeKeys } from './envelope-keys.js'
 export { openQueueGauges, type QueueGauges, type QueueReading } from './gauges.js'
 export type { RedisInspection } from './inspect.js'
 export type { Delivery, Disposition, Handle } from './line.js'
@@ -24,5 +25,7 @@ export { QueueUnavailable } from './queue-unavailable.js'
 export { openQueueView, type QueueDepth, type QueuedEvent, type QueueView } from './queue-view.js'
 export { type Reason, reasonOf } from './reason.js'
 export { parseRedisUrl, type RedisTarget } from './redis-url.js'
+export type { SealedBody } from './sealed-body.js'
 export { openStoredEvents, type RemovedFrom, type StoredEvent, type StoredEvents } from './stored-events.js'
+export type { StoredEnvelope } from './stored-job.js'
 export { WorkerWedged } from './wedge.js'

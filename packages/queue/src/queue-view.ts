@@ -1,6 +1,6 @@
-import type { Envelope } from '@clerk-mirror/events'
 import { Census, type LettersByClass } from './census.js'
 import { connectOperator, type RedisClient } from './connection.js'
+import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { withGaugeScripts } from './gauge-scripts.js'
 import type { Partition } from './partitions.js'
 import { CLASSES_MS, ENDS } from './policy.js'
@@ -8,7 +8,7 @@ import { type WorkerPresence, workersAlive } from './presence.js'
 import { asked } from './queue-unavailable.js'
 import { type Reason, readReason } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
-import { envelopeOf } from './stored-job.js'
+import { envelopeOf, type StoredEnvelope } from './stored-job.js'
 
 /** Events by state. Retrying ones wait for the time of their next try, dead ones for an operator. */
 export type QueueDepth = Readonly<Record<'waiting' | 'active' | 'retrying' | 'dead', number>>
@@ -19,7 +19,7 @@ export type QueuedEvent = {
   type: string
   where: keyof QueueDepth
   attempts: number
-  envelope: Envelope | null
+  envelope: StoredEnvelope | null
   /** Why its last try failed. */
   reason: Reason | null
   receivedAtMs: number
@@ -41,7 +41,11 @@ export type QueueView = Disposable & {
 }
 
 /** @throws QueueUnavailable when Redis cannot be reached. */
-export async function openQueueView(target: RedisTarget, list: readonly Partition[]): Promise<QueueView> {
+export async function openQueueView(
+  target: RedisTarget,
+  list: readonly Partition[],
+  keys: EnvelopeKeys = NO_KEYS,
+): Promise<QueueView> {
   const client = withGaugeScripts(await connectOperator(target))
   let classes: { untilMs: number; counts: Promise<LettersByClass> } | undefined
   return {
@@ -71,7 +75,7 @@ export async function openQueueView(target: RedisTarget, list: readonly Partitio
     workers: () => asked(workersAlive(client, list)),
     async find(eventId) {
       for (const partition of list) {
-        const event = await asked(readEvent(client, partition, eventId))
+        const event = await asked(readEvent(client, partition, eventId, keys))
         if (event) return event
       }
       return null
@@ -88,7 +92,12 @@ async function count(census: Census): Promise<LettersByClass> {
 /** BullMQ keeps a delayed job's time with twelve bits below it that tell jobs of one millisecond apart. */
 const DELAYED_STEPS = 0x1000
 
-async function readEvent(client: RedisClient, { key }: Partition, id: string): Promise<QueuedEvent | null> {
+async function readEvent(
+  client: RedisClient,
+  { key }: Partition,
+  id: string,
+  keys: EnvelopeKeys,
+): Promise<QueuedEvent | null> {
   const [job, failedAt, due, active] = await Promise.all([
     client.hgetall(key(id)),
     client.zscore(key('failed'), id),
@@ -103,7 +112,7 @@ async function readEvent(client: RedisClient, { key }: Partition, id: string): P
     type: job['name'] ?? '',
     where,
     attempts: Number(job['atm'] ?? 0),
-    envelope: envelopeOf(id, job['name'], receivedAtMs, parse(job['data'])),
+    envelope: envelopeOf(id, job['name'], receivedAtMs, parse(job['data']), keys),
     reason: job['failedReason'] ? readReason(job['failedReason']) : null,
     receivedAtMs,
     queuedAtMs: timeOf(job['queuedAt']),

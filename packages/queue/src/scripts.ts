@@ -44,7 +44,7 @@ if redis.call('HEXISTS', job, 'data') == 1 then
     redis.call('XADD', events, 'MAXLEN', '~', ARGV[2], '*', 'event', 'duplicated', 'jobId', jobId)
     return 'duplicate'
   end
-  redis.call('HSET', job, 'data', ARGV[4])
+  redis.call('HSET', job, 'name', ARGV[3], 'data', ARGV[4])
   revive(jobId)
   return 'revived'
 end
@@ -93,15 +93,19 @@ return redis.call('HSET', KEYS[1], 'ats', ARGV[2])
 `
 
 /**
- * KEYS: keys of the queue, of any kind. ARGV: a text. Those that are jobs whose data holds the text. Bodies are searched
- * where they lie: to carry a backlog's over the network would take longer than to read it.
+ * KEYS: keys of the queue, of any kind. ARGV: a text, '1' to be given sealed ones too. Those that are jobs whose data
+ * holds the text. Bodies are searched where they lie: to carry a backlog's over the network would take longer than to
+ * read it. Sealed ones have to be carried. A body in clear is a text within the data, where its own quotes are escaped:
+ * no name in it can pass for the field.
  */
 const HOLDING = `
 local found = {}
 for _, key in ipairs(KEYS) do
   if redis.call('TYPE', key).ok == 'hash' then
     local data = redis.call('HGET', key, 'data')
-    if data and string.find(data, ARGV[1], 1, true) then found[#found + 1] = key end
+    local isFound = data and string.find(data, ARGV[1], 1, true)
+    local isSealed = data and ARGV[2] == '1' and string.find(data, '"sealed":"', 1, true)
+    if isFound or isSealed then found[#found + 1] = key end
   end
 end
 return found
@@ -139,7 +143,7 @@ export type Scripted = {
   clerkReplay: Command
   clerkReplayMany: Command
   clerkNote: (job: string, note: Note, attemptOrMs?: number) => Promise<number>
-  /** First the number of keys, then these, then the text. */
+  /** First the number of keys, then these, then the text and the flag. */
   clerkHolding: Command
   clerkRemove: Command
 }

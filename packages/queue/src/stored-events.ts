@@ -1,12 +1,12 @@
-import type { Envelope } from '@clerk-mirror/events'
 import { Cluster } from 'ioredis'
 import { connectOperator, type RedisClient } from './connection.js'
+import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import type { Partition } from './partitions.js'
 import { SEARCH_PAGE, STREAM_LENGTH } from './policy.js'
 import { asked } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
 import { REMOVE_KEYS, type Scripted, withScripts } from './scripts.js'
-import { envelopeOf } from './stored-job.js'
+import { envelopeOf, type StoredEnvelope } from './stored-job.js'
 
 /** An event as it lies in the queue, in whatever state. Time in ms. */
 export type StoredEvent = {
@@ -15,36 +15,50 @@ export type StoredEvent = {
   receivedAtMs: number
   attempts: number
   /** Null for a job that holds none. */
-  envelope: Envelope | null
-  /** All that is stored of it besides its history. */
+  envelope: StoredEnvelope | null
+  /** All that is stored of it besides its history, and what its sealed body says where the key is here. */
   text: string
 }
 
 /** Where an event was when it was removed; `active` was not removed, for a worker has it, and `gone` had left before. */
 export type RemovedFrom = 'waiting' | 'delayed' | 'dead' | 'kept' | 'active' | 'gone'
 
+export type HoldingOptions = {
+  /** Ends the search early. */
+  signal?: AbortSignal
+  /** Looks into sealed bodies too, which takes longer. Those that cannot be opened are all given. */
+  unsealing?: boolean
+}
+
 export type StoredEvents = Disposable & {
   /**
    * Events whose stored text holds this text, in any state, each once or more often. Misses none that is in the queue
-   * from begin to end, however often it changes its state meanwhile. Ends early when the signal is aborted.
-   * @throws QueueUnavailable
+   * from begin to end, however often it changes its state meanwhile. @throws QueueUnavailable
    */
-  holding: (text: string, signal?: AbortSignal) => AsyncIterable<StoredEvent>
+  holding: (text: string, options?: HoldingOptions) => AsyncIterable<StoredEvent>
   /** Removes an event, unless a worker has it. Two at once do not harm each other. */
   remove: (eventId: string) => Promise<RemovedFrom>
 }
 
 /** For operators who look for an event by what is in it. @throws when Redis cannot be reached. */
-export async function openStoredEvents(target: RedisTarget, list: readonly Partition[]): Promise<StoredEvents> {
+export async function openStoredEvents(
+  target: RedisTarget,
+  list: readonly Partition[],
+  keys: EnvelopeKeys = NO_KEYS,
+): Promise<StoredEvents> {
   const client = withScripts(await connectOperator(target))
   return {
-    async *holding(text, signal) {
-      for (const partition of list) yield* search(client, partition, text, signal)
+    async *holding(text, options = {}) {
+      for (const partition of list) {
+        for await (const event of search(client, partition, text, options, keys)) {
+          if (event.text.includes(text) || typeof event.envelope?.body === 'object') yield event
+        }
+      }
     },
     async remove(eventId) {
       for (const { key } of list) {
-        const keys = [...REMOVE_KEYS.map(key), key(eventId), key(`${eventId}:logs`)]
-        const state = String(await asked(client.clerkRemove(...keys, eventId, STREAM_LENGTH)))
+        const queueKeys = [...REMOVE_KEYS.map(key), key(eventId), key(`${eventId}:logs`)]
+        const state = String(await asked(client.clerkRemove(...queueKeys, eventId, STREAM_LENGTH)))
         if (state !== 'unknown') return REMOVED_FROM[state] ?? 'kept'
       }
       return 'gone'
@@ -70,7 +84,8 @@ async function* search(
   client: RedisClient & Scripted,
   { key }: Partition,
   text: string,
-  signal: AbortSignal | undefined,
+  { signal, unsealing = false }: HoldingOptions,
+  envelopeKeys: EnvelopeKeys,
 ): AsyncGenerator<StoredEvent> {
   const prefix = key('')
   for (const node of client instanceof Cluster ? client.nodes('master') : [client]) {
@@ -79,9 +94,10 @@ async function* search(
       if (signal?.aborted) return
       const [next, keys] = await asked(node.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', SEARCH_PAGE))
       cursor = next
-      const found = keys.length > 0 ? await asked(client.clerkHolding(keys.length, ...keys, text)) : []
+      const found =
+        keys.length > 0 ? await asked(client.clerkHolding(keys.length, ...keys, text, unsealing ? 1 : 0)) : []
       for (const jobKey of found as string[]) {
-        const event = await asked(readEvent(client, jobKey, jobKey.slice(prefix.length)))
+        const event = await asked(readEvent(client, jobKey, jobKey.slice(prefix.length), envelopeKeys))
         if (event) yield event
       }
     } while (cursor !== '0')
@@ -89,11 +105,18 @@ async function* search(
 }
 
 /** Null when it has left since it was found. */
-async function readEvent(client: RedisClient, jobKey: string, id: string): Promise<StoredEvent | null> {
-  const [text, type, timestamp, attempts] = await client.hmget(jobKey, 'data', 'name', 'timestamp', 'atm')
-  if (!text) return null
+async function readEvent(
+  client: RedisClient,
+  jobKey: string,
+  id: string,
+  keys: EnvelopeKeys,
+): Promise<StoredEvent | null> {
+  const [data, type, timestamp, attempts] = await client.hmget(jobKey, 'data', 'name', 'timestamp', 'atm')
+  if (!data) return null
   const receivedAtMs = Number(timestamp ?? 0)
-  const envelope = envelopeOf(id, type, receivedAtMs, parse(text))
+  const envelope = envelopeOf(id, type, receivedAtMs, parse(data), keys)
+  // A body in clear is in the data already.
+  const text = typeof envelope?.body === 'string' ? `${data} ${envelope.body}` : data
   return { id, type: type ?? '', receivedAtMs, attempts: Number(attempts ?? 0), envelope, text }
 }
 

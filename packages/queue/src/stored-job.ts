@@ -1,5 +1,7 @@
-import type { Envelope } from '@clerk-mirror/events'
+import { type Envelope, Failure } from '@clerk-mirror/events'
+import type { EnvelopeKeys } from './envelope-keys.js'
 import { TRIES_MAX } from './policy.js'
+import { type SealedBody, seal, unseal } from './sealed-body.js'
 
 /**
  * How an envelope lies in Redis: a BullMQ job whose id is the event's, whose name is the event's type and whose
@@ -7,39 +9,70 @@ import { TRIES_MAX } from './policy.js'
  */
 export type StoredJob = { id: string; name: string; timestampMs: number; data: string }
 
+/** Scripts read the first three without reading the rest: they stay the first, in this order. */
 type JobData = {
   objectId: string | null
   instanceId: string | null
   source: Envelope['source']
-  body: string
   trace?: string
-}
+} & (
+  | { body: string }
+  /** `userId` in clear: without it nobody could erase a person's events without the keys. */
+  | { userId?: string; sealed: string }
+)
+
+/** An envelope as it is read from the queue: its body may be sealed with a key that is not here. */
+export type StoredEnvelope = Omit<Envelope, 'body' | 'userId'> & { body: string | SealedBody }
 
 export const BACKOFF_TYPE = 'clerk'
 
 /** BullMQ's options as it keeps them with each job. */
 export const JOB_OPTIONS = JSON.stringify({ attempts: TRIES_MAX, backoff: { type: BACKOFF_TYPE } })
 
-export function jobOf(
-  { eventId, type, receivedAtMs, objectId, instanceId, source, body }: Envelope,
-  trace?: string,
-): StoredJob {
-  const data: JobData = { objectId, instanceId, source, body, ...(trace !== undefined && { trace }) }
+export function jobOf(envelope: Envelope, keys: EnvelopeKeys, trace?: string): StoredJob {
+  const { eventId, type, receivedAtMs, objectId, instanceId, source, body, userId = null } = envelope
+  const sealed = seal(body, beside(envelope), keys)
+  const content = sealed === null ? { body } : { ...(userId !== null && { userId }), sealed }
+  const data: JobData = { objectId, instanceId, source, ...content, ...(trace !== undefined && { trace }) }
   return { id: eventId, name: type, timestampMs: receivedAtMs, data: JSON.stringify(data) }
 }
 
-/** Null for a job that no `accept` of ours wrote, such as the ghost of a job whose hash is gone. */
-export function envelopeOf(id: string, name: unknown, timestampMs: number, data: unknown): Envelope | null {
-  if (typeof name !== 'string' || typeof data !== 'object' || data === null) return null
-  const { objectId = null, instanceId = null, source = 'clerk', body } = data as Partial<JobData>
-  if (typeof body !== 'string') return null
-  return { eventId: id, type: name, receivedAtMs: timestampMs, objectId, instanceId, source, body }
+type Beside = Pick<Envelope, 'eventId' | 'type' | 'objectId' | 'instanceId' | 'source'> & { userId?: unknown }
+
+/** All that lies in clear beside a sealed body but the time of receipt, which a revived letter keeps. */
+const beside = ({ eventId, type, objectId, instanceId, source, userId = null }: Beside) =>
+  JSON.stringify([eventId, type, objectId, instanceId, source, userId])
+
+type Fields = Partial<Pick<JobData, 'objectId' | 'instanceId' | 'source'>> & {
+  [K in 'body' | 'sealed' | 'userId']?: unknown
 }
+
+/** Null for a job that no `accept` of ours wrote, such as the ghost of a job whose hash is gone. */
+export function envelopeOf(
+  id: string,
+  name: unknown,
+  timestampMs: number,
+  data: unknown,
+  keys: EnvelopeKeys,
+): StoredEnvelope | null {
+  if (typeof name !== 'string' || typeof data !== 'object' || data === null) return null
+  const { objectId = null, instanceId = null, source = 'clerk', body, sealed, userId } = data as Fields
+  const head = { eventId: id, type: name, receivedAtMs: timestampMs, objectId, instanceId, source }
+  if (typeof body === 'string') return { ...head, body }
+  if (typeof sealed !== 'string') return null
+  return { ...head, body: unseal(sealed, beside({ ...head, userId }), keys) }
+}
+
+/** A rollout may bring the key yet, in whatever order it goes; nothing will make changed bytes right again. */
+export const sealedFailure = ({ keyId, fault }: SealedBody): Failure =>
+  fault === 'key-missing'
+    ? new Failure('unknown', 'envelope_key_missing', `its body is encrypted with the key ${keyId}, which is not here`)
+    : new Failure('poison', 'envelope_not_authentic', `its body is not what was encrypted with the key ${keyId}`)
 
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 
 /** The trace that the event was accepted in, as a W3C traceparent; undefined when none was made. */
 export function traceOf(data: unknown): string | undefined {
-  const { trace } = (data ?? {}) as Partial<JobData>
+  const { trace } = (data ?? {}) as { trace?: unknown }
   return typeof trace === 'string' && TRACEPARENT.test(trace) ? trace : undefined
 }

@@ -37,6 +37,12 @@ export const SETTINGS = {
     secret: true,
     usedBy: ['ingest'],
   },
+  ENVELOPE_KEYS: {
+    doc: 'Keys that encrypt what waits in Redis: `id:base64` of 32 bytes, made with `openssl rand -base64 32`; several are separated by commas or spaces. The first one encrypts, all of them decrypt. Without any, payloads wait in clear.',
+    example: '2026-11:MAKE_ONE_WITH_OPENSSL_RAND',
+    secret: true,
+    usedBy: ['ingest', 'worker', 'console', 'cli'],
+  },
   CLERK_INSTANCE_ID: {
     doc: 'Id of your Clerk instance. When it is set, events of another instance are acknowledged and ignored.',
     example: 'ins_2abcDEF',

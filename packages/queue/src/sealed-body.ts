@@ -1,0 +1,47 @@
+import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto'
+import type { EnvelopeKeys } from './envelope-keys.js'
+
+const ALGORITHM = 'aes-256-gcm'
+/** What GCM takes without hashing it first. Drawn anew for each body: one that came twice would give both away. */
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+/** `key-missing`: nobody here has that key. `not-authentic`: these bytes, or what lies beside them, were changed. */
+export type SealedBody = { keyId: string; fault: 'key-missing' | 'not-authentic' }
+
+/**
+ * The text encrypted with the first of the keys, as `id:base64url` of nonce, bytes and tag; null without keys. `beside`
+ * is what lies beside it in clear: it opens with nothing else there, so no body can be moved into another's place.
+ */
+export function seal(text: string, beside: string, keys: EnvelopeKeys): string | null {
+  const [first] = keys
+  if (!first) return null
+  const [id, key] = first
+  const nonce = randomBytes(NONCE_BYTES)
+  const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(beside))
+  const bytes = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
+  return `${id}:${bytes.toString('base64url')}`
+}
+
+const SEALED = /^([\w.-]{1,32}):([\w-]+)$/
+
+/** The text, or why it cannot be had. */
+export function unseal(sealed: string, beside: string, keys: EnvelopeKeys): string | SealedBody {
+  const [, keyId = '?', base64 = ''] = SEALED.exec(sealed) ?? []
+  const bytes = Buffer.from(base64, 'base64url')
+  if (bytes.length < NONCE_BYTES + TAG_BYTES) return { keyId, fault: 'not-authentic' }
+  const key = keys.get(keyId)
+  if (!key) return { keyId, fault: 'key-missing' }
+  return decrypted(bytes, beside, key) ?? { keyId, fault: 'not-authentic' }
+}
+
+function decrypted(bytes: Buffer, beside: string, key: KeyObject): string | null {
+  const nonce = bytes.subarray(0, NONCE_BYTES)
+  const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES })
+  decipher.setAAD(Buffer.from(beside)).setAuthTag(bytes.subarray(-TAG_BYTES))
+  try {
+    return decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+  } catch {
+    return null
+  }
+}
