@@ -20,6 +20,8 @@ const DIE_WITH_TEST = `data:text/javascript,${encodeURIComponent(`
   process.channel.unref()
 `)}`
 
+export type App = 'ingest' | 'worker' | 'console' | 'profiles' | 'cli'
+
 /** A compiled program as a process of its own. Its environment is what the test gives, and nothing else. */
 export class Program implements AsyncDisposable {
   readonly #child: ChildProcess
@@ -27,7 +29,7 @@ export class Program implements AsyncDisposable {
   stdout = ''
   stderr = ''
 
-  constructor(app: 'ingest' | 'worker' | 'cli', { env, cwd = EMPTY_FOLDER, args = [] }: Options) {
+  constructor(app: App, { env, cwd = EMPTY_FOLDER, args = [] }: Options) {
     const script = fileURLToPath(new URL(`../../apps/${app}/dist/main.js`, import.meta.url))
     this.#child = spawn(process.execPath, ['--import', DIE_WITH_TEST, script, ...args], {
       cwd,
@@ -87,7 +89,7 @@ export class Program implements AsyncDisposable {
 }
 
 /** Runs a program that ends by itself. */
-export async function runToEnd(app: 'ingest' | 'worker' | 'cli', options: Options) {
+export async function runToEnd(app: App, options: Options) {
   await using program = new Program(app, options)
   await until(() => !program.isRunning, PATIENCE_MS)
   const { code } = await program.exited

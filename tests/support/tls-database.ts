@@ -1,15 +1,13 @@
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { findDatabaseServer, initialiseData } from '../../packages/devstack/src/services/database-files.js'
 import { choosePort } from '../../packages/devstack/src/services/ports.js'
 import { findProgram } from '../../packages/devstack/src/services/programs.js'
 import { ServerProcess } from '../../packages/devstack/src/services/server-process.js'
 import { connectOnce } from '../../packages/mirror/src/connection.js'
+import { makeCertificates } from './certificates.js'
 
-const run = promisify(execFile)
 const ACCOUNT = { user: 'tls', password: 'tls-Secret-1' }
 
 export type TlsDatabase = AsyncDisposable & {
@@ -84,27 +82,4 @@ export async function openTlsDatabase(): Promise<TlsDatabase> {
     remove()
     throw error
   }
-}
-
-async function makeCertificates(folder: string) {
-  const openssl = (...args: string[]) => run('openssl', args, { cwd: folder })
-  const selfSigned = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2']
-  writeFileSync(join(folder, 'san.cnf'), 'subjectAltName=DNS:localhost\n')
-  await openssl(...selfSigned, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=authority of this test')
-  await openssl(...selfSigned, '-keyout', 'stranger.key', '-out', 'stranger.pem', '-subj', '/CN=localhost')
-  await openssl(
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    'server.key',
-    '-out',
-    'server.csr',
-    '-subj',
-    '/CN=server',
-  )
-  const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'san.cnf', '-days', '2']
-  await openssl('x509', '-req', '-in', 'server.csr', ...signed, '-out', 'server.pem')
-  return { caPath: join(folder, 'ca.pem'), keyPath: join(folder, 'server.key'), certPath: join(folder, 'server.pem') }
 }

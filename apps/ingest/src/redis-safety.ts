@@ -20,7 +20,9 @@ export function warnOfLoss({ evicts, appendonly, appendfsync }: RedisInspection,
     log.warn({ event }, 'Redis does not tell its settings: see to it that it keeps what it acknowledges')
   }
   if (appendonly === false) log.warn({ event }, 'Redis has appendonly no: a restart loses every event that waits')
-  if (appendonly && appendfsync !== 'always') {
+  if (appendonly && appendfsync === null) {
+    log.warn({ event }, 'Redis does not tell its appendfsync: see to it that it is always, or a crash loses events')
+  } else if (appendonly && appendfsync !== 'always') {
     log.warn({ event, appendfsync }, 'Redis has appendfsync weaker than always: a crash loses the last events')
   }
   if (evicts) log.warn({ event }, 'Redis may evict events when its memory is full: set maxmemory-policy noeviction')
