@@ -191,7 +191,9 @@ inWorld('the console shows, replays and discards', async () => {
   const pages = ['/', '/dead-letters', `/dead-letters/${one}`, '/workers', '/audit', `/trace?id=${ada}`]
   const board = [
     '/queue/',
-    ...['latest', 'failed', 'waiting', 'delayed'].map((each) => `/queue/api/queues?status=${each}`),
+    ...['latest', 'failed', 'waiting', 'delayed'].map(
+      (each) => `/queue/api/queues?activeQueue=clerk-events&status=${each}`,
+    ),
   ]
   for (const path of [...pages, ...board]) {
     expect({ path, status: (await fetch(`${url}${path}`, { headers: { cookie } })).status }).toEqual({

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import type { DatabaseOptions } from '@clerk-mirror/mirror'
-import { parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { type EnvelopeKeys, parseRedisUrl, partition } from '@clerk-mirror/queue'
 import { openLog, Releasers, Secret } from '@clerk-mirror/runtime'
 import { inject } from 'vitest'
 import { parseAccounts } from '../../apps/console/src/accounts.js'
@@ -19,12 +19,20 @@ export type ConsoleWorld = World & {
   wayToRedis: Way
 }
 
-/** Ingest, a worker and a console in this process; `database` is another than theirs for the console. */
-export async function openConsoleWorld(
-  options: { database?: DatabaseOptions; trustProxy?: readonly string[] } = {},
-): Promise<ConsoleWorld> {
+type Options = {
+  /** Another than theirs. */
+  database?: DatabaseOptions
+  trustProxy?: readonly string[]
+  /** Of ingest and worker. */
+  keys?: EnvelopeKeys
+  /** The console's own. */
+  consoleKeys?: EnvelopeKeys
+}
+
+/** Ingest, a worker and a console in this process. */
+export async function openConsoleWorld(options: Options = {}): Promise<ConsoleWorld> {
   await using owned = new Releasers()
-  const world = owned.use(await openWorld())
+  const world = owned.use(await openWorld({ keys: options.keys }))
   const way = owned.use(await openWay(parseRedisUrl(inject('redisUrl')).nodes[0]))
   const consoleLogged: string[] = []
   const write = (line: string) => void consoleLogged.push(line)
@@ -36,6 +44,7 @@ export async function openConsoleWorld(
         redis: new Secret(redis),
         partitions: [partition(world.key('').replace(/:clerk-events:$/, ''))],
         database: new Secret(options.database ?? world.database.options),
+        envelopeKeys: options.consoleKeys && new Secret(options.consoleKeys),
         accounts: new Secret(parseAccounts(`ada:operator:${OPERATOR_TOKEN},bob:viewer:${VIEWER_TOKEN}`)),
         trustProxy: options.trustProxy,
         host: '127.0.0.1',

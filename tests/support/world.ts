@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { parseMirroredKinds, parseSigningSecrets } from '@clerk-mirror/events'
-import { type DeadLetters, openDeadLetters, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { type DeadLetters, type EnvelopeKeys, openDeadLetters, parseRedisUrl, partition } from '@clerk-mirror/queue'
 import { openLog, type ProcessFailure, Releasers, Secret } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { Webhook } from 'svix'
@@ -32,7 +32,9 @@ export type World = AsyncDisposable & {
 }
 
 /** Ingest and a worker in this process, on the run's Redis and a database of their own. */
-export async function openWorld(options: { kinds?: string; instanceId?: string } = {}): Promise<World> {
+export async function openWorld(
+  options: { kinds?: string; instanceId?: string; keys?: EnvelopeKeys | undefined } = {},
+): Promise<World> {
   const stack = new Releasers()
   const database = stack.use(await openTestDatabase())
   const target = parseRedisUrl(inject('redisUrl'))
@@ -51,7 +53,15 @@ export async function openWorld(options: { kinds?: string; instanceId?: string }
     throw new Error(`a process in this world failed: ${code}`)
   }
   const surroundings = { log, signal: abort.signal, fail }
-  const base = { redis: new Secret(target), partitions: [own], host: '127.0.0.1', port: 0, logLevel: 'debug' as const }
+  const envelopeKeys = options.keys && new Secret(options.keys)
+  const base = {
+    redis: new Secret(target),
+    envelopeKeys,
+    partitions: [own],
+    host: '127.0.0.1',
+    port: 0,
+    logLevel: 'debug' as const,
+  }
   const mirroredKinds = parseMirroredKinds(options.kinds ?? '*,-session')
   const worker = stack.use(
     await startWorker({ ...base, database: new Secret(database.options), mirroredKinds }, surroundings),

@@ -37,6 +37,8 @@ export function openQueueBrowser(
 class RedactedQueue extends Queue {
   readonly #redact: Redact
   readonly #keys: EnvelopeKeys
+  /** BullMQ may ask itself for each job of a list: a second look at a redacted one would find no event in it. */
+  readonly #done = new WeakSet<Job>()
 
   constructor(name: string, redact: Redact, keys: EnvelopeKeys, options: QueueOptions) {
     super(name, options)
@@ -57,6 +59,8 @@ class RedactedQueue extends Queue {
 
   /** Names what is kept: what else may lie in a job's data is not known. */
   #redacted(job: Job): Job {
+    if (this.#done.has(job)) return job
+    this.#done.add(job)
     const envelope = envelopeOf(job.id ?? '', job.name, job.timestamp, job.data, this.#keys)
     const { objectId, instanceId, source, body = '' } = envelope ?? {}
     const shown = typeof body === 'string' ? this.#redact(body) : { encryptedWith: body.keyId }

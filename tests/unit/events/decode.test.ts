@@ -198,8 +198,10 @@ test("an event id is Svix' own, or a hash that fits the key", () => {
 test.each<[string, unknown]>([
   [
     '{"type":"user.created","data":{"id":"user_1"},"instance_id":"ins_1"}',
-    { kind: 'event', type: 'user.created', objectId: 'user_1', instanceId: 'ins_1' },
+    { kind: 'event', type: 'user.created', objectId: 'user_1', userId: null, instanceId: 'ins_1' },
   ],
+  ['{"type":"session.created","data":{"id":"sess_1","user_id":"user_1"}}', { objectId: 'sess_1', userId: 'user_1' }],
+  ['{"type":"session.created","data":{"user_id":"no id, but a sentence"}}', { kind: 'event', userId: null }],
   ['{"type":"user.created"}', { kind: 'event', objectId: null, instanceId: null }],
   ['{"type":7}', { kind: 'not-an-event', code: 'missing_type' }],
   ['[]', { kind: 'not-an-event', code: 'not_an_object' }],
@@ -208,4 +210,14 @@ test.each<[string, unknown]>([
   ['', { kind: 'not-an-event', code: 'invalid_json' }],
 ])('the door reads %s as %o', (body, expected) => {
   expect(peek(Buffer.from(body))).toMatchObject(expected as object)
+})
+
+test('the door takes data of any shape, of whatever kind, and looks no deeper than for whom it is about', () => {
+  const types = ['organizationMembership', 'organization', 'subscription', 'session', 'brand.new', '__proto__', '']
+  const anything = fc.tuple(fc.constantFrom(...types), fc.jsonValue())
+  fc.assert(
+    fc.property(anything, ([kind, data]) => {
+      expect(peek(Buffer.from(JSON.stringify({ type: `${kind}.created`, data })))).toMatchObject({ kind: 'event' })
+    }),
+  )
 })
