@@ -11,6 +11,16 @@ test('the workflow does what anybody can do with .ci/run', () => {
   expect(runs).toEqual(['.ci/run'])
 })
 
+test('the bill of materials that a run writes is kept with it', () => {
+  const [, path] = />(\S+)$/m.exec(read('.ci/sbom')) ?? []
+  const uploads = workflow.jobs.ci.steps.filter(({ uses = '' }) => uses.startsWith('actions/upload-artifact@'))
+  expect(uploads.map((step: { with: { path: string } }) => step.with.path)).toEqual([path])
+  for (const script of ['.ci/audit', '.ci/sbom']) {
+    accessSync(fromRoot(script), constants.X_OK)
+    expect(read('.ci/run')).toContain(script)
+  }
+})
+
 test('the workflow may read the repository and nothing else', () => {
   expect(workflow.permissions).toEqual({ contents: 'read' })
   expect(workflow.jobs.ci).not.toHaveProperty('permissions')
