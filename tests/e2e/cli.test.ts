@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
 import { absentTestDatabase } from '../support/database.js'
 import { post } from '../support/deliveries.js'
+import { madeUpKey } from '../support/envelope-keys.js'
 import { canOpenHouse, type House, type IngestProcess, openHouse } from '../support/house.js'
 import { runCli } from '../support/processes.js'
 import { until } from '../support/until.js'
+import { messageId } from '../support/world.js'
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
@@ -120,6 +122,23 @@ describe.skipIf(!isPossible)('the command', () => {
     expect(stderr).toContain('The database was not asked')
   })
 })
+
+test.skipIf(!isPossible)(
+  'the command erases a person whose events are encrypted with a key that is not here, and says what it could not read',
+  async () => {
+    const [ada, bob] = [clerkId('user'), clerkId('user')]
+    const door = await house.ingest({ ENVELOPE_KEYS: madeUpKey('k1') })
+    for (const user of [ada, bob]) {
+      const body = JSON.stringify(clerkEvent('session.created', { id: clerkId('sess'), user_id: user }))
+      await until(async () => (await post(door, { eventId: messageId(), body })).status === 202)
+    }
+    await until(async () => (await house.counts()).delayed === 2)
+    const { code, stdout, stderr } = await ops(`erase --user ${ada} --yes --json`)
+    expect({ code, result: JSON.parse(stdout) }).toMatchObject({ code: 0, result: { jobs: { delayed: 1 }, unread: 1 } })
+    expect(stderr).toContain('1 other events are encrypted with keys that are not here')
+    expect(await ops(`erase --user ${bob} --yes --json`)).toMatchObject({ code: 0, stderr: '' })
+  },
+)
 
 describe.skipIf(!isPossible)('the program', () => {
   test('says that Redis is gone, and where it looked, without the password', async () => {

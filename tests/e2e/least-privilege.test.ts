@@ -21,6 +21,8 @@ if (!isPossible) console.warn('SKIPPED: Redis over TLS, because redis-server or 
 const TOKEN = 'operator-token-of-the-tests'
 const KEY = madeUpKey('k1')
 const ANY_PORT = '0'
+/** Some ten starts of the command line, on a machine that has other work to do. */
+const COMMANDS_MS = 180_000
 
 let owned: Releasers
 let redis: TlsRedis
@@ -138,7 +140,7 @@ inWorld('profiles are read and written', async () => {
   expect((await fetch(`${site.url}/profiles`)).status).toBe(200)
 })
 
-inWorld('the command line reads', async () => {
+inWorld('the command line reads', { timeout: COMMANDS_MS }, async () => {
   const id = await sentInVain()
   const [status, letters, letter, event, object] = await Promise.all(
     ['status', 'dead-letters list', `dead-letters show ${id} --payload`, `trace ${id}`, `trace ${bob}`].map(ops),
@@ -150,7 +152,7 @@ inWorld('the command line reads', async () => {
   expect((await runCli('dead-letters export --payload', envOf('cli'))).code).toBe(0)
 })
 
-inWorld('the command line replays, discards, rebuilds and erases', async () => {
+inWorld('the command line replays, discards, rebuilds and erases', { timeout: COMMANDS_MS }, async () => {
   const [one, two] = [await sentInVain(), await sentInVain()]
   expect(await ops(`dead-letters replay --id ${one}`)).toMatchObject({ replayed: 1 })
   expect(await ops(`dead-letters discard --id ${two} --yes`)).toMatchObject({ discarded: 1 })

@@ -34,6 +34,7 @@ describe('a faulty configuration', () => {
       REDIS_URL: `redis://default:HUNTER-1@127.0.0.1:${port}/HUNTER-2`,
       CLERK_WEBHOOK_SIGNING_SECRET: `${newSecret()},whsec_HUNTER-3`,
       INGEST_PORT: 'HUNTER-4',
+      ENVELOPE_KEYS: 'k1:HUNTER-5',
       METRICS_PORT: '65536',
       REDIS_ALLOW_EVICTION: 'maybe',
       LOG_LEVEL: 'loud',
@@ -53,6 +54,7 @@ describe('a faulty configuration', () => {
       REDIS_URL: `redis://default:HUNTER-1@127.0.0.1:${port}/x`,
       DATABASE_URL: `mysql://app:HUNTER/2@127.0.0.1:${port}/mirror`,
       MIRROR_KINDS: ' , ',
+      ENVELOPE_KEYS: 'HUNTER-3',
       WORKER_PORT: '-1',
     }
     const { code, stdout, stderr } = await runToEnd('worker', { env })
