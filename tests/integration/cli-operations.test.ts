@@ -89,6 +89,7 @@ test('erase --yes --json removes rows and waiting events, and prints how many of
     rows: { users: 1 },
     jobs: { waiting: 1, delayed: 0, dead: 0, kept: 0 },
     unfinished: 0,
+    unread: 0,
   })
   expect(await redis.keys('*msg_erased')).toEqual([])
 })
