@@ -1,4 +1,5 @@
 export { type Difference, differences, type Found, type FoundHead } from './differences.js'
+export { type FaultProxy, openFaultProxy } from './fault-proxy.js'
 export { type ClerkUser, type Expected, expectedTables, type Head, type Row } from './model.js'
 export { type SendOptions, type SendReport, send } from './sender.js'
 export {
