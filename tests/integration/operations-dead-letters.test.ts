@@ -157,10 +157,14 @@ test('discard removes what matches, notes it in the ledger, and leaves everythin
 })
 
 test('a discarded event that Clerk sends again is taken, and decided anew', async () => {
-  await deadLettered(queue, [{ id: 'msg_again', reason: 'moved by hand', objectId: 'user_again' }])
+  await deadLettered(queue, [{ id: 'msg_again', reason: ONE_OF_EACH.malformed.reason, objectId: null }])
   await operations.deadLetters.discard({ ids: ['msg_again'] }, ada)
   expect(await queue.door.accept(envelope('msg_again'))).toEqual({ kind: 'accepted', how: 'added' })
   expect(await mirror.apply([userCreated('user_again', { id: 'msg_again' })])).toMatchObject([{ outcome: 'applied' }])
+  const row = { outcome: 'applied', object_id: 'user_again' }
+  expect(await database.query("SELECT outcome, object_id FROM webhook_events WHERE event_id = 'msg_again'")).toEqual([
+    row,
+  ])
 })
 
 test('a letter that Clerk revives while it is being discarded stays in the queue', async () => {

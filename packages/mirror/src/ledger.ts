@@ -36,7 +36,8 @@ const COLUMNS = [
   'received_at',
   'applied_at',
 ]
-const REWRITTEN = ['outcome', 'attempts', 'source', 'applied_at']
+// All that the deciding delivery says: a dead letter that was discarded may come again with a body that can be read.
+const REWRITTEN = ['type', 'object_id', 'instance_id', 'source', 'outcome', 'attempts', 'applied_at']
 
 /**
  * Claims the events for this transaction, and returns those that were decided before. The rows stay locked, so of two
