@@ -15,7 +15,7 @@ const EMPTY_FOLDER = fileURLToPath(new URL('.', import.meta.url))
 const PATIENCE_MS = 30_000
 
 /** Loaded before the program: the runner may be killed in a way that no test can answer, and nothing may survive it. */
-const DIE_WITH_TEST = `data:text/javascript,${encodeURIComponent(`
+export const DIE_WITH_TEST = `data:text/javascript,${encodeURIComponent(`
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
   process.channel.unref()
 `)}`

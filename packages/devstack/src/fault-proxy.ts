@@ -112,11 +112,11 @@ class Connection {
     for (const socket of [this.#client, this.#server]) socket.resetAndDestroy()
   }
 
-  /** The server is let go of: it would answer, and what it sends is not to arrive. */
+  /** Both ends keep their sockets and believe that the other is there. */
   swallow(): void {
     this.#isSwallowed = true
-    this.#server.destroy()
-    this.#client.resume()
+    for (const socket of [this.#client, this.#server]) socket.resume()
+    this.#client.once('close', () => this.#server.destroy())
   }
 
   #join(from: Socket, to: Socket, isForbidden: (bytes: Buffer) => boolean): void {

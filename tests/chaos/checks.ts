@@ -1,0 +1,86 @@
+import {
+  changesBetween,
+  type ExpectedMirror,
+  type MirrorTables,
+  type OwnData,
+  type Violation,
+  wrongHeads,
+  wrongLedger,
+  wrongOwnData,
+  wrongRows,
+} from '../support/invariants.js'
+import type { Journal } from './journal.js'
+import type { Letters } from './letters.js'
+import { key, type Site } from './site.js'
+
+/** One thing that is asked when all is quiet; it failed when something was found. */
+export type Check = { name: string; found: string[] }
+
+export type QuietOptions = {
+  site: Site
+  journal: Journal
+  expected: ExpectedMirror
+  letters: Letters
+  forged: readonly string[]
+  own: ReadonlyMap<string, OwnData>
+  /** Delivers events of this round once more, and waits until they were decided. */
+  deliverAgain: () => Promise<void>
+}
+
+/** The row by which the database is tried. */
+const CANARY_ID = 'clerk-mirror-canary'
+
+export async function checkQuiet(options: QuietOptions): Promise<Check[]> {
+  const { site, journal, expected, letters, own, deliverAgain } = options
+  const tables = await site.oracle.tables()
+  const decided = (tables.get('webhook_events') ?? []).filter(({ outcome }) => outcome !== 'discarded')
+  const ledger = new Set(decided.map((row) => row['event_id'] ?? ''))
+  const dead = await letters.leftOver()
+  const lost = journal.acceptedIds().filter((id) => !ledger.has(id) && !dead.includes(id) && !letters.discarded.has(id))
+  const gone = [...expected.heads].filter(([, head]) => head.deleted).map(([id]) => id)
+  await deliverAgain()
+  const after = await site.oracle.tables()
+  return [
+    { name: 'I1 what was accepted is in the ledger', found: lost },
+    { name: 'I1 the ledger has what was delivered and no more', found: lines(wrongLedger(expected.outcomes, tables)) },
+    { name: 'I2 heads are what the newest versions say', found: lines(wrongHeads(expected.heads, tables)) },
+    { name: 'I2 typed rows follow their heads', found: lines(wrongRows(expected.rows, tables)) },
+    { name: 'I3 of the deleted nothing is left', found: tracesIn(tables, new Set(gone)) },
+    { name: "I4 the application's own data is left alone", found: lines(wrongOwnData(own, tables)) },
+    { name: 'I4 what comes again changes nothing', found: lines(changed(tables, after)) },
+    { name: 'I6 what was forged is nowhere', found: await anywhere(options, ledger) },
+    { name: 'I7 no dead letter is left', found: dead },
+  ]
+}
+
+const changed = (before: MirrorTables, after: MirrorTables): Violation[] =>
+  changesBetween(withoutCanary(before), withoutCanary(after), ['operator_actions'])
+
+const withoutCanary = (tables: MirrorTables): MirrorTables =>
+  new Map([...tables].map(([name, rows]) => [name, rows.filter((row) => row['id'] !== CANARY_ID)]))
+
+const MARKER = /mark-(\w+?)-end/g
+
+/** I3 for thousands of deleted objects at once: the oracle's own search is for a few. */
+function tracesIn(tables: MirrorTables, gone: ReadonlySet<string>): string[] {
+  const found: string[] = []
+  for (const [table, rows] of tables) {
+    for (const row of rows) {
+      for (const [column, value] of Object.entries(row)) {
+        for (const [, id = ''] of value?.matchAll(MARKER) ?? []) {
+          if (gone.has(id)) found.push(`${table}.${column} holds a value of ${id}`)
+        }
+      }
+    }
+  }
+  return found
+}
+
+async function anywhere({ site, forged }: QuietOptions, ledger: ReadonlySet<string>): Promise<string[]> {
+  const found: string[] = []
+  for (const id of forged) if (ledger.has(id) || (await site.redis.exists(key(id))) > 0) found.push(id)
+  return found
+}
+
+const lines = (violations: readonly Violation[]): string[] =>
+  violations.map(({ object, what, expected, found }) => `${object}: ${what}: expected ${expected}, found ${found}`)

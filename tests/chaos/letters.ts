@@ -1,0 +1,117 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Operations, openOperations } from '@clerk-mirror/operations'
+import { partitions } from '@clerk-mirror/queue'
+import type { Random } from '../../packages/devstack/src/random.js'
+import { parseDatabaseUrl } from '../../packages/mirror/src/database-url.js'
+import { parseRedisUrl } from '../../packages/queue/src/redis-url.js'
+import type { Sender } from './sender.js'
+import { key, type Site } from './site.js'
+import type { Item } from './stream.js'
+import type { Totals } from './totals.js'
+
+const LOOK_MS = 200
+const RACE_MS = 60
+const OPERATOR = { actor: 'chaos' }
+
+export type LettersOptions = { site: Site; sender: Sender; random: Random; totals: Totals }
+
+/** An operator, and a Clerk whose events somebody sends again: what becomes of the dead letters that are meant to be. */
+export class Letters implements AsyncDisposable {
+  readonly #options: LettersOptions
+  readonly #operations: Operations
+  /** Events that were discarded for good, by a command that is on record. */
+  readonly discarded = new Set<string>()
+  #open = 0
+
+  private constructor(options: LettersOptions, operations: Operations) {
+    this.#options = options
+    this.#operations = operations
+  }
+
+  static async open(options: LettersOptions): Promise<Letters> {
+    const { redisUrl, adminUrl } = options.site
+    const database = parseDatabaseUrl(adminUrl)
+    return new Letters(
+      options,
+      await openOperations({ redis: parseRedisUrl(redisUrl), partitions: partitions(1), database }),
+    )
+  }
+
+  /** Letters that are still on their way to their end. */
+  get open(): number {
+    return this.#open
+  }
+
+  async see(item: Extract<Item, { kind: 'cursed' | 'poison' }>): Promise<void> {
+    const { sender, totals } = this.#options
+    this.#open += 1
+    const { eventId } = item.broken
+    await sender.deliver(item.broken)
+    await this.#untilDead(eventId)
+    if (item.kind === 'poison') await this.#discardForGood(eventId)
+    else if (item.cure === 'resent while it is discarded') {
+      void this.#discard(eventId)
+      await pause(this.#options.random.fraction() * RACE_MS)
+      await sender.deliver(item.event)
+    } else {
+      if (item.cure === 'resent after a replay' && (await this.#replay(eventId))) {
+        totals.replayed += 1
+        await this.#untilDead(eventId)
+      }
+      await sender.deliver(item.event)
+    }
+    this.#open -= 1
+  }
+
+  /** Dead letters that nobody meant to have. */
+  async leftOver(): Promise<string[]> {
+    // What a frozen ingest had in hand arrives after its sender has sent it elsewhere, and an operator has acted.
+    for (const eventId of this.discarded) if (await this.#isDead(eventId)) await this.#discard(eventId)
+    const left: string[] = []
+    for await (const { id, reason } of this.#operations.deadLetters.each({ all: true }))
+      left.push(`${id}: ${reason.code}`)
+    return left
+  }
+
+  async #discardForGood(eventId: string): Promise<void> {
+    this.discarded.add(eventId)
+    // Duplicates of a sender that was not answered come late, and make a letter again of what was discarded.
+    while ((await this.#isDead(eventId)) !== false) {
+      this.#options.totals.discarded += await this.#discard(eventId)
+      await pause(LOOK_MS)
+    }
+  }
+
+  /** How many it removed: operators have outages, too. */
+  async #discard(eventId: string): Promise<number> {
+    const { deadLetters } = this.#operations
+    return await deadLetters.discard({ ids: [eventId] }, OPERATOR).then(
+      ({ discarded }) => discarded,
+      () => 0,
+    )
+  }
+
+  async #replay(eventId: string): Promise<boolean> {
+    return await this.#operations.deadLetters.replay({ ids: [eventId] }, OPERATOR).then(
+      ({ replayed }) => replayed > 0,
+      () => false,
+    )
+  }
+
+  async #untilDead(eventId: string): Promise<void> {
+    while ((await this.#isDead(eventId)) !== true) await pause(LOOK_MS)
+  }
+
+  /** Null: Redis does not say. */
+  #isDead(eventId: string): Promise<boolean | null> {
+    const score = this.#options.site.redis.zscore(key('failed'), eventId)
+    return score.then(
+      (found) => found !== null,
+      () => null,
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#operations[Symbol.asyncDispose]()
+  }
+}

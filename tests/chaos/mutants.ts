@@ -1,0 +1,84 @@
+/** A deliberate fault in the build, and the schedule that has to find it. */
+export type Mutant = {
+  name: string
+  /** In the build, from the root of the repository. */
+  file: string
+  /** All places where it stands are changed; that there is none is an error. */
+  find: string
+  replace: string
+  /** The faults that are aimed at it. */
+  only: RegExp
+  /** The check that must fail. */
+  caughtBy: RegExp
+  /** Share of events that become dead letters first. */
+  cursedShare?: number
+}
+
+const ADDED = 'const added = scripted.clerkAccept(...keys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs);'
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: '202-before-redis-answered',
+    file: 'packages/queue/dist/accept.js',
+    find: "return { kind: 'accepted', how: (await within(ACCEPT_MS, added)) };",
+    replace: "added.catch(() => {}); return { kind: 'accepted', how: 'added' };",
+    only: /kill Redis$|freeze Redis|ingest → Redis (?:cut|refused|half-open)/,
+    caughtBy: /^I1/,
+  },
+  {
+    // What the script does in one step, in three.
+    name: '202-without-a-job-when-a-revive-meets-a-discard',
+    file: 'packages/queue/dist/accept.js',
+    find: ADDED,
+    replace: `${ADDED.replace('const added =', 'const accept = () =>')}
+      const revive = async () => {
+        await client.hset(key(id), 'data', data);
+        await scripted.clerkReplay(...keys, id, STREAM_LENGTH);
+        return 'revived';
+      };
+      const added = client.zscore(key('failed'), id).then((score) => (score === null ? accept() : revive()));`,
+    only: /ingest → Redis (?:cut|delayed)/,
+    caughtBy: /^I1/,
+    cursedShare: 0.2,
+  },
+  {
+    name: 'attempts-spent-in-an-outage',
+    file: 'packages/queue/dist/line.js',
+    find: "error.class === 'outage'",
+    replace: 'error.class === null',
+    only: /^(?:kill|read-only) MariaDB$/,
+    caughtBy: /outage uses no attempts/,
+  },
+  {
+    name: 'stall-limits-of-bullmq',
+    file: 'packages/queue/dist/policy.js',
+    find: 'export const STALLS_MAX = 1_000_000_000;',
+    replace: 'export const STALLS_MAX = 1;',
+    only: /kill all workers twice/,
+    caughtBy: /no dead letter/,
+  },
+  {
+    name: 'dead-letter-not-revived-when-it-comes-again',
+    file: 'packages/queue/dist/scripts.js',
+    find: "  if redis.call('ZREM', failed, jobId) == 0 then\n    redis.call('XADD'",
+    replace: "  if true then\n    redis.call('XADD'",
+    only: /worker → Redis cut/,
+    caughtBy: /no dead letter/,
+  },
+  {
+    name: 'no-drain-on-sigterm',
+    file: 'packages/queue/dist/consume.js',
+    find: '            line.close();',
+    replace: '            return client.disconnect();',
+    only: /stop all workers under load/,
+    caughtBy: /promises are kept/,
+  },
+  {
+    name: 'breaker-without-canary',
+    file: 'packages/mirror/dist/isolate.js',
+    find: "if (failure.class !== 'poison')\n            await attempts.canary();",
+    replace: "if (failure.class !== 'poison') throw new Failure('outage', failure.code, failure.message, failure);",
+    only: /event that breaks its connection/,
+    caughtBy: /promises are kept/,
+  },
+]

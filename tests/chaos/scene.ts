@@ -1,0 +1,33 @@
+import type { Random } from '../../packages/devstack/src/random.js'
+import type { Fleet } from './fleet.js'
+import type { Journal, Part } from './journal.js'
+import type { Clockwork } from './lag.js'
+import type { Sender } from './sender.js'
+import type { Site } from './site.js'
+import type { Totals } from './totals.js'
+
+/** Everything that a fault may touch, and what watches it. */
+export type Scene = {
+  site: Site
+  fleet: Fleet
+  journal: Journal
+  sender: Sender
+  totals: Totals
+  clockwork: Clockwork
+  /** Takes down that something promised was not kept. */
+  violated: (what: string, found: string) => void
+  /** Events on which a connection was broken on purpose: they may use attempts. */
+  trapped: Set<string>
+  /** The id of an event that is to be sent soon. */
+  nextEventId: () => Promise<string>
+}
+
+/** When it ended, as performance.now(), and who must be seen at work again. */
+export type Ended = { endedAtMs: number } & Part
+
+export type Fault = {
+  name: string
+  /** The way to the doors is slow or a door is frozen: no refusal is timed. */
+  slowsDoors?: true
+  inject: (scene: Scene, random: Random) => Promise<Ended>
+}

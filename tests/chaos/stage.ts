@@ -1,0 +1,72 @@
+import { join } from 'node:path'
+import { Releasers } from '@clerk-mirror/runtime'
+import { seededRandom } from '../../packages/devstack/src/random.js'
+import type { ExpectedMirror, OwnData } from '../support/invariants.js'
+import { nothingExpected } from './expected.js'
+import { type Fleet, openFleet } from './fleet.js'
+import { Journal } from './journal.js'
+import { type Clockwork, openClockwork } from './lag.js'
+import { Letters } from './letters.js'
+import { Sender } from './sender.js'
+import { keptSecret, key, openSite, type Site } from './site.js'
+import { increase, type Totals } from './totals.js'
+
+/** Everything that stays from round to round. */
+export type Stage = AsyncDisposable & {
+  site: Site
+  fleet: Fleet
+  journal: Journal
+  sender: Sender
+  letters: Letters
+  totals: Totals
+  clockwork: Clockwork
+  expected: ExpectedMirror
+  /** What the application has written, by user. */
+  own: Map<string, OwnData>
+  counts: () => Promise<{ wait: number; active: number; delayed: number }>
+}
+
+export type StageOptions = {
+  folder: string
+  root: string
+  seed: number
+  totals: Totals
+  say: (line: string) => void
+}
+
+const UP_WITHIN_MS = 60_000
+
+export async function openStage({ folder, root, seed, totals, say }: StageOptions): Promise<Stage> {
+  await using owned = new Releasers()
+  const site = owned.use(await openSite(folder))
+  // An interrupted run may have left the server in the middle of a fault.
+  await site.query('SET GLOBAL read_only = 0')
+  const [journal, secret, random] = [new Journal(totals), keptSecret(folder), seededRandom(seed)]
+  const fleet = owned.use(
+    await openFleet({
+      ...{ site, root, secret, logFolder: join(folder, 'logs') },
+      onLine: (name, line) => journal.read(name, line),
+      onFailure: ({ name, how, lastWords }) => {
+        increase(totals.selfExits, `${name.split(' ', 1)[0]}: ${how}`)
+        say(`  ${name} ended by itself (${how}) and is started again; its last word: ${lastWords.at(-1)}`)
+      },
+    }),
+  )
+  await fleet.ready(UP_WITHIN_MS)
+  const clockwork = owned.use(openClockwork())
+  const doors = fleet.ingests.map(({ member, door }) => ({ name: member.name, port: door.port }))
+  const sender = new Sender({ doors, secret, random, journal, totals, clockwork })
+  owned.defer(() => sender.close())
+  const letters = owned.use(await Letters.open({ site, sender, random, totals }))
+  const { redis } = site
+  const scope = owned.move()
+  return {
+    ...{ site, fleet, journal, sender, letters, totals, clockwork, expected: nothingExpected(), own: new Map() },
+    counts: async () => ({
+      wait: await redis.llen(key('wait')),
+      active: await redis.llen(key('active')),
+      delayed: await redis.zcard(key('delayed')),
+    }),
+    [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
+  }
+}

@@ -1,0 +1,60 @@
+/** What a run has counted, over all its rounds and interruptions: plain JSON. */
+export type Totals = {
+  /** Requests, tries again and duplicates included. */
+  sent: number
+  /** 202. */
+  accepted: number
+  /** Anything else, by status and code: `503 redis_unavailable`. */
+  refused: Record<string, number>
+  /** No answer at all: what became of the event nobody knows. */
+  unanswered: number
+  /** Different events that were accepted. */
+  events: number
+  /** Events that the ledger has decided. */
+  applied: number
+  /** Deliveries of what waited or ran already. */
+  duplicates: number
+  /** Deliveries of what had been decided. */
+  decidedAgain: number
+  /** Deliveries that revived a dead letter. */
+  revived: number
+  discarded: number
+  replayed: number
+  lost: number
+  wrong: number
+  deadLetters: number
+  snapshots: number
+  breakersOpened: number
+  /** Processes that ended by themselves, and were started again. */
+  selfExits: Record<string, number>
+  faults: Record<string, FaultTotals>
+  promises: Record<string, PromiseTotals>
+  passed: number
+  failed: number
+}
+
+/** `longestMs`: from the fault's end until the part that it hit had accepted and applied an event again. */
+export type FaultTotals = { injected: number; longestMs: number }
+
+/** A bound that the documents promise: what is promised, and the longest that was seen. */
+export type PromiseTotals = { promisedMs: number; longestMs: number; times: number }
+
+export const noTotals = (): Totals => ({
+  ...{ sent: 0, accepted: 0, refused: {}, unanswered: 0, events: 0, applied: 0, duplicates: 0, decidedAgain: 0 },
+  ...{ revived: 0, discarded: 0, replayed: 0, lost: 0, wrong: 0, deadLetters: 0, snapshots: 0, breakersOpened: 0 },
+  ...{ selfExits: {}, faults: {}, promises: {}, passed: 0, failed: 0 },
+})
+
+export function increase(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1
+}
+
+export function recordFault(totals: Totals, kind: string, recoveryMs: number): void {
+  const { injected, longestMs } = totals.faults[kind] ?? { injected: 0, longestMs: 0 }
+  totals.faults[kind] = { injected: injected + 1, longestMs: Math.max(longestMs, Math.round(recoveryMs)) }
+}
+
+export function recordPromise(totals: Totals, name: string, promisedMs: number, tookMs: number): void {
+  const { times, longestMs } = totals.promises[name] ?? { times: 0, longestMs: 0 }
+  totals.promises[name] = { promisedMs, times: times + 1, longestMs: Math.max(longestMs, Math.round(tookMs)) }
+}
