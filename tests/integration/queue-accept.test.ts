@@ -1,6 +1,7 @@
+import { openFaultProxy } from '@clerk-mirror/devstack'
 import { Failure } from '@clerk-mirror/events'
-import { parseRedisUrl } from '@clerk-mirror/queue'
-import { expect, test } from 'vitest'
+import { openDoor, parseRedisUrl } from '@clerk-mirror/queue'
+import { expect, inject, test } from 'vitest'
 import { done, envelope, openTestQueue, type TestQueue } from '../support/queue.js'
 import { collect, latch, until } from '../support/until.js'
 
@@ -137,3 +138,17 @@ test.each(['', 'localhost:6379', 'http://secret@host', 'redis://', 'redis://secr
     expect(() => parseRedisUrl(url)).not.toThrow(/secret/)
   },
 )
+
+test('a door whose connection is dead without a word refuses, notices, and takes events again', async () => {
+  await using queue = await openTestQueue()
+  const url = new URL(inject('redisUrl'))
+  await using proxy = await openFaultProxy({ targetPort: Number(url.port) })
+  url.port = String(proxy.port)
+  using door = openDoor(parseRedisUrl(url.href), [queue.partition], { redisLost: () => {}, redisBack: () => {} })
+  const isTaken = async () => (await door.accept(envelope('msg_a'))).kind === 'accepted'
+  await until(isTaken)
+  proxy.halfOpen()
+  expect(await door.accept(envelope('msg_b'))).toMatchObject({ kind: 'refused', code: 'redis_unavailable' })
+  proxy.pass()
+  await until(isTaken, 4 * 5_000)
+})

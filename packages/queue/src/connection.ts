@@ -4,6 +4,7 @@ import {
   CONNECT_PATIENT_MS,
   CONNECT_PROMPT_MS,
   OPERATOR_MS,
+  PROMPT_SILENCE_MS,
   RECONNECT_FIRST_MS,
   RECONNECT_MAX_MS,
   SOCKET_SILENCE_MS,
@@ -32,7 +33,8 @@ const reconnectDelay = (attempt: number) => Math.min(RECONNECT_FIRST_MS * 2 ** a
 
 /**
  * For the door, which must answer at once: nothing is queued while Redis is away and nothing is
- * sent again later, each command succeeds or fails within `ACCEPT_MS`. All five options are needed for that.
+ * sent again later, each command succeeds or fails within `ACCEPT_MS`. All five options are needed for that. A command
+ * that is late leaves its connection alone: only the sixth option gets rid of one that is dead and does not tell.
  */
 export function openPromptClient(target: RedisTarget): RedisClient {
   return open(target, {
@@ -40,6 +42,7 @@ export function openPromptClient(target: RedisTarget): RedisClient {
     maxRetriesPerRequest: 1,
     commandTimeout: ACCEPT_MS,
     connectTimeout: CONNECT_PROMPT_MS,
+    socketTimeout: PROMPT_SILENCE_MS,
     autoResendUnfulfilledCommands: false,
     retryStrategy: reconnectDelay,
   })
@@ -51,6 +54,7 @@ export function openOperatorClient(target: RedisTarget): RedisClient {
     maxRetriesPerRequest: 1,
     connectTimeout: OPERATOR_MS,
     commandTimeout: OPERATOR_MS,
+    socketTimeout: OPERATOR_MS,
     retryStrategy: reconnectDelay,
   })
 }

@@ -67,6 +67,8 @@ export const FETCH_RETRY_MS = SECOND
 export const PROBE_TTL_MS = 10 * SECOND
 /** Milliseconds without a byte until a worker's connection counts as half-open; longer than any blocking read. */
 export const SOCKET_SILENCE_MS = 30 * SECOND
+/** The same for a door's connection, whose commands are answered at once: some time-outs in a row, and a new connection. */
+export const PROMPT_SILENCE_MS = 3 * SECOND
 
 /** Milliseconds between looks at the event that is to be taken next, and looks that may find the same one while this
  * worker has room for it: it ends itself within the promised 30 s. Nothing healthy blocks for more than 11. */
