@@ -35,6 +35,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const { seed, totals } = state
   await using stage = await openStage({ ...options, seed, totals })
   const { versions } = stage.site
+  const kinds = options.kinds.filter(({ isPossible }) => isPossible?.(stage.site) ?? true)
   for (const [round, taken] of state.taken.entries()) {
     const stream = streamOf({ seed, round, cursedShare })
     for (let count = 0; count < taken; count += 1) stream.next()
@@ -45,7 +46,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const leftMs = () => state.minutes * 60_000 - beforeMs - (performance.now() - startedMs)
   while (leftMs() > 2 * QUIET_MS && !signal.aborted) {
     const { checks, taken, faultIndex } = await runRound(stage, {
-      ...{ seed, perSecond, cursedShare, quietWithinMs, kinds: options.kinds, say, signal },
+      ...{ seed, perSecond, cursedShare, quietWithinMs, kinds, say, signal },
       round: state.taken.length,
       faultIndex: state.faultIndex,
       durationMs: Math.min(ROUND_MS, leftMs() - QUIET_MS),

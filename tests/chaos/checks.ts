@@ -36,7 +36,8 @@ export async function checkQuiet(options: QuietOptions): Promise<Check[]> {
   const decided = (tables.get('webhook_events') ?? []).filter(({ outcome }) => outcome !== 'discarded')
   const ledger = new Set(decided.map((row) => row['event_id'] ?? ''))
   const dead = await letters.leftOver()
-  const lost = journal.acceptedIds().filter((id) => !ledger.has(id) && !dead.includes(id) && !letters.discarded.has(id))
+  const stored = await liveJobs(site)
+  const lost = journal.acceptedIds().filter((id) => !ledger.has(id) && !stored.has(id) && !letters.discarded.has(id))
   const gone = [...expected.heads].filter(([, head]) => head.deleted).map(([id]) => id)
   await deliverAgain()
   const after = await site.oracle.tables()
@@ -74,6 +75,13 @@ function tracesIn(tables: MirrorTables, gone: ReadonlySet<string>): string[] {
     }
   }
   return found
+}
+
+/** Events that Redis still holds, in whatever state. A job that is in no list is not held: nobody will ever take it. */
+async function liveJobs({ redis }: Site): Promise<Set<string>> {
+  const lists = await Promise.all([redis.lrange(key('wait'), 0, -1), redis.lrange(key('active'), 0, -1)])
+  const sets = await Promise.all([redis.zrange(key('delayed'), '0', '-1'), redis.zrange(key('failed'), '0', '-1')])
+  return new Set([...lists, ...sets].flat())
 }
 
 async function anywhere({ site, forged }: QuietOptions, ledger: ReadonlySet<string>): Promise<string[]> {

@@ -4,6 +4,7 @@ import { appendFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Output } from '../../packages/devstack/src/terminal.js'
 import { runCampaign } from './campaign.js'
+import { leaveDisk } from './disk.js'
 import { ALL_FAULTS } from './faults.js'
 import { type ChaosOptions, readOptions } from './options.js'
 import { reportOf } from './report.js'
@@ -43,7 +44,7 @@ async function run(options: ChaosOptions & { mode: 'run' }, surroundings: Comman
   const say = (line: string) => void output.write(options.json ? `${JSON.stringify({ line })}\n` : `${line}\n`)
   say(`seed ${seed}, ${options.minutes} minutes`)
   if (before) say(`goes on after ${before.taken.length} rounds of a run that was interrupted`)
-  else rmSync(folder, { recursive: true, force: true })
+  else clear(folder)
   const kinds = ALL_FAULTS.filter(({ name }) => options.only?.test(name) ?? true)
   const keep = () => writeState(statePath, state)
   const { failures, versions } = await runCampaign({ state, folder, root, kinds, keep, say, signal })
@@ -53,7 +54,7 @@ async function run(options: ChaosOptions & { mode: 'run' }, surroundings: Comman
   }
   // A failed run leaves the data and logs for whoever looks into it, and the same command begins anew.
   removeState(statePath)
-  if (failures.length === 0) rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
+  if (failures.length === 0) clear(folder)
   const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
   const report = { state, failures, versions, date, commit: commitOf(root) }
   if (options.record) appendFileSync(join(root, 'docs', 'reliability.md'), `\n${reportOf(report)}`)
@@ -61,6 +62,11 @@ async function run(options: ChaosOptions & { mode: 'run' }, surroundings: Comman
   const { passed, failed } = state.totals
   output.write(`${passed} passed, ${failed} failed\n`)
   return failed === 0 ? 0 : 1
+}
+
+function clear(folder: string): void {
+  leaveDisk(folder)
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 }
 
 function commitOf(root: string): string {

@@ -4,7 +4,6 @@ import { until } from '../support/until.js'
 import type { Ingest, Worker } from './fleet.js'
 import { type Leases, leases } from './leases.js'
 import type { Ended, Fault, Scene } from './scene.js'
-import { key } from './site.js'
 import { recordPromise } from './totals.js'
 
 export const anyOf = <T>(all: readonly T[], random: Random): T => {
@@ -175,8 +174,6 @@ async function restartEverything({ fleet, site }: Scene): Promise<Ended> {
   await site.databaseServer.start()
   return ended
 }
-
-export const isEmpty = async ({ redis }: Scene['site']) => (await redis.llen(key('active'))) === 0
 
 export const FAULTS_OF_PROCESSES: readonly Fault[] = [
   { name: 'kill a worker', inject: killWorker },

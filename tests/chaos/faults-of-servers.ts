@@ -8,6 +8,7 @@ import type { Ended, Fault, Scene } from './scene.js'
 type ServerName = 'redisServer' | 'databaseServer'
 
 const PATIENCE_MS = 60_000
+const DISK_NOTICED_WITHIN_MS = 20_000
 
 async function comeBack(server: ServerControl): Promise<Ended> {
   const endedAtMs = performance.now()
@@ -85,6 +86,16 @@ async function makeReadOnly({ site, totals }: Scene, random: Random): Promise<En
   return { endedAtMs }
 }
 
+/** Ends when somebody has met it: the tables have some room of their own left at first. */
+async function fillDisk({ site, totals }: Scene): Promise<Ended> {
+  const opened = totals.breakersOpened
+  site.disk?.fill()
+  await until(() => totals.breakersOpened > opened, DISK_NOTICED_WITHIN_MS).catch(() => {})
+  const endedAtMs = performance.now()
+  site.disk?.free()
+  return { endedAtMs }
+}
+
 export const FAULTS_OF_SERVERS: readonly Fault[] = [
   { name: 'kill Redis', inject: kill('redisServer') },
   { name: 'kill MariaDB', inject: kill('databaseServer') },
@@ -99,4 +110,5 @@ export const FAULTS_OF_SERVERS: readonly Fault[] = [
   { name: 'freeze MariaDB', inject: freeze('databaseServer') },
   { name: 'full Redis', inject: fillRedis },
   { name: 'read-only MariaDB', inject: makeReadOnly },
+  { name: 'full disk of MariaDB', isPossible: ({ disk }) => disk !== null, inject: fillDisk },
 ]

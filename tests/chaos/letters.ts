@@ -22,6 +22,7 @@ export class Letters implements AsyncDisposable {
   /** Events that were discarded for good, by a command that is on record. */
   readonly discarded = new Set<string>()
   #open = 0
+  #isClosed = false
 
   private constructor(options: LettersOptions, operations: Operations) {
     this.#options = options
@@ -76,7 +77,7 @@ export class Letters implements AsyncDisposable {
   async #discardForGood(eventId: string): Promise<void> {
     this.discarded.add(eventId)
     // Duplicates of a sender that was not answered come late, and make a letter again of what was discarded.
-    while ((await this.#isDead(eventId)) !== false) {
+    while (!this.#isClosed && (await this.#isDead(eventId)) !== false) {
       this.#options.totals.discarded += await this.#discard(eventId)
       await pause(LOOK_MS)
     }
@@ -99,7 +100,7 @@ export class Letters implements AsyncDisposable {
   }
 
   async #untilDead(eventId: string): Promise<void> {
-    while ((await this.#isDead(eventId)) !== true) await pause(LOOK_MS)
+    while (!this.#isClosed && (await this.#isDead(eventId)) !== true) await pause(LOOK_MS)
   }
 
   /** Null: Redis does not say. */
@@ -112,6 +113,7 @@ export class Letters implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
     await this.#operations[Symbol.asyncDispose]()
   }
 }

@@ -74,14 +74,14 @@ export async function runRound(stage: Stage, options: RoundOptions): Promise<Rou
     { name: 'I8 bounds hold', found: beyondBounds },
     { name: 'an outage uses no attempts', found: attemptsSpent(scene) },
   ]
-  if (unquiet.length === 0) {
-    const deliverAgain = async () => {
-      const events = random.shuffled(stream.delivered.flat()).slice(0, SENT_AGAIN)
-      await Promise.all(events.map((event) => sender.deliver(event)))
-      await until(() => isDrained(stage), quietWithinMs)
-    }
-    checks.push(...(await checkQuiet({ ...scene, ...stage, forged: traffic.forged, deliverAgain })))
+  const deliverAgain = async () => {
+    // Without rest there is no before and after.
+    if (unquiet.length > 0) return
+    const events = random.shuffled(stream.delivered.flat()).slice(0, SENT_AGAIN)
+    await Promise.all(events.map((event) => sender.deliver(event)))
+    await until(() => isDrained(stage), quietWithinMs)
   }
+  checks.push(...(await checkQuiet({ ...scene, ...stage, forged: traffic.forged, deliverAgain })))
   totals.events += stage.journal.acceptedIds().length
   stage.journal.clear()
   return { checks, taken: traffic.taken, faultIndex }

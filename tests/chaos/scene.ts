@@ -29,5 +29,7 @@ export type Fault = {
   name: string
   /** The way to the doors is slow or a door is frozen: no refusal is timed. */
   slowsDoors?: true
+  /** Not on every machine. */
+  isPossible?: (site: Site) => boolean
   inject: (scene: Scene, random: Random) => Promise<Ended>
 }

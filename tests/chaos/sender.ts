@@ -35,6 +35,7 @@ export class Sender {
   readonly #agents: Map<string, Agent>
   readonly #webhook: Webhook
   #open = 0
+  #isClosed = false
   /** False while the way to the door is slow itself: then no answer tells how quick ingest is. */
   isTimed = true
 
@@ -54,7 +55,7 @@ export class Sender {
     const { random, journal } = this.#options
     this.#open += 1
     let wasSilent = false
-    for (let attempt = 0; ; attempt += 1) {
+    for (let attempt = 0; !this.#isClosed; attempt += 1) {
       const door = this.#anyDoor()
       const { status } = await this.#post(door, message, this.#webhook)
       if (status === 202) {
@@ -75,7 +76,9 @@ export class Sender {
     return (await this.#post(this.#anyDoor(), message, forger)).status
   }
 
+  /** What is not accepted by now never will be. */
   close(): void {
+    this.#isClosed = true
     for (const agent of this.#agents.values()) agent.destroy()
   }
 

@@ -1,20 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { openServices, type ServerControl } from '@clerk-mirror/devstack'
+import { openServices, type ServerControl, type Services } from '@clerk-mirror/devstack'
 import { migrate, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { partition } from '@clerk-mirror/queue'
 import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { connectOnce } from '../../packages/mirror/src/connection.js'
 import { type Oracle, openOracle, type Query } from '../support/invariants.js'
+import { type Disk, openDisk } from './disk.js'
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 const DATABASE = 'clerk_chaos'
 const WORKER_ACCOUNT = 'chaos_worker'
 /** A question of ours must not wait for a Redis that is frozen on purpose. */
 const ANSWER_WITHIN_MS = 2_000
+const STARTS = 20
+const START_AFTER_MS = 500
 
 export const { key } = partition('{clerk-0}')
 
@@ -31,12 +35,22 @@ export type Site = AsyncDisposable & {
   query: Query
   oracle: Oracle
   versions: string
+  /** Null where this machine lets nobody mount one. */
+  disk: Disk | null
 }
 
 /** On the data of an earlier run where the folder has some. */
-export async function openSite(folder: string): Promise<Site> {
+export async function openSite(folder: string, onServerFailure: (server: string) => void): Promise<Site> {
   await using owned = new Releasers()
-  const services = owned.use(await openServices({ dataDir: folder, say: () => {}, tuning: 'durable' }))
+  const say = (line: string) => {
+    if (!line.includes('ended unexpectedly')) return
+    const server = line.startsWith('Redis') ? services.redis : services.database
+    onServerFailure(line.split(' ', 1).join())
+    void startAgain(controlOf(server))
+  }
+  const services: Services = owned.use(await openServices({ dataDir: folder, say, tuning: 'durable' }))
+  const disk = await openDisk(folder, controlOf(services.database))
+  if (disk) owned.use(disk)
   const adminUrl = `${services.database.adminUrl}${DATABASE}`
   const options = parseDatabaseUrl(adminUrl)
   await migrate(options, { folder: MIGRATIONS, log: () => undefined })
@@ -62,10 +76,22 @@ export async function openSite(folder: string): Promise<Site> {
     redisServer: controlOf(services.redis),
     databaseServer: controlOf(services.database),
     redisUrl: services.redis.url,
-    ...{ adminUrl, workerUrl, redis, query },
+    ...{ adminUrl, workerUrl, redis, query, disk },
     oracle: await openOracle(query),
     versions: `Node ${process.version}, Redis ${redisVersion}, ${server?.version}`,
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
+  }
+}
+
+/** As the supervisor of a server does; while its disk is full it may need several tries. */
+async function startAgain(server: ServerControl): Promise<void> {
+  for (let attempt = 0; attempt < STARTS; attempt += 1) {
+    await pause(START_AFTER_MS)
+    const isUp = await server.start().then(
+      () => true,
+      () => false,
+    )
+    if (isUp) return
   }
 }
 

@@ -38,9 +38,15 @@ const UP_WITHIN_MS = 60_000
 
 export async function openStage({ folder, root, seed, totals, say }: StageOptions): Promise<Stage> {
   await using owned = new Releasers()
-  const site = owned.use(await openSite(folder))
+  const fails = (name: string, how: string) => {
+    increase(totals.selfExits, `${name}: ${how}`)
+    say(`  ${name} ${how} and is started again`)
+  }
+  const site = owned.use(await openSite(folder, (server) => fails(server, 'ended by itself')))
   // An interrupted run may have left the server in the middle of a fault.
   await site.query('SET GLOBAL read_only = 0')
+  await site.redis.config('SET', 'maxmemory', '0')
+  site.disk?.free()
   const [journal, secret, random] = [new Journal(totals), keptSecret(folder), seededRandom(seed)]
   const fleet = owned.use(
     await openFleet({
