@@ -4,6 +4,7 @@ import { partitions } from '@clerk-mirror/queue'
 import type { Random } from '../../packages/devstack/src/random.js'
 import { parseDatabaseUrl } from '../../packages/mirror/src/database-url.js'
 import { parseRedisUrl } from '../../packages/queue/src/redis-url.js'
+import type { Journal } from './journal.js'
 import type { Sender } from './sender.js'
 import { key, type Site } from './site.js'
 import type { Item } from './stream.js'
@@ -13,7 +14,7 @@ const LOOK_MS = 200
 const RACE_MS = 60
 const OPERATOR = { actor: 'chaos' }
 
-export type LettersOptions = { site: Site; sender: Sender; random: Random; totals: Totals }
+export type LettersOptions = { site: Site; sender: Sender; random: Random; totals: Totals; journal: Journal }
 
 /** An operator, and a Clerk whose events somebody sends again: what becomes of the dead letters that are meant to be. */
 export class Letters implements AsyncDisposable {
@@ -100,7 +101,9 @@ export class Letters implements AsyncDisposable {
   }
 
   async #untilDead(eventId: string): Promise<void> {
-    while (!this.#isClosed && (await this.#isDead(eventId)) !== true) await pause(LOOK_MS)
+    const { journal } = this.#options
+    while (!this.#isClosed && (await this.#isDead(eventId)) !== true && !journal.isDecided(eventId))
+      await pause(LOOK_MS)
   }
 
   /** Null: Redis does not say. */

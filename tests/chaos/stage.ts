@@ -63,7 +63,7 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
   const doors = fleet.ingests.map(({ member, door }) => ({ name: member.name, port: door.port }))
   const sender = new Sender({ doors, secret, random, journal, totals, clockwork })
   owned.defer(() => sender.close())
-  const letters = owned.use(await Letters.open({ site, sender, random, totals }))
+  const letters = owned.use(await Letters.open({ site, sender, random, totals, journal }))
   const { redis } = site
   const scope = owned.move()
   return {

@@ -69,9 +69,11 @@ export class Stream {
       return isForged ? { kind: 'forged', event: stranger } : { kind: 'poison', broken: broken(stranger) }
     }
     told.push(event)
+    // A cursed one comes only once by itself: a duplicate would be its cure before it is a dead letter.
+    if (random.chance(this.#cursedShare))
+      return { kind: 'cursed', event, broken: broken(event), cure: random.pick(CURES) }
     if (random.chance(AGAIN_SHARE)) this.#again.push({ at: this.#taken + random.integer(1, AGAIN_WITHIN), event })
-    if (!random.chance(this.#cursedShare)) return { kind: 'event', event }
-    return { kind: 'cursed', event, broken: broken(event), cure: random.pick(CURES) }
+    return { kind: 'event', event }
   }
 
   #nextEvent(): { event: SimulatedEvent; told: SimulatedEvent[] } {
