@@ -1,12 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { seededRandom } from '../../packages/devstack/src/random.js'
-import { connectOnce } from '../../packages/mirror/src/connection.js'
-import { parseDatabaseUrl } from '../../packages/mirror/src/database-url.js'
-import { edit } from '../simulation/application.js'
-import { markerOf } from '../simulation/history.js'
 import { until } from '../support/until.js'
 import { type Check, checkQuiet } from './checks.js'
 import { expectDiscarded, expectWorlds } from './expected.js'
+import { editSome } from './own-data.js'
 import type { Fault, Scene } from './scene.js'
 import { faultAt } from './schedule.js'
 import type { Stage } from './stage.js'
@@ -35,7 +32,6 @@ export type RoundResult = { checks: Check[]; taken: number; faultIndex: number }
 
 const GAP_MS = 500
 const RECOVERED_WITHIN_MS = 120_000
-const EDITS = 20
 const SENT_AGAIN = 60
 
 /** Load and faults, then quiet, then everything is held against what must be. */
@@ -53,7 +49,7 @@ export async function runRound(stage: Stage, options: RoundOptions): Promise<Rou
     nextEventId: traffic.nextEventId,
     violated: (what, found) => violations.push(`${what}: ${found}`),
   }
-  const faultIndex = await injectFaults(scene, options, () => editSome(stage, stream))
+  const faultIndex = await injectFaults(scene, options, () => editSome(site.adminUrl, stage.own, stream))
   await traffic.end()
   say(`round ${round}: ${traffic.taken} events, ${faultIndex - options.faultIndex} faults; waiting for quiet`)
   const unquiet = await whenQuiet(stage, quietWithinMs)
@@ -134,15 +130,4 @@ async function whenQuiet(stage: Stage, withinMs: number): Promise<string[]> {
 async function isDrained(stage: Stage): Promise<boolean> {
   const { wait, active, delayed } = await stage.counts()
   return wait + active + delayed === 0
-}
-
-/** The application writes to some people's rows, while events come. */
-async function editSome({ site, own }: Stage, stream: Stream): Promise<void> {
-  await using connection = await connectOnce(parseDatabaseUrl(site.adminUrl))
-  const created = stream.delivered.flat().filter(({ type }) => type === 'user.created')
-  for (const { objectId: userId } of created.slice(-EDITS)) {
-    const text = { tagline: `tagline ${markerOf(userId)}`, block: `block ${markerOf(userId)}` }
-    if ((await edit(connection, { userId, ...text })) !== 'written') continue
-    own.set(userId, { tagline: text.tagline, blocks: [text.block] })
-  }
 }

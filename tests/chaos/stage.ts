@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { Releasers } from '@clerk-mirror/runtime'
 import { seededRandom } from '../../packages/devstack/src/random.js'
-import type { ExpectedMirror, OwnData } from '../support/invariants.js'
+import type { ExpectedMirror } from '../support/invariants.js'
 import { nothingExpected } from './expected.js'
 import { type Fleet, openFleet } from './fleet.js'
 import { Journal } from './journal.js'
 import { type Clockwork, openClockwork } from './lag.js'
 import { Letters } from './letters.js'
+import { type Own, readOwn } from './own-data.js'
 import { Sender } from './sender.js'
 import { keptSecret, key, openSite, type Site } from './site.js'
 import { increase, type Totals } from './totals.js'
@@ -21,8 +22,7 @@ export type Stage = AsyncDisposable & {
   totals: Totals
   clockwork: Clockwork
   expected: ExpectedMirror
-  /** What the application has written, by user. */
-  own: Map<string, OwnData>
+  own: Own
   counts: () => Promise<{ wait: number; active: number; delayed: number }>
 }
 
@@ -67,7 +67,17 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
   const { redis } = site
   const scope = owned.move()
   return {
-    ...{ site, fleet, journal, sender, letters, totals, clockwork, expected: nothingExpected(), own: new Map() },
+    ...{
+      site,
+      fleet,
+      journal,
+      sender,
+      letters,
+      totals,
+      clockwork,
+      expected: nothingExpected(),
+      own: await readOwn(site.query),
+    },
     counts: async () => ({
       wait: await redis.llen(key('wait')),
       active: await redis.llen(key('active')),
