@@ -39,6 +39,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   for (const [round, taken] of state.taken.entries()) {
     const stream = streamOf({ seed, round, cursedShare })
     for (let count = 0; count < taken; count += 1) stream.next()
+    stream.rest()
     expectWorlds(stage.expected, stream.delivered)
   }
   const beforeMs = state.elapsedMs

@@ -76,6 +76,17 @@ export class Stream {
     return { kind: 'event', event }
   }
 
+  /**
+   * What is still owed, so that every world's story is whole: an invitation that nobody was told is accepted would keep
+   * the address of a user who is gone. Nothing may be taken afterwards.
+   */
+  rest(): Item[] {
+    const owed = this.#again.splice(0).flatMap(({ event, told }) => (told ? [{ event, told }] : []))
+    const pending = this.#worlds.flatMap(({ pending: events, told }) => events.map((event) => ({ event, told })))
+    for (const { event, told } of [...owed, ...pending]) told.push(event)
+    return [...owed, ...pending].map(({ event }) => ({ kind: 'event', event }))
+  }
+
   #nextEvent(): { event: SimulatedEvent; told: SimulatedEvent[] } {
     const random = this.#random
     const index = random.integer(0, WORLDS - 1)

@@ -59,6 +59,7 @@ export class Traffic {
       else while (this.#taken < due) await this.#sendNext()
       await pause(TICK_MS)
     }
+    for (const item of this.#options.stream.rest()) void this.#send(item)
   }
 
   async #sendNext(): Promise<void> {
