@@ -63,6 +63,7 @@ export async function runRound(stage: Stage, options: RoundOptions): Promise<Rou
     { name: 'everything comes to rest', found: unquiet },
     {
       name: 'I5 rows and ledger commit together',
+      as: 'wrong',
       found: halfCommitted.map(({ object, what }) => `${object}: ${what}`),
     },
     { name: 'I5 was looked at', found: watch.snapshots() === 0 ? ['no snapshot was taken'] : [] },

@@ -227,8 +227,9 @@ export function changesBetween(
   const watched = [...before.keys()].filter((table) => !exceptTables.includes(table))
   return watched.flatMap((table) => {
     const [old, fresh] = [before, after].map((tables) => tables.get(table)?.map((row) => JSON.stringify(row)) ?? [])
-    const lost = old?.filter((row) => !fresh?.includes(row)) ?? []
-    const added = fresh?.filter((row) => !old?.includes(row)) ?? []
+    const [known, found] = [new Set(old), new Set(fresh)]
+    const lost = old?.filter((row) => !found.has(row)) ?? []
+    const added = fresh?.filter((row) => !known.has(row)) ?? []
     const changes = Array.from({ length: Math.max(lost.length, added.length) }, (_, index) => index)
     return changes.map((index) =>
       violation(
