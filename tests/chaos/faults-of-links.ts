@@ -3,7 +3,7 @@ import type { FaultProxy } from '@clerk-mirror/devstack'
 import type { Random } from '../../packages/devstack/src/random.js'
 import { until } from '../support/until.js'
 import { anyOf } from './faults-of-processes.js'
-import type { Journal, Part } from './journal.js'
+import type { Part } from './journal.js'
 import type { Ended, Fault, Scene } from './scene.js'
 import { recordPromise } from './totals.js'
 
@@ -66,22 +66,21 @@ const faultOf = (road: Road, way: Way): Fault => ({
   ...(road.isDoor && { slowsDoors: true }),
   async inject(scene, random) {
     const { link, part } = road.choose(scene, random)
-    const { journal, totals, violated } = scene
     way.begin(link, random)
     await pause(way.holdMs(random))
     link.pass()
-    const endedAtMs = performance.now()
-    if (way.name === HALF_OPEN) await noticesInTime(journal, { endedAtMs, ...part })
-    return { endedAtMs, ...part }
-
-    async function noticesInTime(seen: Journal, { endedAtMs: sinceMs, ...who }: Ended): Promise<void> {
-      const promise = 'who has a half-open connection notices'
-      const tookMs = await seen.recovery(sinceMs, who, PATIENCE_MS)
-      if (tookMs === null) violated(promise, `not within ${PATIENCE_MS / 1000} s: ${road.name}`)
-      else recordPromise(totals, promise, WEDGED_MS, tookMs)
-    }
+    const ended = { endedAtMs: performance.now(), ...part }
+    if (way.name === HALF_OPEN) await watchNotice(scene, ended)
+    return ended
   },
 })
+
+async function watchNotice({ journal, totals, violated }: Scene, { endedAtMs, ...part }: Ended): Promise<void> {
+  const promise = 'who has a half-open connection notices'
+  const tookMs = await journal.recovery(endedAtMs, part, PATIENCE_MS)
+  if (tookMs !== null) return recordPromise(totals, promise, WEDGED_MS, tookMs)
+  violated(promise, `${Object.values(part).join()} not within ${PATIENCE_MS / 1000} s`)
+}
 
 const HEALTHY_AFTER_MS = 2_000
 const HEALTHY_WITHIN_MS = 40_000

@@ -104,7 +104,8 @@ function controlOf({ control }: { control?: ServerControl }): ServerControl {
 async function createWorkerAccount(query: Query, folder: string, adminUrl: string): Promise<string> {
   const password = randomBytes(12).toString('hex')
   const account = `'${WORKER_ACCOUNT}'@'127.0.0.1'`
-  await query(`CREATE OR REPLACE USER ${account} IDENTIFIED BY '${password}'`)
+  await query(`DROP USER IF EXISTS ${account}`)
+  await query(`CREATE USER ${account} IDENTIFIED BY '${password}'`)
   await query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${DATABASE}.* TO ${account}`)
   mkdirSync(folder, { recursive: true })
   const url = new URL(adminUrl)
