@@ -14,7 +14,8 @@ export type Mutant = {
   cursedShare?: number
 }
 
-const ADDED = 'const added = scripted.clerkAccept(...keys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs);'
+const ADDED =
+  'const added = scripted.clerkAccept(...queueKeys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs);'
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -33,7 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `${ADDED.replace('const added =', 'const accept = () =>')}
       const revive = async () => {
         await client.hset(key(id), 'data', data);
-        await scripted.clerkReplay(...keys, id, STREAM_LENGTH);
+        await scripted.clerkReplay(...queueKeys, id, STREAM_LENGTH);
         return 'revived';
       };
       const added = client.zscore(key('failed'), id).then((score) => (score === null ? accept() : revive()));`,
