@@ -12,6 +12,7 @@ import type { Totals } from './totals.js'
 
 const LOOK_MS = 200
 const RACE_MS = 60
+const RESENT_MAX = 5
 const OPERATOR = { actor: 'chaos' }
 
 export type LettersOptions = { site: Site; sender: Sender; random: Random; totals: Totals; journal: Journal }
@@ -45,29 +46,47 @@ export class Letters implements AsyncDisposable {
   }
 
   async see(item: Extract<Item, { kind: 'cursed' | 'poison' }>): Promise<void> {
-    const { sender, totals } = this.#options
+    const { sender } = this.#options
     this.#open += 1
     const { eventId } = item.broken
     await sender.deliver(item.broken)
     await this.#untilDead(eventId)
     if (item.kind === 'poison') await this.#discardForGood(eventId)
-    else if (item.cure === 'resent while it is discarded') {
-      void this.#discard(eventId)
-      await pause(this.#options.random.fraction() * RACE_MS)
-      await sender.deliver(item.event)
-    } else {
-      if (item.cure === 'resent after a replay' && (await this.#replay(eventId))) {
-        totals.replayed += 1
-        await this.#untilDead(eventId)
-      }
-      await sender.deliver(item.event)
-    }
+    else await this.#cure(item)
     this.#open -= 1
+  }
+
+  async #cure({ event, cure }: Extract<Item, { kind: 'cursed' }>): Promise<void> {
+    const { sender, random, totals } = this.#options
+    const { eventId } = event
+    if (cure === 'resent while it is discarded') {
+      void this.#discard(eventId)
+      await pause(random.fraction() * RACE_MS)
+    } else if (cure === 'resent after a replay' && (await this.#replay(eventId))) {
+      totals.replayed += 1
+      await this.#untilDead(eventId)
+    }
+    // What a frozen ingest had in hand may revive the letter with its first body at the same moment: then once more.
+    for (let resent = 0; resent < RESENT_MAX; resent += 1) {
+      await sender.deliver(event)
+      if (!(await this.#diesAgain(eventId))) return
+    }
+  }
+
+  /** Waits until it was decided, or is gone from the queue, which is false; or is a dead letter once more. */
+  async #diesAgain(eventId: string): Promise<boolean> {
+    const { journal, site } = this.#options
+    while (!this.#isClosed && !journal.isDecided(eventId)) {
+      if (await this.#isDead(eventId)) return true
+      if ((await site.redis.exists(key(eventId)).catch(() => 1)) === 0) return false
+      await pause(LOOK_MS)
+    }
+    return false
   }
 
   /** Dead letters that nobody meant to have. */
   async leftOver(): Promise<string[]> {
-    // What a frozen ingest had in hand arrives after its sender has sent it elsewhere, and an operator has acted.
+    // The same may have come for what was discarded.
     for (const eventId of this.discarded) if (await this.#isDead(eventId)) await this.#discard(eventId)
     const left: string[] = []
     for await (const { id, reason } of this.#operations.deadLetters.each({ all: true }))

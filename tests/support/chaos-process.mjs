@@ -3,7 +3,7 @@ import { interruption, openSources } from './typescript-sources.mjs'
 
 const sources = await openSources()
 const { chaosCommand } = await sources.load('../chaos/command.ts')
-process.exitCode = await chaosCommand({
+const exitCode = await chaosCommand({
   args: process.argv.slice(2),
   seed: process.env.SEED,
   root: fileURLToPath(new URL('../..', import.meta.url)),
@@ -12,3 +12,5 @@ process.exitCode = await chaosCommand({
   signal: interruption(),
 })
 await sources.close()
+// By itself Node 20 may spin for ever in its own clean-up, where sockets were reset before.
+process.exit(exitCode)

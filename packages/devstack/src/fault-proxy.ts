@@ -109,7 +109,7 @@ class Connection {
   }
 
   reset(): void {
-    for (const socket of [this.#client, this.#server]) socket.resetAndDestroy()
+    for (const socket of [this.#client, this.#server]) if (!socket.destroyed) socket.resetAndDestroy()
   }
 
   /** Both ends keep their sockets and believe that the other is there. */
