@@ -28,8 +28,8 @@ export async function openDisk(folder: string, server: ServerControl): Promise<D
   // A run that was killed has left it as it was, with the data.
   if (!isMounted(data) && !(await moveToMemory(data, server))) return null
   return {
-    fill: () => mount(['-o', `remount,size=${usedBytes(data)}`, data]),
-    free: () => mount(['-o', `remount,size=${SIZE}`, data]),
+    fill: () => resize(data, usedBytes(data)),
+    free: () => resize(data, SIZE),
     async [Symbol.asyncDispose]() {
       await server.stop()
       const kept = join(folder, 'data-of-the-database')
@@ -63,12 +63,24 @@ async function moveToMemory(data: string, server: ServerControl): Promise<boolea
   return true
 }
 
-/** Lets go of a disk that a killed run has left. */
-export function leaveDisk(folder: string): void {
-  const data = dataIn(folder)
-  if (process.platform === 'linux' && data !== undefined && isMounted(data)) execFileSync('umount', [data])
+/** A run that was killed may have left its disk full, and no server starts on that. */
+export function freeDisk(folder: string): void {
+  const data = mountedIn(folder)
+  if (data !== undefined) resize(data, SIZE)
 }
 
+/** Lets go of a disk that a killed run has left. */
+export function leaveDisk(folder: string): void {
+  const data = mountedIn(folder)
+  if (data !== undefined) execFileSync('umount', [data])
+}
+
+const mountedIn = (folder: string) => {
+  const data = dataIn(folder)
+  return process.platform === 'linux' && data !== undefined && isMounted(data) ? data : undefined
+}
+
+const resize = (data: string, size: string | number) => mount(['-o', `remount,size=${size}`, data])
 const mount = (args: readonly string[]) => void execFileSync('mount', args, { stdio: 'ignore' })
 
 function usedBytes(data: string): number {

@@ -26,7 +26,7 @@ export function reportOf({ state, failures, versions, commit, date }: Report): s
     ['**wrong**', totals.wrong],
     ['**dead letters by fault**', totals.deadLetters],
     ['consistent snapshots taken', totals.snapshots],
-    ['processes that ended by themselves', Object.values(totals.selfExits).reduce((sum, each) => sum + each, 0)],
+    ...Object.entries(totals.selfExits).map(([who, count]): [string, number] => [`ended by itself, ${who}`, count]),
   ]
   return [
     `### ${minutes} minutes, seed ${seed}`,

@@ -10,7 +10,7 @@ import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { connectOnce } from '../../packages/mirror/src/connection.js'
 import { type Oracle, openOracle, type Query } from '../support/invariants.js'
-import { type Disk, openDisk } from './disk.js'
+import { type Disk, freeDisk, openDisk } from './disk.js'
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 const DATABASE = 'clerk_chaos'
@@ -48,6 +48,7 @@ export async function openSite(folder: string, onServerFailure: (server: string)
     onServerFailure(line.split(' ', 1).join())
     void startAgain(controlOf(server))
   }
+  freeDisk(folder)
   const services: Services = owned.use(await openServices({ dataDir: folder, say, tuning: 'durable' }))
   const disk = await openDisk(folder, controlOf(services.database))
   if (disk) owned.use(disk)

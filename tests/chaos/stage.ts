@@ -40,21 +40,20 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
   await using owned = new Releasers()
   const fails = (name: string, how: string) => {
     increase(totals.selfExits, `${name}: ${how}`)
-    say(`  ${name} ${how} and is started again`)
+    say(`  ${name} ended by itself (${how}) and is started again`)
   }
-  const site = owned.use(await openSite(folder, (server) => fails(server, 'ended by itself')))
+  const site = owned.use(await openSite(folder, (server) => fails(server, 'crash')))
   // An interrupted run may have left the server in the middle of a fault.
   await site.query('SET GLOBAL read_only = 0')
   await site.redis.config('SET', 'maxmemory', '0')
-  site.disk?.free()
   const [journal, secret, random] = [new Journal(totals), keptSecret(folder), seededRandom(seed)]
   const fleet = owned.use(
     await openFleet({
       ...{ site, root, secret, logFolder: join(folder, 'logs') },
       onLine: (name, line) => journal.read(name, line),
       onFailure: ({ name, how, lastWords }) => {
-        increase(totals.selfExits, `${name.split(' ', 1)[0]}: ${how}`)
-        say(`  ${name} ended by itself (${how}) and is started again; its last word: ${lastWords.at(-1)}`)
+        fails(name.split(' ', 1).join(), how)
+        say(`  the last word of ${name}: ${lastWords.at(-1)}`)
       },
     }),
   )
