@@ -85,7 +85,8 @@ test(`with ${OBJECTS} objects no statement of the hot path reads a table from en
   )
   const plans: { sql: string; step: Step }[] = []
   await connection.query('BEGIN')
-  const outcomes = await applyBatch(explaining(plans), batch, Date.now())
+  const reactions = { to: () => ['recorder'], wantUpdatesOf: () => true, onAsked: () => {} }
+  const { outcomes } = await applyBatch(explaining(plans), batch, Date.now(), reactions)
   await connection.query('ROLLBACK')
   expect(new Set(outcomes)).toEqual(new Set(['applied']))
   const kinds = new Set(plans.map(({ sql }) => sql.split(' ', 3).join(' ')))

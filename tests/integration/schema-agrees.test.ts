@@ -28,7 +28,8 @@ test('ids tell upper from lower case, and what people write keeps every characte
   )
   // external_id is no id of Clerk's: the application gives it, in any alphabet.
   const isId = (column: string) => /(_id|clerk_objects\.id)$/.test(column) && column !== 'users.external_id'
-  const isLabelOfOurs = (column: string) => /\.(kind|type|source|outcome|tombstone_source)$/.test(column)
+  const isLabelOfOurs = (column: string) =>
+    /\.(kind|type|source|outcome|tombstone_source|reaction|happening)$/.test(column)
   const ascii = rows.filter(({ collation }) => collation === 'ascii_bin').map(({ column }) => column)
   const others = rows.filter(({ collation }) => collation === 'utf8mb4_unicode_ci').map(({ column }) => column)
   expect(ascii.length + others.length).toBe(rows.length)

@@ -7,15 +7,40 @@
 /** The text of the member `key` of the object that `text` is; the last one counts, as in JSON.parse. */
 export function memberText(text: string, key: string): string | null {
   let found: string | null = null
+  eachMember(text, (quoted, start, end) => {
+    if (isKey(quoted, key)) found = text.slice(start, end)
+  })
+  return found
+}
+
+/**
+ * The names of the members whose text differs between two objects, those that only one of them has included; sorted.
+ * Clerk prints a value that did not change as it printed it before.
+ */
+export function changedMembers(before: string, after: string): string[] {
+  const was = membersOf(before)
+  const is = membersOf(after)
+  const names = new Set([...was.keys(), ...is.keys()])
+  return [...names].filter((name) => was.get(name) !== is.get(name)).sort()
+}
+
+function membersOf(text: string): Map<string, string> {
+  const members = new Map<string, string>()
+  eachMember(text, (quoted, start, end) => {
+    members.set(quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1), text.slice(start, end))
+  })
+  return members
+}
+
+function eachMember(text: string, visit: (quotedKey: string, start: number, end: number) => void): void {
   let at = skipSpace(text, skipSpace(text, 0) + 1)
   while (text[at] === '"') {
     const keyEnd = skipString(text, at)
     const start = skipSpace(text, skipSpace(text, keyEnd) + 1)
     const end = skipValue(text, start)
-    if (isKey(text.slice(at, keyEnd), key)) found = text.slice(start, end)
+    visit(text.slice(at, keyEnd), start, end)
     at = skipSpace(text, skipSpace(text, end) + 1)
   }
-  return found
 }
 
 /** The text with the value of every member called `key`, at any depth, replaced by null. */

@@ -1,24 +1,29 @@
 import type { Change } from '@clerk-mirror/events'
-import { cascadeTombstones } from './cascade.js'
+import { type CascadedHead, cascadeTombstones } from './cascade.js'
 import { type Decision, decide } from './decide.js'
 import { lockHeads, writeHeads, writeSubjects } from './heads.js'
 import { claimEvents, type LedgerEntry, type Outcome, recordOutcomes } from './ledger.js'
+import { askForReactions, type Reactions } from './outbox.js'
 import { removeRows, writeRows } from './projections/rows.js'
 import type { Transaction } from './transaction.js'
 
 /** An event that was decoded and is to be applied. Without a change it only gets its ledger row. */
 export type Arrival = { entry: LedgerEntry; change: Change | null }
 
+/** Each event's outcome in the batch's order, and the reactions that were asked for. */
+export type AppliedBatch = { outcomes: Outcome[]; asked: ReadonlySet<string> }
+
 /**
- * Applies a batch within one transaction, and returns each event's outcome in the batch's order. The order of the
- * statements is the order in which locks are taken, and is the same for every applier: ledger rows by event id, heads
- * by object id (of the objects and of whom they name), typed rows by table, and last what hangs on a deleted parent.
+ * Applies a batch within one transaction. The order of the statements is the order in which locks are taken, and is the
+ * same for every applier: ledger rows by event id, heads by object id (of the objects and of whom they name), typed rows
+ * by table, then what hangs on a deleted parent, and last what reactions are asked for.
  */
 export async function applyBatch(
   transaction: Transaction,
   batch: readonly Arrival[],
   nowMs: number,
-): Promise<Outcome[]> {
+  reactions: Reactions | null,
+): Promise<AppliedBatch> {
   const positions = firstPositions(batch)
   const distinct = batch.filter((arrival, index) => positions.get(arrival.entry.eventId) === index)
   const decided = await claimEvents(
@@ -29,19 +34,32 @@ export async function applyBatch(
   const fresh = distinct.filter(({ entry }) => !decided.has(entry.eventId))
   const claims = fresh.flatMap(({ change, entry }) => (change ? [{ change, source: entry.source }] : []))
   const outcomes = new Map<string, Outcome>(fresh.map(({ entry }) => [entry.eventId, 'ignored']))
+  let asked: ReadonlySet<string> = new Set()
   if (claims.length > 0) {
-    const heads = await lockHeads(transaction, headsOf(claims.map(({ change }) => change)))
+    const changes = claims.map(({ change }) => change)
+    const heads = await lockHeads(transaction, headsOf(changes), reactions ? comparedBy(reactions, changes) : [])
     const decision = decide(claims, heads, nowMs)
-    await write(transaction, decision, nowMs)
+    const cascaded = await write(transaction, decision, nowMs)
+    if (reactions) asked = await askForReactions(transaction, decision.happenings, cascaded, reactions, nowMs)
     for (const [eventId, outcome] of decision.outcomes) outcomes.set(eventId, outcome)
   }
   const outcomeOf = (eventId: string) => outcomes.get(eventId) ?? 'duplicate'
   const freshEntries = fresh.map((arrival) => arrival.entry)
   await recordOutcomes(transaction, freshEntries, outcomeOf, nowMs)
-  return batch.map(({ entry }, index) =>
+  const inOrder = batch.map(({ entry }, index) =>
     positions.get(entry.eventId) === index ? outcomeOf(entry.eventId) : 'duplicate',
   )
+  return { outcomes: inOrder, asked }
 }
+
+/** Objects whose stored text a reaction wants to have compared with the new one. */
+const comparedBy = (reactions: Reactions, changes: readonly Change[]): string[] => [
+  ...new Set(
+    changes.flatMap(({ deleted, objectKind, objectId }) =>
+      !deleted && reactions.wantUpdatesOf(objectKind) ? [objectId] : [],
+    ),
+  ),
+]
 
 /** A lease that was lost can bring the same event into a batch twice. */
 function firstPositions(batch: readonly Arrival[]): Map<string, number> {
@@ -65,7 +83,12 @@ function headsOf(changes: readonly Change[]): Map<string, string> {
   return heads
 }
 
-async function write(transaction: Transaction, { writes, subjects }: Decision, nowMs: number): Promise<void> {
+/** Returns what went with a user or organization that was deleted. */
+async function write(
+  transaction: Transaction,
+  { writes, subjects }: Decision,
+  nowMs: number,
+): Promise<readonly CascadedHead[]> {
   const heads = writes.map(({ head }) => head)
   await writeHeads(transaction, heads, nowMs)
   await writeSubjects(transaction, subjects)
@@ -76,8 +99,9 @@ async function write(transaction: Transaction, { writes, subjects }: Decision, n
   )
   await writeRows(transaction, rows)
   const tombstoned = heads.filter((head) => head.tombstone)
-  if (tombstoned.length === 0) return
+  if (tombstoned.length === 0) return []
   await removeRows(transaction, tombstoned)
   const idsOf = (kind: string) => tombstoned.filter((head) => head.kind === kind).map(({ id }) => id)
-  await cascadeTombstones(transaction, { userIds: idsOf('user'), organizationIds: idsOf('organization') }, nowMs)
+  const deleted = { userIds: idsOf('user'), organizationIds: idsOf('organization') }
+  return (await cascadeTombstones(transaction, deleted, nowMs)).heads
 }

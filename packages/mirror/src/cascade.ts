@@ -1,10 +1,11 @@
-import { KINDS_THAT_OUTLIVE_THEIR_USER } from '@clerk-mirror/events'
+import { KINDS_THAT_OUTLIVE_THEIR_USER, type Subjects } from '@clerk-mirror/events'
 import { type Removed, removeRows } from './projections/rows.js'
 import { placeholders, timeValue } from './sql.js'
 import type { Transaction } from './transaction.js'
 
 /** What went: typed rows by table, and heads that became tombstones. */
-export type Cascaded = { rows: Removed; heads: number }
+export type Cascaded = { rows: Removed; heads: readonly CascadedHead[] }
+export type CascadedHead = { id: string; kind: string; subjects: Subjects }
 
 /**
  * Tombstones whatever names a user or organization that this transaction tombstoned. Those heads are locked, so no
@@ -20,7 +21,7 @@ export async function cascadeTombstones(
   const ofUsers = await tombstoneWhere(transaction, 'user_id', deleted.userIds, nowMs)
   const ofOrganizations = await tombstoneWhere(transaction, 'organization_id', deleted.organizationIds, nowMs)
   const heads = [...ofUsers, ...ofOrganizations]
-  return { rows: await removeRows(transaction, heads), heads: heads.length }
+  return { rows: await removeRows(transaction, heads), heads }
 }
 
 async function forgetUsers(transaction: Transaction, userIds: readonly string[]): Promise<void> {
@@ -36,16 +37,20 @@ async function tombstoneWhere(
   column: 'user_id' | 'organization_id',
   ids: readonly string[],
   nowMs: number,
-): Promise<{ id: string; kind: string }[]> {
+): Promise<CascadedHead[]> {
   if (ids.length === 0) return []
   const where = `${column} IN (${placeholders(ids.length)}) AND deleted_at IS NULL`
-  const heads = await transaction.query<{ id: string; kind: string }>(
-    `SELECT id, kind FROM clerk_objects WHERE ${where} FOR UPDATE`,
+  type Row = { id: string; kind: string; user_id: string | null; organization_id: string | null }
+  const heads = await transaction.query<Row>(
+    `SELECT id, kind, user_id, organization_id FROM clerk_objects WHERE ${where} FOR UPDATE`,
     ids,
   )
   const now = timeValue(nowMs)
   const tombstone = "deleted_at=?, tombstone_source='parent', data=NULL, synced_at=?"
   const sql = `UPDATE clerk_objects SET ${tombstone} WHERE ${where}`
   if (heads.length > 0) await transaction.execute({ sql, values: [now, now, ...ids] })
-  return heads
+  return heads.map(({ id, kind, user_id, organization_id }) => ({
+    ...{ id, kind },
+    subjects: { userId: user_id, organizationId: organization_id },
+  }))
 }

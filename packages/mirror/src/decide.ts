@@ -13,6 +13,16 @@ export type Decision = {
   writes: readonly DecidedWrite[]
   /** Whom heads that stay as they are turn out to be about as well. */
   subjects: ReadonlyMap<string, Subjects>
+  /** What happened to the objects, in the order of their events; what only cascades is not in it. */
+  happenings: readonly Happening[]
+}
+
+/** An object that the mirror held for the first time, in another state, or for the last time. */
+export type Happening = {
+  what: 'created' | 'updated' | 'deleted'
+  head: HeadWrite
+  /** The text that the mirror held before, where the heads were read with it. */
+  before: string | null
 }
 
 /** A head to write, with the change that made it; a typed row is made from the same change. */
@@ -29,22 +39,38 @@ export function decide(
   const outcomes = new Map<string, Outcome>()
   const writes = new Map<string, DecidedWrite>()
   const subjectsOf = new Map<string, Subjects>()
+  const happenings: Happening[] = []
   for (const { change, source } of claims) {
     const { outcome, write, subjects } = decideOne(change, heads, source, nowMs)
     const id = change.objectId
     outcomes.set(change.version.eventId, outcome)
     if (write) {
+      const before = heads.get(id)
+      const what = whatHappened(before, write, change)
+      // What a backfill brings has not happened now, and mostly long ago.
+      if (what && source !== 'backfill') happenings.push({ what, head: write, before: before?.data ?? null })
       writes.set(id, { head: write, change })
       subjectsOf.delete(id)
-      heads.set(id, { version: write.version, deleted: write.tombstone !== null, subjects: write.subjects })
+      const { version, data } = write
+      heads.set(id, { version, deleted: write.tombstone !== null, subjects: write.subjects, data })
     } else if (subjects) {
       const written = writes.get(id)
       if (written) writes.set(id, { ...written, head: { ...written.head, subjects } })
       else subjectsOf.set(id, subjects)
-      heads.set(id, { version: null, deleted: false, ...heads.get(id), subjects })
+      heads.set(id, { version: null, deleted: false, data: null, ...heads.get(id), subjects })
     }
   }
-  return { outcomes, writes: [...writes.values()], subjects: subjectsOf }
+  return { outcomes, writes: [...writes.values()], subjects: subjectsOf, happenings }
+}
+
+/**
+ * Clerk's delete counts also of an object that was never held, for others may know it from elsewhere. One that is a
+ * tombstone from its first event on, for its user is deleted, never was there: nothing happened.
+ */
+function whatHappened(before: Head | undefined, write: HeadWrite, change: Change): Happening['what'] | null {
+  const wasHeld = before?.version != null
+  if (write.tombstone) return change.deleted || wasHeld ? 'deleted' : null
+  return wasHeld ? 'updated' : 'created'
 }
 
 function decideOne(change: Change, heads: ReadonlyMap<string, Head>, source: EventSource, nowMs: number): Decided {

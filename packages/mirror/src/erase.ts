@@ -30,8 +30,13 @@ export async function eraseUser(
   const cascaded = await cascadeTombstones(transaction, { userIds: [userId], organizationIds: [] }, nowMs)
   // A stub stood for nobody yet: it becomes a tombstone too, but nothing was stored.
   const own = heads.get(userId)?.version ? changed : 0
-  const counts = { objects: own + cascaded.heads, ...sumOf([rows, cascaded.rows]) }
+  const outbox = { reaction_outbox: await forgetAsked(transaction, userId) }
+  const counts = { objects: own + cascaded.heads.length, ...sumOf([rows, cascaded.rows, outbox]) }
   const sql = 'UPDATE operator_actions SET counts=? WHERE id=?'
   await transaction.execute({ sql, values: [JSON.stringify(counts), actionId] })
   return counts
 }
+
+/** What reactions were asked for about the user and not handed over yet. */
+const forgetAsked = (transaction: Transaction, userId: string): Promise<number> =>
+  transaction.execute({ sql: 'DELETE FROM reaction_outbox WHERE user_id=? OR object_id=?', values: [userId, userId] })

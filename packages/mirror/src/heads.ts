@@ -5,8 +5,8 @@ import type { Transaction } from './transaction.js'
 /** Who made a tombstone. Only one that Clerk did not send can be lifted. */
 export type TombstoneSource = 'clerk' | 'parent' | 'reconcile' | 'operator'
 
-/** What a decision needs to know of a stored head. A stub has no version. */
-export type Head = { version: Version | null; deleted: boolean; subjects: Subjects }
+/** What a decision needs to know of a stored head. A stub has no version. `data` where it was asked for, else null. */
+export type Head = { version: Version | null; deleted: boolean; subjects: Subjects; data: string | null }
 
 export type HeadWrite = {
   id: string
@@ -36,25 +36,28 @@ const STUB_COLUMNS = ['id', 'kind', 'updated_at_ms', 'timestamp_ms']
 /**
  * Locks the heads of these objects, absent ones by writing a stub: one statement, sorted by id. A locking read would
  * not do. Of an absent row there is nothing to lock but a gap, and two transactions that each hold a gap lock deadlock;
- * without any lock a membership survives the user whose delete commits beside it.
+ * without any lock a membership survives the user whose delete commits beside it. `withData`: whose text is read too.
  */
 export async function lockHeads(
   transaction: Transaction,
   kindOfId: ReadonlyMap<string, string>,
+  withData: readonly string[] = [],
 ): Promise<Map<string, Head>> {
   const ids = [...kindOfId.keys()].sort()
   const stubs = ids.map((id): SqlValue[] => [id, kindOfId.get(id) ?? '', 0, 0])
   await transaction.execute(upsert({ table: 'clerk_objects', columns: STUB_COLUMNS, updates: [], rows: stubs }))
   type Row = Stored & { id: string; user_id: string | null; organization_id: string | null; deleted: unknown }
-  const rows = await transaction.query<Row>(
-    'SELECT id, updated_at_ms, timestamp_ms, event_id, user_id, organization_id, deleted_at IS NOT NULL AS deleted ' +
-      `FROM clerk_objects WHERE id IN (${placeholders(ids.length)})`,
-    ids,
+  const data = withData.length > 0 ? `, IF(id IN (${placeholders(withData.length)}), data, NULL) AS data` : ''
+  const rows = await transaction.query<Row & { data?: string | null }>(
+    'SELECT id, updated_at_ms, timestamp_ms, event_id, user_id, organization_id, deleted_at IS NOT NULL AS deleted' +
+      `${data} FROM clerk_objects WHERE id IN (${placeholders(ids.length)})`,
+    [...withData, ...ids],
   )
   return new Map(
     rows.map((row) => {
       const subjects = { userId: row.user_id, organizationId: row.organization_id }
-      return [row.id, { version: versionOf(row), deleted: Number(row.deleted) === 1, subjects }]
+      const deleted = Number(row.deleted) === 1
+      return [row.id, { version: versionOf(row), deleted, subjects, data: row.data ?? null }]
     }),
   )
 }

@@ -1,0 +1,136 @@
+import { changedMembers, type Version } from '@clerk-mirror/events'
+import type { CascadedHead } from './cascade.js'
+import type { Happening } from './decide.js'
+import type { PrismaClient } from './generated/client.js'
+import { OUTBOX_COUNTED, OUTBOX_ROWS } from './policy.js'
+import { placeholders, type SqlValue, timeValue } from './sql.js'
+import type { Transaction } from './transaction.js'
+
+/** Which reactions there are, as far as the mirror has to know. Named by whoever opens it. */
+export type Reactions = {
+  /** Names of those that want the change. The fields are compared when they are asked for. */
+  to: (what: Happening['what'], kind: string, changedFields: () => readonly string[]) => readonly string[]
+  /** False where nobody wants to hear of updates: then nothing is read to compare. */
+  wantUpdatesOf: (kind: string) => boolean
+  /** Called after the commit, with those that were asked for in it. */
+  onAsked: (reactions: ReadonlySet<string>) => void
+}
+
+/** A change that a reaction was asked for, as the mirror judged it: ids, and names of fields. Time in ms. */
+export type AskedReaction = {
+  reaction: string
+  what: Happening['what']
+  kind: string
+  objectId: string
+  /** Whom it is about; of a user the user, of an organization the organization. */
+  userId: string | null
+  organizationId: string | null
+  /** Of the event that did it: of a membership that went with its user, the user's. */
+  version: Version
+  /** Top-level fields whose value is another than the mirror held. Empty unless the object was updated. */
+  changedFields: readonly string[]
+  askedAtMs: number
+}
+
+/** The place of an asked reaction in the outbox. */
+export type OutboxRow = { rowId: bigint; asked: AskedReaction }
+
+const COLUMNS = [
+  ...['reaction', 'happening', 'kind', 'object_id', 'user_id', 'organization_id'],
+  ...['event_id', 'updated_at_ms', 'timestamp_ms', 'changed_fields', 'asked_at'],
+]
+
+/**
+ * Asks for the reactions to what this transaction did. Written last: nobody waits for these rows, and what is asked for
+ * commits or does not together with its change. Returns the names of the reactions that were asked for.
+ */
+export async function askForReactions(
+  transaction: Transaction,
+  happenings: readonly Happening[],
+  cascaded: readonly CascadedHead[],
+  reactions: Reactions,
+  nowMs: number,
+): Promise<Set<string>> {
+  const all = [...happenings, ...cascadedHappenings(happenings, cascaded)]
+  const asked = all.flatMap((happening) => askedFor(happening, reactions, nowMs))
+  for (let from = 0; from < asked.length; from += OUTBOX_ROWS) {
+    const rows = asked.slice(from, from + OUTBOX_ROWS).map(rowOf)
+    const row = `(${placeholders(COLUMNS.length)})`
+    const sql = `INSERT INTO reaction_outbox (${COLUMNS.join(',')}) VALUES ${new Array(rows.length).fill(row).join(',')}`
+    await transaction.execute({ sql, values: rows.flat() })
+  }
+  return new Set(asked.map(({ reaction }) => reaction))
+}
+
+/** What went with a deleted user or organization was deleted too, by the same event. */
+function* cascadedHappenings(
+  happenings: readonly Happening[],
+  cascaded: readonly CascadedHead[],
+): Generator<Happening> {
+  const deletes = new Map(
+    happenings.flatMap(({ what, head }) => (what === 'deleted' ? [[head.id, head] as const] : [])),
+  )
+  for (const { id, kind, subjects } of cascaded) {
+    const parent = deletes.get(subjects.userId ?? '') ?? deletes.get(subjects.organizationId ?? '')
+    if (!parent) continue
+    const { version, tombstone } = parent
+    yield { what: 'deleted', head: { id, kind, subjects, version, tombstone, data: null }, before: null }
+  }
+}
+
+function askedFor({ what, head, before }: Happening, reactions: Reactions, askedAtMs: number): AskedReaction[] {
+  const { id: objectId, kind, version, subjects, data } = head
+  let fields: readonly string[] | undefined
+  const changedFields = () => {
+    fields ??= what === 'updated' && before !== null && data !== null ? changedMembers(before, data) : []
+    return fields
+  }
+  return reactions.to(what, kind, changedFields).map((reaction) => ({
+    ...{ reaction, what, kind, objectId, version, askedAtMs },
+    userId: kind === 'user' ? objectId : subjects.userId,
+    organizationId: kind === 'organization' ? objectId : subjects.organizationId,
+    changedFields: changedFields(),
+  }))
+}
+
+const rowOf = (asked: AskedReaction): SqlValue[] => [
+  ...[asked.reaction, asked.what, asked.kind, asked.objectId, asked.userId, asked.organizationId],
+  ...[asked.version.eventId, asked.version.updatedAtMs, asked.version.timestampMs],
+  ...[JSON.stringify(asked.changedFields), timeValue(asked.askedAtMs)],
+]
+
+/** The oldest of a reaction. Locks nothing: of two who read the same rows, the second hands over what is there. */
+export async function readOutbox(prisma: PrismaClient, reaction: string, limit: number): Promise<OutboxRow[]> {
+  const rows = await prisma.reactionOutbox.findMany({ where: { reaction }, orderBy: { id: 'asc' }, take: limit })
+  return rows.map(({ id, happening, eventId, updatedAtMs, timestampMs, changedFields, askedAt, ...row }) => ({
+    rowId: id,
+    asked: {
+      ...row,
+      what: happening as Happening['what'],
+      version: { updatedAtMs: Number(updatedAtMs), timestampMs: Number(timestampMs), eventId },
+      changedFields: JSON.parse(changedFields) as string[],
+      askedAtMs: askedAt.getTime(),
+    },
+  }))
+}
+
+export async function removeFromOutbox(prisma: PrismaClient, rowIds: readonly bigint[]): Promise<void> {
+  await prisma.$executeRawUnsafe(`DELETE FROM reaction_outbox WHERE id IN (${placeholders(rowIds.length)})`, ...rowIds)
+}
+
+/** What waits to be handed over, of all reactions. */
+export type OutboxDepth = {
+  /** Up to OUTBOX_COUNTED. */
+  rows: number
+  /** Since the oldest was asked for; 0 without one. */
+  oldestMs: number
+}
+
+export async function outboxDepth(prisma: PrismaClient, nowMs: number): Promise<OutboxDepth> {
+  const [counted] = await prisma.$queryRawUnsafe<{ rows: bigint }[]>(
+    `SELECT COUNT(*) AS \`rows\` FROM (SELECT 1 FROM reaction_outbox LIMIT ${OUTBOX_COUNTED}) AS some`,
+  )
+  const oldest = await prisma.reactionOutbox.findFirst({ orderBy: { id: 'asc' }, select: { askedAt: true } })
+  const oldestMs = oldest ? Math.max(0, nowMs - oldest.askedAt.getTime()) : 0
+  return { rows: Number(counted?.rows ?? 0), oldestMs }
+}

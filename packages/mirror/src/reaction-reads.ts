@@ -1,0 +1,80 @@
+import type { Version } from '@clerk-mirror/events'
+import { classify } from './failures.js'
+import type { PrismaClient } from './generated/client.js'
+import { type OutboxDepth, type OutboxRow, outboxDepth, readOutbox, removeFromOutbox } from './outbox.js'
+
+/** What everybody may know of a user: what their public page shows. */
+export type PublicUser = {
+  username: string | null
+  displayName: string | null
+  imgUrl: string | null
+  tagline: string | null
+}
+
+/** An object that is alive. */
+export type ObjectNow = {
+  id: string
+  kind: string
+  version: Version
+  userId: string | null
+  organizationId: string | null
+  /** Clerk's own JSON text. */
+  data: string
+  /** Null for every other kind. */
+  publicUser: PublicUser | null
+}
+
+/** What reactions are handed over and done with. All of it throws Failure when the database does not answer. */
+export type ReactionReads = {
+  /** The oldest that were asked for and not handed over. */
+  outbox: (reaction: string, limit: number) => Promise<OutboxRow[]>
+  removeFromOutbox: (rowIds: readonly bigint[]) => Promise<void>
+  outboxDepth: () => Promise<OutboxDepth>
+  /** Null for an object that is deleted, or that nothing was told of yet. */
+  objectNow: (id: string) => Promise<ObjectNow | null>
+}
+
+export function reactionReads(prisma: PrismaClient, clock: () => number): ReactionReads {
+  return {
+    outbox: (reaction, limit) => readOutbox(prisma, reaction, limit).catch(fail),
+    removeFromOutbox: (rowIds) => removeFromOutbox(prisma, rowIds).catch(fail),
+    outboxDepth: () => outboxDepth(prisma, clock()).catch(fail),
+    objectNow: (id) => objectNow(prisma, id).catch(fail),
+  }
+}
+
+type Row = Record<'id' | 'kind' | 'event_id' | 'data', string> &
+  Record<'user_id' | 'organization_id', string | null> &
+  Record<'updated_at_ms' | 'timestamp_ms', bigint> & {
+    row_id: bigint | null
+    username: string | null
+    display_name: string | null
+    img_url: string | null
+    tagline: string | null
+  }
+
+/** Head and row in one statement, so that they are of one moment. */
+const OBJECT_NOW = `
+SELECT o.id, o.kind, o.event_id, o.updated_at_ms, o.timestamp_ms, o.user_id, o.organization_id, o.data,
+  u.id AS row_id, u.username, u.display_name, u.img_url, u.tagline
+FROM clerk_objects AS o LEFT JOIN users AS u ON u.clerk_id = o.id
+WHERE o.id = ? AND o.event_id IS NOT NULL AND o.deleted_at IS NULL`
+
+async function objectNow(prisma: PrismaClient, id: string): Promise<ObjectNow | null> {
+  const [row] = await prisma.$queryRawUnsafe<Row[]>(OBJECT_NOW, id)
+  if (!row) return null
+  const { username, display_name: displayName, img_url: imgUrl, tagline } = row
+  return {
+    ...{ id: row.id, kind: row.kind, userId: row.user_id, organizationId: row.organization_id, data: row.data },
+    version: {
+      updatedAtMs: Number(row.updated_at_ms),
+      timestampMs: Number(row.timestamp_ms),
+      eventId: row.event_id,
+    },
+    publicUser: row.row_id === null ? null : { username, displayName, imgUrl, tagline },
+  }
+}
+
+function fail(error: unknown): never {
+  throw classify(error)
+}
