@@ -4,18 +4,10 @@ import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { BreakerState } from './breaker.js'
 import { type ConnectionObserver, observe, openPatientClient, type RedisClient } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
-import { type Delivery, type Handle, Line, type Settlement } from './line.js'
+import { type Delivery, type Disposition, type Handle, Line } from './line.js'
+import { EVENTS_PACE, type Pace } from './pace.js'
 import type { Partition } from './partitions.js'
-import {
-  FETCH_RETRY_MS,
-  IN_FLIGHT_MAX,
-  LEASE_CHECK_MS,
-  LEASE_MS,
-  RETRY_DELAYS_MS,
-  STALLS_MAX,
-  STOP_PROMPT_MS,
-  TRIES_MAX,
-} from './policy.js'
+import { FETCH_RETRY_MS, LEASE_CHECK_MS, LEASE_MS, STALLS_MAX, STOP_PROMPT_MS } from './policy.js'
 import { announce } from './presence.js'
 import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
@@ -44,6 +36,8 @@ export type ConsumerOptions = {
   observer: ConsumerObserver
   /** Open what was sealed at the door. */
   keys?: EnvelopeKeys | undefined
+  /** That of events, unless told otherwise. */
+  pace?: Pace
   random?: () => number
 }
 
@@ -56,10 +50,11 @@ export type Consumer = AsyncDisposable & {
 }
 
 /**
- * Takes events from the queue, once the database has shown that it works, until disposed of, which finishes what is in hand, or gives it back while the breaker is
- * open. Needs neither Redis nor the database to be up: it waits for them.
+ * Takes events from the queue, once the database has shown that it works, until disposed of, which finishes what is in
+ * hand, or gives it back while the breaker is open. Needs neither Redis nor the database to be up: it waits for them.
  */
 export function consume(options: ConsumerOptions): Consumer {
+  const { pace = EVENTS_PACE } = options
   const client = withScripts(openPatientClient(options.target))
   observe(client, options.observer)
   const workers: Worker[] = []
@@ -74,18 +69,19 @@ export function consume(options: ConsumerOptions): Consumer {
       presence.say()
       takeEvents(state.kind === 'closed')
     },
+    pace,
     ...(options.random && { random: options.random }),
   })
   const presence = announce(client, options.partitions, () => ({ breaker: line.breaker.kind, held: line.inHand }))
   const stop = new AbortController()
   const { observer, keys = NO_KEYS } = options
-  const workplace = { client, line, observer, keys, stop: stop.signal }
+  const workplace = { client, line, pace, observer, keys, stop: stop.signal }
   workers.push(...options.partitions.map((partition) => workerOf(partition, workplace, options)))
   void line.begin().then(takeEvents)
   const watch = watchForWedge({
     client,
     partitions: options.partitions,
-    hasRoom: () => line.breaker.kind === 'closed' && line.inHand < IN_FLIGHT_MAX,
+    hasRoom: () => line.breaker.kind === 'closed' && line.inHand < pace.inFlight,
     wedged: options.observer.wedged,
   })
   return {
@@ -115,6 +111,7 @@ const answers = (client: RedisClient): Promise<boolean> =>
 type Workplace = {
   client: RedisClient & Scripted
   line: Line
+  pace: Pace
   observer: ConsumerObserver
   keys: EnvelopeKeys
   /** Aborts when the process is to stop. */
@@ -122,10 +119,10 @@ type Workplace = {
 }
 
 function workerOf(partition: Partition, workplace: Workplace, options: ConsumerOptions): Worker {
-  const { client, observer } = workplace
+  const { client, pace, observer } = workplace
   const { random = Math.random } = options
-  const delayOf = async (attemptsMade: number, _type?: string, _error?: Error, job?: { id?: string | undefined }) => {
-    const delayMs = retryDelay(attemptsMade, random)
+  const delayOf = async (attemptsMade: number, _type?: string, error?: Error, job?: { id?: string | undefined }) => {
+    const delayMs = Math.max(retryDelay(attemptsMade, random, pace), error instanceof Later ? error.notBeforeMs : 0)
     // For the age gauge alone: the event must not look as if it had waited in vain all the while.
     await client.clerkNote(partition.key(job?.id ?? ''), 'retries', delayMs).catch(() => {})
     return delayMs
@@ -134,7 +131,7 @@ function workerOf(partition: Partition, workplace: Workplace, options: ConsumerO
     connection: client,
     autorun: false,
     prefix: partition.prefix,
-    concurrency: IN_FLIGHT_MAX,
+    concurrency: pace.inFlight,
     lockDuration: LEASE_MS,
     stalledInterval: LEASE_CHECK_MS,
     maxStalledCount: STALLS_MAX,
@@ -149,15 +146,16 @@ function workerOf(partition: Partition, workplace: Workplace, options: ConsumerO
   return worker
 }
 
-/** Full jitter: whatever failed together is not tried together again. */
-export function retryDelay(attemptsMade: number, random: () => number): number {
-  const longest = RETRY_DELAYS_MS[Math.min(attemptsMade, RETRY_DELAYS_MS.length) - 1] ?? 0
+/** Whatever failed together is not tried together again: part of each delay is random. */
+export function retryDelay(attemptsMade: number, random: () => number, pace = EVENTS_PACE): number {
+  const { delaysMs, randomShare } = pace.retries
+  const longest = delaysMs[Math.min(attemptsMade, delaysMs.length) - 1] ?? 0
   // BullMQ takes 0 for "at once", past the queue of delayed jobs.
-  return Math.max(1, Math.round(longest * random()))
+  return Math.max(1, Math.round(longest * (1 - randomShare + randomShare * random())))
 }
 
 async function work(job: Job, token: string | undefined, { key }: Partition, workplace: Workplace): Promise<void> {
-  const { client, line, observer, keys } = workplace
+  const { client, line, pace, observer, keys } = workplace
   const id = job.id ?? ''
   const stored = envelopeOf(id, job.name, job.timestamp, job.data, keys)
   if (!stored) throw unreadable(job, observer)
@@ -170,21 +168,21 @@ async function work(job: Job, token: string | undefined, { key }: Partition, wor
   const isSuspect = job.attemptsStarted > delivery.attempt
   const jobKey = key(id)
   const strike = isSuspect ? () => client.clerkNote(jobKey, 'strike') : undefined
-  const settle = async (): Promise<Settlement> => {
+  const settle = async (): Promise<Disposition> => {
     if (!isOpen) return { kind: 'failed', failure: sealedFailure(body) }
     const isItsTurn = !isSuspect || (await othersWentFirst(jobKey, workplace))
     return isItsTurn ? line.push(delivery, strike) : { kind: 'handed-back' }
   }
-  const settlement = await settle()
-  if (settlement.kind === 'done') return
-  if (settlement.kind === 'handed-back') {
+  const disposition = await settle()
+  if (disposition.kind === 'done') return
+  if (disposition.kind === 'handed-back') {
     // It was started but not worked on: a start that counted would make the next worker suspect it.
     await client.clerkNote(jobKey, 'not-started')
     await job.moveToWait(token)
     throw new WaitingError()
   }
   if (isSuspect) await client.clerkNote(jobKey, 'finished', delivery.attempt)
-  throw judge(delivery, settlement, observer)
+  throw judge(delivery, disposition, observer, pace)
 }
 
 /**
@@ -205,16 +203,32 @@ function unreadable({ id = '', name, timestamp, attemptsMade }: Job, observer: C
 }
 
 /** Another try, or a dead letter. */
-function judge(delivery: Delivery, { failure }: Settlement & { kind: 'failed' }, observer: ConsumerObserver): Error {
-  const isDead = failure.class === 'poison' || failure.class === 'killer' || delivery.attempt >= TRIES_MAX
+function judge(
+  delivery: Delivery,
+  { failure, notBeforeMs = 0 }: Disposition & { kind: 'failed' },
+  observer: ConsumerObserver,
+  { retries }: Pace,
+): Error {
+  const isLast = delivery.attempt > retries.delaysMs.length
+  const isDead = failure.class === 'poison' || failure.class === 'killer' || isLast
   if (isDead) observer.deadLettered(delivery, failure)
   else observer.retrying(delivery, failure)
-  return failedJob(failure, isDead)
+  return failedJob(failure, isDead, notBeforeMs)
 }
 
 /** BullMQ keeps message and stack, and reads from the error's type whether to try again. */
-function failedJob(failure: Failure, isDead: boolean): Error {
-  const error = isDead ? new UnrecoverableError(reasonLine(failure)) : new Error(reasonLine(failure))
+function failedJob(failure: Failure, isDead: boolean, notBeforeMs = 0): Error {
+  const error = isDead ? new UnrecoverableError(reasonLine(failure)) : new Later(reasonLine(failure), notBeforeMs)
   error.stack = framesOf(failure)
   return error
+}
+
+/** To be tried again, and no sooner than in so many ms. */
+class Later extends Error {
+  readonly notBeforeMs: number
+
+  constructor(message: string, notBeforeMs: number) {
+    super(message)
+    this.notBeforeMs = notBeforeMs
+  }
 }

@@ -68,9 +68,9 @@ export type GaugeScripts = {
   clerkLease: (lease: string, holder: string, milliseconds: number) => Promise<number>
 }
 
-export function withGaugeScripts(client: RedisClient): RedisClient & GaugeScripts {
+export function withGaugeScripts<T extends RedisClient>(client: T): T & GaugeScripts {
   client.defineCommand('clerkRead', { numberOfKeys: 4, lua: READ })
   client.defineCommand('clerkCensus', { numberOfKeys: 1, lua: CENSUS })
   client.defineCommand('clerkLease', { numberOfKeys: 1, lua: LEASE })
-  return client as RedisClient & GaugeScripts
+  return client as T & GaugeScripts
 }

@@ -1,15 +1,17 @@
 import { type Envelope, Failure } from '@clerk-mirror/events'
 import { Breaker, type BreakerState } from './breaker.js'
-import { BATCH_BYTES_MAX, BATCH_MAX, BATCH_WAIT_MS, LANES, STRIKES_MAX } from './policy.js'
+import { EVENTS_PACE, type Pace } from './pace.js'
+import { BATCH_BYTES_MAX, BATCH_WAIT_MS, STRIKES_MAX } from './policy.js'
 
 /** An event to work on. `attempt` counts from 1; `trace` is a W3C traceparent, where the door made a trace. */
 export type Delivery = { envelope: Envelope; attempt: number; trace?: string }
 
-/** What the handler made of one event. */
-export type Disposition = { kind: 'done' } | { kind: 'failed'; failure: Failure }
-
-/** What the line makes of it: at the end of the process, an event that was not worked on is handed back. */
-export type Settlement = Disposition | { kind: 'handed-back' }
+/** What the handler made of one event. `notBeforeMs`: milliseconds that the next try waits at least. */
+export type Disposition =
+  | { kind: 'done' }
+  | { kind: 'failed'; failure: Failure; notBeforeMs?: number }
+  /** Not worked on, for the process ends: another worker has it, and no try is used. */
+  | { kind: 'handed-back' }
 
 /** One disposition per delivery, in order. @throws Failure of class `outage` when none can be worked on. */
 export type Handle = (batch: readonly Delivery[]) => Promise<Disposition[]>
@@ -18,6 +20,7 @@ export type LineOptions = {
   handle: Handle
   probe: () => Promise<void>
   onBreaker: (state: BreakerState) => void
+  pace?: Pick<Pace, 'batch' | 'lanes'>
   clock?: () => number
   random?: () => number
 }
@@ -26,7 +29,7 @@ type Held = {
   delivery: Delivery
   /** Writes a strike into the job and returns how many it has; absent unless the event is a suspect. */
   strike: (() => Promise<number>) | undefined
-  settle: (settlement: Settlement) => void
+  settle: (disposition: Disposition) => void
 }
 
 /**
@@ -43,6 +46,7 @@ type Held = {
 export class Line {
   readonly #options: LineOptions
   readonly #breaker: Breaker
+  readonly #pace: Pick<Pace, 'batch' | 'lanes'>
   #healthy: Held[] = []
   #suspects: Held[] = []
   #running = 0
@@ -53,6 +57,7 @@ export class Line {
 
   constructor(options: LineOptions) {
     this.#options = options
+    this.#pace = options.pace ?? EVENTS_PACE
     this.#breaker = new Breaker({
       probe: options.probe,
       clock: options.clock ?? Date.now,
@@ -87,18 +92,18 @@ export class Line {
   }
 
   /** Resolves when the event was worked on, or handed back. */
-  push(delivery: Delivery, strike?: () => Promise<number>): Promise<Settlement> {
+  push(delivery: Delivery, strike?: () => Promise<number>): Promise<Disposition> {
     return new Promise((settle) => {
       if (this.#closed && this.#breaker.state.kind !== 'closed') return settle({ kind: 'handed-back' })
       this.#inHand += 1
-      const settled = (settlement: Settlement) => {
+      const settled = (disposition: Disposition) => {
         this.#inHand -= 1
-        settle(settlement)
+        settle(disposition)
       }
       const held: Held = { delivery, strike, settle: settled }
       if (strike) this.#suspects.push(held)
       else this.#healthy.push(held)
-      if (strike || this.#healthy.length >= BATCH_MAX) this.#dispatch()
+      if (strike || this.#healthy.length >= this.#pace.batch) this.#dispatch()
       else this.#gathering ??= setTimeout(() => this.#dispatch(), BATCH_WAIT_MS)
     })
   }
@@ -123,7 +128,7 @@ export class Line {
       if (this.#running === 0) this.#runFirstAfterOutage()
       return
     }
-    while (this.#running < LANES && this.#healthy.length > 0 && !this.#suspectsTurn()) this.#runBatch()
+    while (this.#running < this.#pace.lanes && this.#healthy.length > 0 && !this.#suspectsTurn()) this.#runBatch()
     if (this.#running === 0 && this.#suspects.length > 0) void this.#runSuspect()
   }
 
@@ -140,7 +145,7 @@ export class Line {
 
   #runBatch(): void {
     this.#suspectIsNext = true
-    void this.#run(this.#healthy.splice(0, batchLength(this.#healthy)))
+    void this.#run(this.#healthy.splice(0, batchLength(this.#healthy, this.#pace.batch)))
   }
 
   async #runSuspect(): Promise<void> {
@@ -190,12 +195,12 @@ const unhandled = (): Disposition => ({
   failure: new Failure('unknown', 'handler_silent', 'the handler said nothing of this event'),
 })
 
-function batchLength(held: readonly Held[]): number {
+function batchLength(held: readonly Held[], most: number): number {
   let bytes = 0
   let length = 0
   for (const { delivery } of held) {
     bytes += delivery.envelope.body.length
-    if (length === BATCH_MAX || (length > 0 && bytes > BATCH_BYTES_MAX)) break
+    if (length === most || (length > 0 && bytes > BATCH_BYTES_MAX)) break
     length += 1
   }
   return length

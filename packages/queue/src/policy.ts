@@ -16,6 +16,20 @@ export const RETRY_DELAYS_MS = [
 ] as const
 export const TRIES_MAX = RETRY_DELAYS_MS.length + 1
 
+/** A receiver of reactions may be down for a day and get them all: eleven tries over about a day, then a dead letter. */
+export const REACTION_RETRY_DELAYS_MS = [
+  5 * SECOND,
+  30 * SECOND,
+  2 * MINUTE,
+  10 * MINUTE,
+  30 * MINUTE,
+  HOUR,
+  2 * HOUR,
+  4 * HOUR,
+  8 * HOUR,
+  9 * HOUR,
+] as const
+
 /** Milliseconds that a worker's claim on an event lasts; renewed while it is held. A killed worker's events are with
  * another after at most this and two checks: 12 s, within the promised 15. */
 export const LEASE_MS = 6 * SECOND
@@ -40,6 +54,17 @@ export const BATCH_BYTES_MAX = 4 * 1024 * 1024
 export const BATCH_WAIT_MS = 5
 /** Batches that commit at the same time in one worker. */
 export const LANES = 2
+
+/** Runs of one reaction at once in one worker: enough for a receiver over the ocean, and few to be left half done. */
+export const REACTION_RUNS = 8
+
+/**
+ * Runs of one reaction that wait in Redis, or for their next try, at most: some 12 MB. A receiver that is slow leaves
+ * the others in the outbox, on the database's disk.
+ */
+export const REACTIONS_WAITING_MAX = 10_000
+/** Milliseconds that one process hands over for a reaction, alone: longer than a page takes, also when Redis is busy. */
+export const HAND_OVER_TURN_MS = 5 * SECOND
 
 /** Milliseconds between the breaker's probes: quick at first, since most outages are failovers. */
 export const PROBE_DELAYS_MS = [250, 500, SECOND, 2 * SECOND, 3 * SECOND] as const

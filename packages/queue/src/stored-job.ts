@@ -1,6 +1,6 @@
 import { type Envelope, Failure } from '@clerk-mirror/events'
 import type { EnvelopeKeys } from './envelope-keys.js'
-import { TRIES_MAX } from './policy.js'
+import { REACTION_RETRY_DELAYS_MS, TRIES_MAX } from './policy.js'
 import { type SealedBody, seal, unseal } from './sealed-body.js'
 
 /**
@@ -28,6 +28,10 @@ export const BACKOFF_TYPE = 'clerk'
 
 /** BullMQ's options as it keeps them with each job. */
 export const JOB_OPTIONS = JSON.stringify({ attempts: TRIES_MAX, backoff: { type: BACKOFF_TYPE } })
+export const REACTION_JOB_OPTIONS = JSON.stringify({
+  attempts: REACTION_RETRY_DELAYS_MS.length + 1,
+  backoff: { type: BACKOFF_TYPE },
+})
 
 export function jobOf(envelope: Envelope, keys: EnvelopeKeys, trace?: string): StoredJob {
   const { eventId, type, receivedAtMs, objectId, instanceId, source, body, userId = null } = envelope

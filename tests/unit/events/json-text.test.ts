@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { memberText, wellFormedText, withNulled } from '../../../packages/events/src/json-text.js'
+import { changedMembers, memberText, wellFormedText, withNulled } from '../../../packages/events/src/json-text.js'
 
 const SPACES = fc.stringMatching(/^[ \n\r\t]{0,2}$/)
 
@@ -57,4 +57,16 @@ test.each([
 ])('%s is made well-formed as %s', (text, expected) => {
   expect(wellFormedText(text)).toBe(expected)
   expect(JSON.parse(wellFormedText(text)).isWellFormed()).toBe(true)
+})
+
+test('the changed members of an object are those that JSON.parse tells apart, whatever the others are', () => {
+  const object = fc.dictionary(fc.string(), fc.constantFrom(1, 'a', null, [1], { b: 2 }, '"', '\\'))
+  fc.assert(
+    fc.property(object, object, (before, after) => {
+      const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+      const text = (of: object, name: string) => JSON.stringify(Object.getOwnPropertyDescriptor(of, name)?.value)
+      const expected = names.filter((name) => text(before, name) !== text(after, name)).sort()
+      expect(changedMembers(JSON.stringify(before), ` ${JSON.stringify(after)}`)).toEqual(expected)
+    }),
+  )
 })

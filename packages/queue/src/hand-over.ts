@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto'
+import type { Envelope } from '@clerk-mirror/events'
+import { openPromptClient } from './connection.js'
+import { NO_KEYS } from './envelope-keys.js'
+import { withGaugeScripts } from './gauge-scripts.js'
+import { memoryShare } from './memory.js'
+import type { Partition } from './partitions.js'
+import { ACCEPT_MS, HAND_OVER_TURN_MS, REACTIONS_WAITING_MAX, SHED_ABOVE, STREAM_LENGTH } from './policy.js'
+import { noteReactions } from './reaction-partitions.js'
+import type { RedisTarget } from './redis-url.js'
+import { SCRIPT_KEYS, withScripts } from './scripts.js'
+import { jobOf, REACTION_JOB_OPTIONS } from './stored-job.js'
+import { within } from './within.js'
+
+/** How what was asked for comes into the reactions queue. All of it throws when Redis does not answer. */
+export type HandOver = Disposable & {
+  /**
+   * Runs the work while no other process hands over for this partition; false when another does. A process that dies
+   * keeps the others waiting for HAND_OVER_TURN_MS; should it only have slept, both hand over: job ids are for that.
+   */
+  inTurn: (partition: Partition, work: () => Promise<void>) => Promise<boolean>
+  /** How many more jobs may wait in this partition. */
+  room: (partition: Partition) => Promise<number>
+  /** Resolves when all of them are durable. One that is there already stays as it is; a dead letter is revived. */
+  put: (partition: Partition, jobs: readonly Envelope[]) => Promise<void>
+  /** Tells operators of the reactions that this worker has. */
+  introduce: (events: Partition, names: readonly string[]) => Promise<void>
+}
+
+/** Connects in the background. */
+export function openHandOver(target: RedisTarget): HandOver {
+  const client = withGaugeScripts(withScripts(openPromptClient(target)))
+  client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
+  const holder = randomUUID()
+  const lease = ({ key }: Partition, forMs: number) =>
+    within(ACCEPT_MS, client.clerkLease(key('clerk-mirror:relay'), holder, forMs))
+  return {
+    async inTurn(partition, work) {
+      if ((await lease(partition, HAND_OVER_TURN_MS)) !== 1) return false
+      try {
+        await work()
+      } finally {
+        await lease(partition, 0).catch(() => {}) // it runs out by itself
+      }
+      return true
+    },
+    async room({ key }) {
+      const [waiting, retrying, share] = await within(
+        ACCEPT_MS,
+        Promise.all([client.llen(key('wait')), client.zcard(key('delayed')), memoryShare(client)]),
+      )
+      // Where the door closes to events, nobody else may fill what is left.
+      return (share ?? 0) > SHED_ABOVE ? 0 : Math.max(0, REACTIONS_WAITING_MAX - waiting - retrying)
+    },
+    async put({ key }, jobs) {
+      const keys = SCRIPT_KEYS.map(key)
+      const added = jobs.map((envelope) => {
+        const { id, name, data, timestampMs } = jobOf(envelope, NO_KEYS)
+        return client.clerkAccept(...keys, key(id), id, STREAM_LENGTH, name, data, REACTION_JOB_OPTIONS, timestampMs)
+      })
+      await Promise.all(added)
+    },
+    introduce: (events, names) => within(ACCEPT_MS, noteReactions(client, events, names)),
+    [Symbol.dispose]: () => client.disconnect(),
+  }
+}
