@@ -73,7 +73,7 @@ async function openRoad(tracesUrl: string | undefined) {
   }
   const mirroredKinds = parseMirroredKinds('*')
   const worker = owned.use(
-    await startWorker({ ...base, database: new Secret(database.options), mirroredKinds }, surroundings),
+    await startWorker({ ...base, database: new Secret(database.options), mirroredKinds, reactions: [] }, surroundings),
   )
   const signingKeys = new Secret(parseSigningSecrets(SECRET))
   const door = { ...base, signingKeys, instanceId: undefined, allowEviction: false, metricsPort: 0 }

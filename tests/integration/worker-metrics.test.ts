@@ -20,6 +20,7 @@ function workerOn({ partition }: TestQueue, { database, notifyUrl }: Options) {
     partitions: [partition],
     database: new Secret(database),
     mirroredKinds: parseMirroredKinds('*'),
+    reactions: [],
     host: '127.0.0.1',
     port: 0,
     logLevel: 'silent' as const,

@@ -6,6 +6,7 @@ import { Redis } from 'ioredis'
 import { Webhook } from 'svix'
 import { inject } from 'vitest'
 import { startIngest } from '../../apps/ingest/src/start.js'
+import type { WorkerConfig } from '../../apps/worker/src/config.js'
 import { startWorker } from '../../apps/worker/src/start.js'
 import { openTestDatabase, type TestDatabase } from './database.js'
 import { until } from './until.js'
@@ -31,10 +32,15 @@ export type World = AsyncDisposable & {
   settled: () => Promise<void>
 }
 
+type WorldOptions = {
+  kinds?: string
+  instanceId?: string
+  keys?: EnvelopeKeys | undefined
+  worker?: Partial<Pick<WorkerConfig, 'reactions' | 'changeWebhooks'>>
+}
+
 /** Ingest and a worker in this process, on the run's Redis and a database of their own. */
-export async function openWorld(
-  options: { kinds?: string; instanceId?: string; keys?: EnvelopeKeys | undefined } = {},
-): Promise<World> {
+export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const stack = new Releasers()
   const database = stack.use(await openTestDatabase())
   const target = parseRedisUrl(inject('redisUrl'))
@@ -64,7 +70,10 @@ export async function openWorld(
   }
   const mirroredKinds = parseMirroredKinds(options.kinds ?? '*,-session')
   const worker = stack.use(
-    await startWorker({ ...base, database: new Secret(database.options), mirroredKinds }, surroundings),
+    await startWorker(
+      { ...base, database: new Secret(database.options), mirroredKinds, reactions: [], ...options.worker },
+      surroundings,
+    ),
   )
   const signingKeys = new Secret(parseSigningSecrets(SECRET))
   const { instanceId } = options

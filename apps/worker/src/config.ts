@@ -10,15 +10,23 @@ import {
 } from '@clerk-mirror/queue'
 import {
   type Environment,
+  flag,
   type LogLevel,
   logLevel,
+  oneOf,
   port,
+  type Read,
   readConfig,
   type Secret,
   secret,
   text,
   webAddress,
 } from '@clerk-mirror/runtime'
+import { PAYLOAD_SHAPES, type PayloadShape } from './change-payload.js'
+import { chooseReactions } from './choose-reactions.js'
+import { REACTIONS } from './reactions/index.js'
+import type { Reaction } from './reactions/reaction.js'
+import { parseWebhookSecrets, parseWebhookUrls } from './webhook-settings.js'
 
 export type WorkerConfig = {
   redis: Secret<RedisTarget>
@@ -27,6 +35,8 @@ export type WorkerConfig = {
   /** Open what ingest has encrypted. */
   envelopeKeys?: Secret<EnvelopeKeys> | undefined
   mirroredKinds: MirroredKinds
+  reactions: readonly Reaction[]
+  changeWebhooks?: ChangeWebhookConfig | undefined
   /** Nobody is told of dead letters without it. */
   notifyUrl?: Secret<string> | undefined
   /** No traces are made without it. */
@@ -36,6 +46,25 @@ export type WorkerConfig = {
   logLevel: LogLevel
 }
 
+export type ChangeWebhookConfig = {
+  urls: Secret<URL[]>
+  secrets: Secret<string[]>
+  payload: PayloadShape
+  allowsPrivate: boolean
+}
+
+const readChangeWebhooks = (read: Read): ChangeWebhookConfig | undefined => {
+  const urls = read.optional('CHANGE_WEBHOOK_URLS', secret(parseWebhookUrls))
+  return (
+    urls && {
+      urls,
+      secrets: read.required('CHANGE_WEBHOOK_SECRETS', secret(parseWebhookSecrets)),
+      payload: read.optional('CHANGE_WEBHOOK_PAYLOAD', oneOf(...PAYLOAD_SHAPES)),
+      allowsPrivate: read.optional('CHANGE_WEBHOOK_ALLOW_PRIVATE', flag),
+    }
+  )
+}
+
 export const readWorkerConfig = (env: Environment): WorkerConfig =>
   readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
@@ -43,6 +72,8 @@ export const readWorkerConfig = (env: Environment): WorkerConfig =>
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     mirroredKinds: read.optional('MIRROR_KINDS', parseMirroredKinds),
+    reactions: read.optional('REACTIONS', chooseReactions(REACTIONS)) ?? [],
+    changeWebhooks: readChangeWebhooks(read),
     notifyUrl: read.optional('NOTIFY_WEBHOOK_URL', secret(webAddress)),
     tracesUrl: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),
     host: read.optional('HOST', text),

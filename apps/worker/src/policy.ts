@@ -12,3 +12,27 @@ export const NOTICE_ANSWER_MS = 5_000
 export const NOTICE_RETRY_DELAYS_MS = [1_000, 5_000, 30_000, 120_000] as const
 /** Milliseconds after which Redis is asked again whether a cause is news: ten thousand letters at once ask it once. */
 export const NOTICE_ASK_AGAIN_MS = 600_000
+
+/** Milliseconds for one run of a reaction that does not say otherwise: less than a process that stops waits for. */
+export const RUN_MS = 15_000
+
+/** Milliseconds for one delivery to a receiver of changes: what Standard Webhooks advises at least. */
+export const DELIVERY_MS = 15_000
+/** Bytes of an answer's body that are let in, and milliseconds for them: the status says all, and keeps the connection. */
+export const ANSWER_BYTES_MAX = 4_096
+export const ANSWER_REST_MS = 1_000
+/** Milliseconds that a receiver may ask to be left alone: a day, which is as long as it is tried. */
+export const RETRY_AFTER_MAX_MS = 86_400_000
+
+/** Rows of the outbox that are handed over at once: some 10 ms of Redis, 20 of MySQL. */
+export const RELAY_PAGE = 256
+/** Milliseconds that one reaction is handed over before another has its turn; half of what Redis grants for it. */
+export const RELAY_TURN_MS = 2_500
+/** Milliseconds between looks for what a worker left behind when it died; changes of this worker need no look. */
+export const RELAY_POLL_MS = 2_000
+/** Milliseconds until a reaction that another process hands over is tried again: its last look may have missed ours. */
+export const RELAY_AGAIN_MS = 50
+/** Milliseconds between tries while MySQL or Redis is away. */
+export const RELAY_RETRY_MS = 1_000
+/** Connections to MySQL for reactions, apart from those that apply events: many runs must not keep events waiting. */
+export const REACTION_CONNECTIONS = 4

@@ -11,8 +11,9 @@ import {
 } from '@clerk-mirror/runtime'
 import type { WorkerConfig } from './config.js'
 import { handlerFor } from './handle.js'
-import { type Notifier, type NotifierOptions, openNotifier } from './notify.js'
+import { type News, type Notifier, type NotifierOptions, openNotifier } from './notify.js'
 import { causeOf, recorder } from './record.js'
+import { listReactions, startReactions } from './start-reactions.js'
 import { traced } from './trace.js'
 
 export type WorkerProcess = AsyncDisposable & { port: number }
@@ -22,8 +23,10 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
   await using owned = new Releasers()
   const metrics = openMetrics('worker')
   const tracing = owned.use(await openTracing('worker', config.tracesUrl))
-  const record = recorder(log, metrics, (news) => notifier?.deadLettered(news))
-  const mirror = owned.use(openMirror(config.database.reveal()))
+  const tell = (news: News) => notifier?.deadLettered(news)
+  const record = recorder(log, metrics, tell)
+  const reactions = owned.use(listReactions(config))
+  const mirror = owned.use(openMirror(config.database.reveal(), { reactions: reactions.forMirror }))
   const readiness = readinessOf({
     redis: () => consumer.ping().then(() => ({ ok: true })),
     mysql: () => databaseCheck(consumer, mirror.canary),
@@ -45,6 +48,7 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
     }),
   )
   record.load(consumer)
+  owned.use(await startReactions(reactions, config, { log, metrics, tell }))
   const released = owned.move()
   return { port: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
 }

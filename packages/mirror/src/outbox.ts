@@ -114,6 +114,12 @@ export async function readOutbox(prisma: PrismaClient, reaction: string, limit: 
   }))
 }
 
+/** Names of the reactions that something waits for. */
+export async function outboxReactions(prisma: PrismaClient): Promise<string[]> {
+  const rows = await prisma.$queryRawUnsafe<{ reaction: string }[]>('SELECT DISTINCT reaction FROM reaction_outbox')
+  return rows.map(({ reaction }) => reaction)
+}
+
 export async function removeFromOutbox(prisma: PrismaClient, rowIds: readonly bigint[]): Promise<void> {
   await prisma.$executeRawUnsafe(`DELETE FROM reaction_outbox WHERE id IN (${placeholders(rowIds.length)})`, ...rowIds)
 }

@@ -1,7 +1,14 @@
 import type { Version } from '@clerk-mirror/events'
 import { classify } from './failures.js'
 import type { PrismaClient } from './generated/client.js'
-import { type OutboxDepth, type OutboxRow, outboxDepth, readOutbox, removeFromOutbox } from './outbox.js'
+import {
+  type OutboxDepth,
+  type OutboxRow,
+  outboxDepth,
+  outboxReactions,
+  readOutbox,
+  removeFromOutbox,
+} from './outbox.js'
 
 /** What everybody may know of a user: what their public page shows. */
 export type PublicUser = {
@@ -28,6 +35,8 @@ export type ObjectNow = {
 export type ReactionReads = {
   /** The oldest that were asked for and not handed over. */
   outbox: (reaction: string, limit: number) => Promise<OutboxRow[]>
+  /** Names of those that something waits for in the outbox. */
+  outboxReactions: () => Promise<string[]>
   removeFromOutbox: (rowIds: readonly bigint[]) => Promise<void>
   outboxDepth: () => Promise<OutboxDepth>
   /** Null for an object that is deleted, or that nothing was told of yet. */
@@ -37,6 +46,7 @@ export type ReactionReads = {
 export function reactionReads(prisma: PrismaClient, clock: () => number): ReactionReads {
   return {
     outbox: (reaction, limit) => readOutbox(prisma, reaction, limit).catch(fail),
+    outboxReactions: () => outboxReactions(prisma).catch(fail),
     removeFromOutbox: (rowIds) => removeFromOutbox(prisma, rowIds).catch(fail),
     outboxDepth: () => outboxDepth(prisma, clock()).catch(fail),
     objectNow: (id) => objectNow(prisma, id).catch(fail),

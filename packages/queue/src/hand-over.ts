@@ -23,14 +23,13 @@ export type HandOver = Disposable & {
   room: (partition: Partition) => Promise<number>
   /** Resolves when all of them are durable. One that is there already stays as it is; a dead letter is revived. */
   put: (partition: Partition, jobs: readonly Envelope[]) => Promise<void>
-  /** Tells operators of the reactions that this worker has. */
-  introduce: (events: Partition, names: readonly string[]) => Promise<void>
 }
 
-/** Connects in the background. */
-export function openHandOver(target: RedisTarget): HandOver {
+/** Connects in the background, and tells operators then of the reactions that there are. */
+export function openHandOver(target: RedisTarget, events: Partition, reactions: readonly string[]): HandOver {
   const client = withGaugeScripts(withScripts(openPromptClient(target)))
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
+  client.on('ready', () => void noteReactions(client, events, reactions).catch(() => {})) // and at the next start
   const holder = randomUUID()
   const lease = ({ key }: Partition, forMs: number) =>
     within(ACCEPT_MS, client.clerkLease(key('clerk-mirror:relay'), holder, forMs))
@@ -60,7 +59,6 @@ export function openHandOver(target: RedisTarget): HandOver {
       })
       await Promise.all(added)
     },
-    introduce: (events, names) => within(ACCEPT_MS, noteReactions(client, events, names)),
     [Symbol.dispose]: () => client.disconnect(),
   }
 }

@@ -40,3 +40,34 @@ export function exportQueueGauges(gauges: QueueGauges, metrics: GaugeRegistry): 
     if (reading.memoryShare !== null) memory.set({}, reading.memoryShare)
   })
 }
+
+/** The same for the reactions queue, of which each reaction has a part for itself. */
+export function exportReactionGauges(gaugesOf: ReadonlyMap<string, QueueGauges>, metrics: GaugeRegistry): void {
+  const runs = metrics.gauge({
+    name: 'clerk_mirror_reaction_queue_runs',
+    help: 'Runs of reactions in their queue, by state: waiting, active, retrying or dead',
+    labels: ['reaction', 'state'],
+  })
+  const oldest = metrics.gauge({
+    name: 'clerk_mirror_reaction_queue_oldest_seconds',
+    help: 'Age of the oldest run that waits or runs, since it was queued, replayed or due for its retry',
+    labels: ['reaction'],
+  })
+  const dead = metrics.gauge({
+    name: 'clerk_mirror_reaction_queue_dead_letters',
+    help: 'Dead letters of reactions, by class',
+    labels: ['reaction', 'class'],
+  })
+  metrics.beforeScrape(async () => {
+    const all = [...gaugesOf].map(async ([reaction, gauges]) => ({ reaction, reading: await gauges.read() }))
+    const readings = await Promise.all(all)
+    // As above: nothing is awaited from here on.
+    for (const gauge of [runs, oldest, dead]) gauge.clear()
+    for (const { reaction, reading } of readings) {
+      if (!reading) continue
+      for (const [state, count] of Object.entries(reading.events)) runs.set({ reaction, state }, count)
+      oldest.set({ reaction }, reading.oldestMs / 1000)
+      for (const [name, count] of Object.entries(reading.deadByClass ?? {})) dead.set({ reaction, class: name }, count)
+    }
+  })
+}

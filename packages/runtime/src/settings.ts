@@ -69,6 +69,35 @@ export const SETTINGS = {
     example: 'user,organization,organizationMembership',
     usedBy: ['worker'],
   },
+  REACTIONS: {
+    doc: 'Reactions in code (`apps/worker/src/reactions/`) that this worker runs, separated by commas: `*` is all of them, `-name` leaves one out. None run without it.',
+    example: 'log-new-users',
+    usedBy: ['worker'],
+  },
+  CHANGE_WEBHOOK_URLS: {
+    doc: 'Addresses that receive every change of the mirror by POST, as JSON signed by the Standard Webhooks scheme; several are separated by commas or spaces.',
+    example: 'https://billing.example.com/clerk-changes',
+    secret: true,
+    usedBy: ['worker'],
+  },
+  CHANGE_WEBHOOK_SECRETS: {
+    doc: 'Secrets that changes are signed with; needed with CHANGE_WEBHOOK_URLS. While you rotate one, put the new and the old one here, separated by a comma or a space: each delivery is signed with both. Make one with `echo whsec_$(openssl rand -base64 24)`.',
+    example: 'whsec_MAKE_UP_A_LONG_ONE',
+    secret: true,
+    usedBy: ['worker'],
+  },
+  CHANGE_WEBHOOK_PAYLOAD: {
+    doc: 'What change webhooks tell of an object besides ids and the names of changed fields: `public` is what the public page of a user shows, `full` all that Clerk sent, which is personal data.',
+    default: 'public',
+    example: 'full',
+    usedBy: ['worker'],
+  },
+  CHANGE_WEBHOOK_ALLOW_PRIVATE: {
+    doc: 'Let change webhooks go to addresses of this machine and of private networks.',
+    default: 'false',
+    example: 'true',
+    usedBy: ['worker'],
+  },
   HOST: {
     doc: 'Address that the processes listen on. `0.0.0.0` is every interface; the container image sets it.',
     default: '127.0.0.1',

@@ -1,0 +1,119 @@
+import { Failure } from '@clerk-mirror/events'
+import type { AskedReaction, Mirror } from '@clerk-mirror/mirror'
+import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue'
+import type { Log } from '@clerk-mirror/runtime'
+import { RUN_MS } from './policy.js'
+import { askedIn } from './reaction-job.js'
+import type { CurrentObject, Reaction, Run } from './reactions/reaction.js'
+
+/** A receiver that is to be left alone for so many ms. Reactions may throw it. */
+export class TryLater extends Failure {
+  readonly notBeforeMs: number
+
+  constructor(code: string, message: string, notBeforeMs: number) {
+    super('unknown', code, message)
+    this.notBeforeMs = notBeforeMs
+  }
+}
+
+export type RunnerOptions = {
+  mirror: Pick<Mirror, 'objectNow' | 'canary'>
+  log: Log
+  /** Aborted when the worker stops: what runs is given up, and runs elsewhere. */
+  stop: AbortSignal
+  onDone: (asked: AskedReaction) => void
+}
+
+/** Runs one reaction for each delivery; each stands for itself. */
+export const runnerOf =
+  (reaction: Reaction, options: RunnerOptions): Handle =>
+  (batch) =>
+    Promise.all(batch.map((delivery) => runOne(reaction, delivery, options)))
+
+async function runOne(reaction: Reaction, delivery: Delivery, options: RunnerOptions): Promise<Disposition> {
+  const { stop, onDone } = options
+  const asked = askedIn(delivery.envelope)
+  if (!asked) return failed(new Failure('poison', 'reaction_unreadable', 'the job holds nothing that was asked for'))
+  if (stop.aborted) return { kind: 'handed-back' }
+  const object = await objectNow(asked.objectId, options)
+  if (object instanceof Failure) return failed(object)
+  const failure = await within(reaction, delivery, asked, object, options)
+  if (failure === null) {
+    onDone(asked)
+    return { kind: 'done' }
+  }
+  return stop.aborted ? { kind: 'handed-back' } : failed(failure)
+}
+
+const failed = (failure: Failure): Disposition => ({
+  ...{ kind: 'failed', failure },
+  ...(failure instanceof TryLater && { notBeforeMs: failure.notBeforeMs }),
+})
+
+/** @throws Failure of class `outage`: then nobody's run can begin, and no try is used. */
+async function objectNow(objectId: string, { mirror }: RunnerOptions): Promise<CurrentObject | null | Failure> {
+  try {
+    const now = await mirror.objectNow(objectId)
+    return now && { ...now, fields: JSON.parse(now.data) as Record<string, unknown> }
+  } catch (error) {
+    if (error instanceof Failure && error.class === 'outage') throw error
+    await mirror.canary()
+    return error instanceof Failure
+      ? error
+      : new Failure('unknown', 'object_unreadable', 'the stored object is no JSON')
+  }
+}
+
+/** The reaction's run, for as long as it may take; null when it is done. */
+async function within(
+  reaction: Reaction,
+  { envelope, attempt }: Delivery,
+  { reaction: _, ...change }: AskedReaction,
+  object: CurrentObject | null,
+  { log, stop }: RunnerOptions,
+): Promise<Failure | null> {
+  const abort = new AbortController()
+  const { promise: ended, resolve } = endOf(abort.signal)
+  const isOver = () => abort.abort()
+  const timer = setTimeout(isOver, reaction.timeoutMs ?? RUN_MS)
+  stop.addEventListener('abort', isOver, { once: true })
+  const { signal } = abort
+  const idempotencyKey = envelope.eventId
+  const run: Run = { change, object, idempotencyKey, attempt, log: logOf(log, reaction, idempotencyKey), signal }
+  try {
+    const late = ended.then(() => new Failure('unknown', 'reaction_timeout', 'the run took longer than it may'))
+    // A run that does not heed its signal goes on behind our back: it is tried again, and can do its work twice.
+    return await Promise.race([reaction.react(run).then(() => null), late])
+  } catch (error) {
+    return failureOf(error)
+  } finally {
+    clearTimeout(timer)
+    stop.removeEventListener('abort', isOver)
+    resolve()
+  }
+}
+
+function endOf(signal: AbortSignal): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+    signal.addEventListener('abort', () => done(), { once: true })
+  })
+  return { promise, resolve: () => resolve() }
+}
+
+/** Messages of what a reaction throws may quote what it worked on: only what it says as a Failure is told. */
+function failureOf(error: unknown): Failure {
+  if (error instanceof Failure && (error.class === 'poison' || error.class === 'unknown')) return error
+  const name = error instanceof Error ? error.name : typeof error
+  return new Failure('unknown', 'reaction_failed', `the reaction threw ${name}`, error)
+}
+
+function logOf(log: Log, { name: reaction }: Reaction, idempotencyKey: string): Log {
+  type Line = Parameters<Log['info']>
+  const at =
+    (level: keyof Log) =>
+    (...[fields, message]: Line) =>
+      log[level]({ ...fields, reaction, idempotencyKey }, message)
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}

@@ -1,0 +1,110 @@
+import { setMaxListeners } from 'node:events'
+import { type Mirror, openMirror, type Reactions } from '@clerk-mirror/mirror'
+import {
+  consume,
+  exportReactionGauges,
+  openHandOver,
+  openQueueGauges,
+  type Partition,
+  type QueueGauges,
+  REACTION_PACE,
+  reactionPartition,
+} from '@clerk-mirror/queue'
+import { type Log, type Metrics, Releasers } from '@clerk-mirror/runtime'
+import { webhookReaction } from './change-webhook.js'
+import { demandNames } from './choose-reactions.js'
+import type { ChangeWebhookConfig, WorkerConfig } from './config.js'
+import type { News } from './notify.js'
+import { REACTION_CONNECTIONS } from './policy.js'
+import type { Reaction } from './reactions/reaction.js'
+import { reactionRecorder } from './record-reactions.js'
+import { openRelay } from './relay.js'
+import { runnerOf } from './run-reaction.js'
+import { interestsOf } from './wants.js'
+
+/** What the reactions are, before anything runs. */
+export type ReactionList = Disposable & {
+  all: readonly Reaction[]
+  /** Null when there are none: then the mirror does nothing for them. */
+  forMirror: Reactions | null
+  /** Where changes wake whoever hands them over. */
+  onAsked: (listener: Reactions['onAsked']) => void
+}
+
+/** The reactions in code and one for each receiver of webhooks. @throws Error for a name that cannot be one. */
+export function listReactions({ reactions, changeWebhooks }: WorkerConfig): ReactionList {
+  const webhooks = changeWebhooks ? webhooksOf(changeWebhooks) : []
+  const all = [...reactions, ...webhooks]
+  demandNames(all)
+  let listener: Reactions['onAsked'] = () => {}
+  return {
+    all,
+    forMirror: all.length === 0 ? null : { ...interestsOf(all), onAsked: (names) => listener(names) },
+    onAsked(told) {
+      listener = told
+    },
+    [Symbol.dispose]() {
+      for (const webhook of webhooks) webhook[Symbol.dispose]()
+    },
+  }
+}
+
+const webhooksOf = ({ urls, secrets, payload, allowsPrivate }: ChangeWebhookConfig) =>
+  urls.reveal().map((url) => webhookReaction({ url, secrets: secrets.reveal(), payload, allowsPrivate }))
+
+type Surroundings = { log: Log; metrics: Metrics; tell: (news: News) => void }
+
+/** Starts handing over and running. Waits, as the worker does, for Redis and for the database. */
+export async function startReactions(
+  list: ReactionList,
+  { redis, partitions, database }: WorkerConfig,
+  { log, metrics, tell }: Surroundings,
+): Promise<AsyncDisposable> {
+  await using owned = new Releasers()
+  const [events] = partitions
+  if (list.all.length === 0 || !events) return owned.move()
+  const target = redis.reveal()
+  const record = reactionRecorder(log, metrics, tell)
+  const options = database.reveal()
+  const connectionLimit = Math.min(options.connectionLimit ?? REACTION_CONNECTIONS, REACTION_CONNECTIONS)
+  // A pool of its own: the runs of a slow reaction must not keep events from their connections.
+  const mirror = owned.use(openMirror({ ...options, connectionLimit }))
+  const places = new Map(list.all.map(({ name }) => [name, reactionPartition(events, name)]))
+  const handOver = owned.use(openHandOver(target, events, [...places.keys()]))
+  exportGauges(places, (partition) => owned.use(openQueueGauges(target, [partition])), { mirror, record, metrics })
+  const relay = owned.use(openRelay({ mirror, handOver, partitions: places, observer: record.relay }))
+  list.onAsked(relay.wake)
+  const stop = new AbortController()
+  // Each run listens to it, and many may run.
+  setMaxListeners(0, stop.signal)
+  for (const reaction of list.all) {
+    const { name } = reaction
+    owned.use(
+      consume({
+        target,
+        partitions: [places.get(name) ?? reactionPartition(events, name)],
+        handle: runnerOf(reaction, { mirror, log, stop: stop.signal, onDone: record.done }),
+        probe: mirror.canary,
+        observer: record.runsOf(name),
+        pace: REACTION_PACE,
+      }),
+    )
+  }
+  log.info({ event: 'reaction.started', reactions: [...places.keys()] })
+  // First of all: what runs gives up, and is handed back instead of being waited for.
+  owned.defer(() => stop.abort())
+  return owned.move()
+}
+
+type Told = { mirror: Mirror; record: ReturnType<typeof reactionRecorder>; metrics: Metrics }
+
+function exportGauges(
+  places: ReadonlyMap<string, Partition>,
+  open: (partition: Partition) => QueueGauges,
+  { mirror, record, metrics }: Told,
+): void {
+  const gauges = new Map([...places].map(([name, partition]) => [name, open(partition)]))
+  exportReactionGauges(gauges, metrics)
+  const [first] = gauges.values()
+  if (first) record.outbox(first, mirror.outboxDepth)
+}
