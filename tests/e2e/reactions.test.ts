@@ -67,7 +67,7 @@ test('a reaction in code gets the object, what changed and a key, and only what 
   expect(renamed?.idempotencyKey).not.toBe(founded?.idempotencyKey)
 })
 
-test('a reaction that fails or hangs delays neither the mirror nor another, and becomes a dead letter when it is poison', async () => {
+test('a reaction that fails or hangs delays neither the mirror nor another, and is tried again', async () => {
   await using receiver = await openReceiver()
   const hangs: Reaction = { name: 'hangs', wants: ['*'], react: () => new Promise(() => {}) }
   const throws: Reaction = {

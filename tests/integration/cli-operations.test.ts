@@ -88,6 +88,7 @@ test('erase --yes --json removes rows and waiting events, and prints how many of
     objects: 1,
     rows: { users: 1 },
     jobs: { waiting: 1, delayed: 0, dead: 0, kept: 0 },
+    reactions: { waiting: 0, delayed: 0, dead: 0, kept: 0 },
     unfinished: 0,
     unread: 0,
   })

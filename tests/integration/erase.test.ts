@@ -4,8 +4,10 @@ import { type EraseResult, erase } from '@clerk-mirror/operations'
 import {
   type Delivery,
   type Disposition,
+  openHandOver,
   openStoredEvents,
   parseRedisUrl,
+  reactionPartition,
   type StoredEvents,
 } from '@clerk-mirror/queue'
 import { Releasers } from '@clerk-mirror/runtime'
@@ -21,7 +23,14 @@ const ADA = 'user_1'
 const MARKER = 'xQz7marker'
 const ACTIVE_PATIENCE_MS = 20_000
 
-type World = AsyncDisposable & { database: TestDatabase; mirror: Mirror; queue: TestQueue; events: StoredEvents }
+type World = AsyncDisposable & {
+  database: TestDatabase
+  mirror: Mirror
+  queue: TestQueue
+  events: StoredEvents
+  /** Of one reaction, `recorder`. */
+  reactions: StoredEvents
+}
 
 async function openWorld(): Promise<World> {
   await using owned = new Releasers()
@@ -29,8 +38,10 @@ async function openWorld(): Promise<World> {
   const mirror = owned.use(openMirror(database.options))
   const queue = owned.use(await openTestQueue())
   const events = owned.use(await openStoredEvents(parseRedisUrl(inject('redisUrl')), [queue.partition]))
+  const places = [reactionPartition(queue.partition, 'recorder')]
+  const reactions = owned.use(await openStoredEvents(parseRedisUrl(inject('redisUrl')), places))
   const released = owned.move()
-  return { database, mirror, queue, events, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
+  return { database, mirror, queue, events, reactions, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
 }
 
 const eraseAda = (world: World, options: { patienceMs?: number; onWaiting?: () => void } = {}): Promise<EraseResult> =>
@@ -38,6 +49,7 @@ const eraseAda = (world: World, options: { patienceMs?: number; onWaiting?: () =
     userId: ADA,
     actor: 'op@test',
     onWaiting: options.onWaiting ?? (() => {}),
+    reactions: world.reactions,
     patienceMs: options.patienceMs ?? ACTIVE_PATIENCE_MS,
   })
 
@@ -122,15 +134,24 @@ test('erase leaves nothing of a person but their ids: not in the tables, not in 
   await moveTo(queue, 'delayed', 'msg_delayed')
   for (const id of ['msg_dead', 'msg_malformed']) await moveTo(queue, 'failed', id)
   await moveTo(queue, 'completed', 'msg_kept')
+  const recorder = reactionPartition(queue.partition, 'recorder')
+  using handOver = openHandOver(parseRedisUrl(inject('redisUrl')), queue.partition, ['recorder'])
+  const runs = [
+    envelope('x_hers', { objectId: 'orgmem_1', body: `{"userId":"${ADA}"}` }),
+    envelope('x_bobs', { objectId: 'user_12', body: '{"userId":"user_12"}' }),
+  ]
+  await until(() => handOver.put(recorder, runs).then(() => true))
 
   expect(await eraseAda(world)).toEqual({
     kind: 'erased',
     objects: 5,
     rows: { users: 1, blocks: 1, organization_memberships: 1, organization_invitations: 1 },
     jobs: { waiting: 2, delayed: 1, dead: 2, kept: 1 },
+    reactions: { waiting: 1, delayed: 0, dead: 0, kept: 0 },
     unfinished: 0,
     unread: 0,
   })
+  expect(await queue.redis.lrange(recorder.key('wait'), 0, -1)).toEqual(['x_bobs'])
   expect(await traces(world)).toEqual([])
   expect(await keysHolding(queue, MARKER)).toEqual([])
   expect((await queue.redis.lrange(queue.partition.key('wait'), 0, -1)).sort()).toEqual(['msg_bob', 'msg_org'])
@@ -217,7 +238,9 @@ test('a person whom the mirror has never seen can be erased beforehand; an organ
   expect(await eraseAda(world)).toMatchObject({ objects: 0, rows: {} })
   expect(await world.mirror.apply([userCreated(ADA)])).toMatchObject([{ outcome: 'tombstoned' }])
   await world.mirror.apply([arrival('organization.created', 'org_1', { data: { name: 'Acme' } })])
-  const refused = await erase(world.mirror, world.events, { userId: 'org_1', actor: 'op@test', onWaiting: () => {} })
+  const refused = await erase(world.mirror, world.events, {
+    ...{ userId: 'org_1', actor: 'op@test', onWaiting: () => {}, reactions: world.reactions },
+  })
   expect(refused).toEqual({ kind: 'not-a-user', objectKind: 'organization' })
   expect(await world.database.query('SELECT name FROM organizations')).toEqual([{ name: 'Acme' }])
 })

@@ -128,6 +128,17 @@ export class House implements AsyncDisposable {
     return { wait, active, delayed, failed }
   }
 
+  /** Waits until nothing of any reaction is in the outbox or in its queue, dead letters included. */
+  reacted(patienceMs?: number): Promise<void> {
+    return until(async () => {
+      const [{ rows } = { rows: 1 }] = await this.query<{ rows: unknown }>(
+        'SELECT COUNT(*) AS `rows` FROM reaction_outbox',
+      )
+      const runs = await this.client.keys('{clerk-0}-*:clerk-reactions:x_*')
+      return Number(rows) === 0 && runs.length === 0
+    }, patienceMs)
+  }
+
   /** The fields of the job that holds an event; empty when there is none. */
   job(eventId: string): Promise<Record<string, string>> {
     return this.client.hgetall(key(eventId))

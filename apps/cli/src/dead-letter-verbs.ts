@@ -1,9 +1,9 @@
-import type { BulkOptions, DeadLetterFilter, Operations } from '@clerk-mirror/operations'
+import type { BulkOptions, DeadLetterFilter, DeadLetterOperations } from '@clerk-mirror/operations'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, type Values, WrongUsage } from './command.js'
 import { demandTerminal, isConfirmed } from './confirm.js'
 import { interruption } from './interruption.js'
-import { demandFilter, FILTER_OPTIONS, FILTER_USAGE } from './letter-options.js'
+import { demandFilter, FILTER_OPTIONS, FILTER_USAGE, lettersOf } from './letter-options.js'
 import { withOperations } from './operations.js'
 import { progressView } from './progress.js'
 
@@ -20,14 +20,15 @@ export const replayDeadLetters: Command = {
     'dead-letters replay --id msg_2bYZ0example',
     'dead-letters replay --fingerprint 5b2c0d1e --dry-run',
     'dead-letters replay --class unknown --since 1d --rate 200',
+    'dead-letters replay --queue reactions --type log-new-users',
   ],
   options: BULK_OPTIONS,
   run(call) {
     const filter = filterOf(call)
     const options = optionsOf(call.values)
-    return withOperations(call, async ({ deadLetters }) => {
+    return withOperations(call, async (operations) => {
       const { result, isStopped } = await showing('replay', (shown) =>
-        deadLetters.replay(filter, { ...options, ...shown }),
+        lettersOf(call.values, operations).replay(filter, { ...options, ...shown }),
       )
       const { matched, replayed, skipped } = result
       if (call.values['json']) call.out(JSON.stringify({ matched, replayed, skipped }))
@@ -49,13 +50,14 @@ export const discardDeadLetters: Command = {
     const isAsking = options.dryRun !== true && call.values['yes'] !== true
     if (isAsking) demandTerminal()
     return withOperations<ExitCode>(call, async (operations) => {
-      const agreed = isAsking ? await agreedTo(operations, filter) : filter
+      const letters = lettersOf(call.values, operations)
+      const agreed = isAsking ? await agreedTo(letters, filter) : filter
       if (!agreed) {
         call.note('Nothing was discarded.')
         return 1
       }
       const { result, isStopped } = await showing('discard', (shown) =>
-        operations.deadLetters.discard(agreed, { ...options, ...shown }),
+        letters.discard(agreed, { ...options, ...shown }),
       )
       const { matched, discarded, skipped } = result
       if (call.values['json']) call.out(JSON.stringify({ matched, discarded, skipped }))
@@ -78,8 +80,8 @@ function optionsOf({ 'dry-run': dryRun, rate }: Values): BulkOptions {
 }
 
 /** What dies while the question stands is not part of the answer: null when that is no. */
-async function agreedTo({ deadLetters }: Operations, filter: DeadLetterFilter): Promise<DeadLetterFilter | null> {
-  const { total, causes } = await deadLetters.causes(filter)
+async function agreedTo(letters: DeadLetterOperations, filter: DeadLetterFilter): Promise<DeadLetterFilter | null> {
+  const { total, causes } = await letters.causes(filter)
   if (total === 0) return filter
   const question = `Discard ${total} ${total === 1 ? 'letter' : 'letters'} of ${causes.length === 1 ? 'one cause' : `${causes.length} causes`}, for good?`
   const untilMs = Math.max(...causes.map(({ lastFailedAtMs }) => lastFailedAtMs))

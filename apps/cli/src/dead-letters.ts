@@ -1,7 +1,12 @@
-import { type DeadLetterCause, type DeadLetterFilter, letterJson, type Operations } from '@clerk-mirror/operations'
+import {
+  type DeadLetterCause,
+  type DeadLetterFilter,
+  type DeadLetterOperations,
+  letterJson,
+} from '@clerk-mirror/operations'
 import type { DeadLetter, DeadLetterDetails } from '@clerk-mirror/queue'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
-import { FILTER_OPTIONS, FILTER_USAGE, filterOf } from './letter-options.js'
+import { FILTER_OPTIONS, FILTER_USAGE, filterOf, lettersOf, QUEUE_OPTION, queueOf } from './letter-options.js'
 import { noteMissingLedger, withOperations } from './operations.js'
 import { table } from './table.js'
 
@@ -11,14 +16,14 @@ const SHOWN = 20
 export const listDeadLetters: Command = {
   usage: `${FILTER_USAGE} [--json]`,
   summary: 'List the events that were given up: first by cause with what to do, then the oldest ones.',
-  examples: ['dead-letters list', 'dead-letters list --class poison --since 2h', 'dead-letters list --json'],
+  examples: ['dead-letters list', 'dead-letters list --class poison --since 2h', 'dead-letters list --queue reactions'],
   options: FILTER_OPTIONS,
   run(call) {
     const filter = filterOf(call.values, Date.now())
     if (call.positionals.length > 0) throw new WrongUsage('it takes no name: --id ID filters, `show ID` shows one')
     return withOperations<ExitCode>(call, async (operations) => {
-      if (call.values['json']) await printArray(call, operations.deadLetters.each(filter))
-      else await printForPeople(call, operations, filter)
+      if (call.values['json']) await printArray(call, lettersOf(call.values, operations).each(filter))
+      else await printForPeople(call, lettersOf(call.values, operations), filter)
       noteMissingLedger(call, operations)
       return 0
     })
@@ -37,7 +42,11 @@ async function printArray({ out }: Call, letters: AsyncIterable<DeadLetter>): Pr
   out(']')
 }
 
-async function printForPeople({ out }: Call, { deadLetters }: Operations, filter: DeadLetterFilter): Promise<void> {
+async function printForPeople(
+  { out }: Call,
+  deadLetters: DeadLetterOperations,
+  filter: DeadLetterFilter,
+): Promise<void> {
   const { total, causes } = await deadLetters.causes(filter)
   if (total === 0) return out('No dead letters.')
   out(`${total} ${total === 1 ? 'letter' : 'letters'}, ${causes.length} ${causes.length === 1 ? 'cause' : 'causes'}\n`)
@@ -65,15 +74,19 @@ function asTable(letters: readonly DeadLetter[]): string {
 }
 
 export const showDeadLetter: Command = {
-  usage: 'ID [--payload] [--json]',
+  usage: 'ID [--queue reactions] [--payload] [--json]',
   summary: 'Show one dead letter: why it was given up, and where in the code.',
   examples: ['dead-letters show msg_2bYZ0example', 'dead-letters show msg_2bYZ0example --payload'],
-  options: { payload: { type: 'boolean', doc: "print the event's body too: it holds personal data" } },
+  options: {
+    ...QUEUE_OPTION,
+    payload: { type: 'boolean', doc: "print the event's body too: it holds personal data" },
+  },
   run(call) {
     const [id, ...more] = call.positionals
     if (id === undefined || more.length > 0) throw new WrongUsage('name one dead letter')
-    return withOperations<ExitCode>(call, async ({ deadLetters }) => {
-      const letter = await deadLetters.show(id)
+    queueOf(call.values)
+    return withOperations<ExitCode>(call, async (operations) => {
+      const letter = await lettersOf(call.values, operations).show(id)
       if (!letter) {
         call.note(`There is no dead letter ${id}.`)
         return 1
@@ -107,7 +120,7 @@ export const exportDeadLetters: Command = {
     const filter = filterOf(call.values, Date.now())
     if (call.positionals.length > 0) throw new WrongUsage('it writes to standard output, and takes no name')
     return withOperations<ExitCode>(call, async (operations) => {
-      const { deadLetters } = operations
+      const deadLetters = lettersOf(call.values, operations)
       for await (const letter of deadLetters.each(filter)) {
         const { source, instanceId } = letter
         const line = { ...letterJson(letter), source, instanceId }

@@ -1,6 +1,6 @@
 import { openMirror, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { type EraseResult, erase } from '@clerk-mirror/operations'
-import { openStoredEvents, parseEnvelopeKeys, parseRedisUrl, partitions } from '@clerk-mirror/queue'
+import { openReactionPlaces, openStoredEvents, parseEnvelopeKeys, parseRedisUrl, partitions } from '@clerk-mirror/queue'
 import { Releasers, readConfig, secret } from '@clerk-mirror/runtime'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
@@ -35,11 +35,13 @@ export const eraseUser: Command = {
     const mirror = owned.use(openMirror(config.database.reveal()))
     // Both before the tombstone: an erase that cannot be finished should not begin.
     await mirror.canary()
-    const events = owned.use(
-      await openStoredEvents(config.redis.reveal(), partitions(1), config.envelopeKeys?.reveal()),
-    )
+    const redis = config.redis.reveal()
+    const list = partitions(1)
+    const events = owned.use(await openStoredEvents(redis, list, config.envelopeKeys?.reveal()))
+    const places = owned.use(await openReactionPlaces(redis, list))
+    const reactions = owned.use(await openStoredEvents(redis, places.partitions))
     const onWaiting = (count: number) => note(`Waiting for ${count} of their events that workers have …`)
-    return report(call, userId, await erase(mirror, events, { userId, actor: actor(), onWaiting }))
+    return report(call, userId, await erase(mirror, events, { userId, actor: actor(), onWaiting, reactions }))
   },
 }
 
@@ -48,11 +50,13 @@ function report({ values, out, note }: Call, userId: string, result: EraseResult
     note(`${userId} is no user but of kind ${result.objectKind}: nothing was erased.`)
     return 1
   }
-  const { objects, rows, jobs, unfinished, unread } = result
-  if (values['json']) out(JSON.stringify({ userId, objects, rows, jobs, unfinished, unread }))
+  const { objects, rows, jobs, reactions, unfinished, unread } = result
+  if (values['json']) out(JSON.stringify({ userId, objects, rows, jobs, reactions, unfinished, unread }))
   else {
     out(`Erased ${userId}: removed the content of ${objects} stored objects, rows: ${list(rows)}.`)
-    out(`Removed from the queue, events: ${list(jobs)}. What comes of them from now on is refused.`)
+    out(
+      `Removed from the queues, events: ${list(jobs)}; reactions: ${list(reactions)}. What comes of them from now on is refused.`,
+    )
   }
   if (unread > 0) {
     note(`${unread} other events are encrypted with keys that are not here: whether they name the user is not known.`)

@@ -1,12 +1,27 @@
-import type { DeadLetterFilter } from '@clerk-mirror/operations'
+import type { DeadLetterFilter, DeadLetterOperations, LetterQueue, Operations } from '@clerk-mirror/operations'
 import { type Command, type Values, WrongUsage } from './command.js'
 
 const CLASSES = ['outage', 'contention', 'poison', 'killer', 'unknown'] as const
 
+/** Of which queue: said the same way to every command. */
+export const QUEUE_OPTION: Command['options'] = {
+  queue: { type: 'string', doc: 'events (when not said) or reactions' },
+}
+
+/** @throws WrongUsage */
+export function queueOf({ queue = 'events' }: Values): LetterQueue {
+  if (queue === 'events' || queue === 'reactions') return queue
+  throw new WrongUsage(`--queue: "${queue}" is neither events nor reactions`)
+}
+
+export const lettersOf = (values: Values, { deadLetters, reactionLetters }: Operations): DeadLetterOperations =>
+  queueOf(values) === 'events' ? deadLetters : reactionLetters
+
 /** Which letters: the same words for every command. Parts combine. */
 export const FILTER_OPTIONS: Command['options'] = {
+  ...QUEUE_OPTION,
   id: { type: 'string', multiple: true, doc: 'this letter; may be given several times' },
-  type: { type: 'string', doc: 'events of this type, such as user.created' },
+  type: { type: 'string', doc: 'events of this type, such as user.created; of reactions their name' },
   object: { type: 'string', doc: 'events about this Clerk object' },
   class: { type: 'string', doc: `letters of this class: ${CLASSES.join(', ')}` },
   fingerprint: { type: 'string', doc: 'letters of this cause, as the list shows it' },
@@ -17,10 +32,11 @@ export const FILTER_OPTIONS: Command['options'] = {
 }
 
 export const FILTER_USAGE =
-  '[--id ID …] [--type TYPE] [--object ID] [--class CLASS] [--fingerprint HEX] [--reason TEXT] [--since T] [--until T] [--all]'
+  '[--queue reactions] [--id ID …] [--type TYPE] [--object ID] [--class CLASS] [--fingerprint HEX] [--reason TEXT] [--since T] [--until T] [--all]'
 
 /** @throws WrongUsage */
 export function filterOf(values: Values, nowMs: number): DeadLetterFilter {
+  queueOf(values)
   const { id, type, object, class: name, fingerprint, reason, since, until, all } = values
   const failureClass = CLASSES.find((each) => each === name)
   if (name !== undefined && !failureClass) throw new WrongUsage(`"${name}" is none of ${CLASSES.join(', ')}`)

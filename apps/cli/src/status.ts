@@ -18,7 +18,15 @@ export const showStatus: Command = {
   },
 }
 
-function inWords({ queue, oldestAgeS, breaker, workers, deadLettersByClass, outcomesLastHour }: Status): string {
+function inWords({
+  queue,
+  oldestAgeS,
+  breaker,
+  workers,
+  deadLettersByClass,
+  outcomesLastHour,
+  reactions,
+}: Status): string {
   const lines = [
     `queue      ${list(queue) || 'empty'}`,
     `oldest     ${oldestAgeS === 0 ? 'nothing waits' : `${oldestAgeS.toFixed(1)} s`}`,
@@ -30,6 +38,12 @@ function inWords({ queue, oldestAgeS, breaker, workers, deadLettersByClass, outc
     ...[host, String(pid), new Date(startedAtMs).toISOString(), state, String(held)],
   ])
   if (rows.length > 0) lines.push('', table(['worker', 'pid', 'since', 'breaker', 'in hand'], rows))
+  if (reactions.length > 0) {
+    const runs = reactions.map(({ reaction, queue: states, oldestAgeS: ageS }) => [
+      ...[reaction, list(states) || 'empty', ageS === 0 ? '–' : `${ageS.toFixed(1)} s`],
+    ])
+    lines.push('', table(['reaction', 'runs', 'oldest'], runs))
+  }
   return lines.join('\n')
 }
 

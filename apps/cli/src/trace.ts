@@ -1,4 +1,4 @@
-import type { EventTrace, ObjectTrace, Trace, TraceStep } from '@clerk-mirror/operations'
+import type { EventTrace, ObjectTrace, ReactionTrace, Trace, TraceStep } from '@clerk-mirror/operations'
 import { type Command, type ExitCode, WrongUsage } from './command.js'
 import { withOperations } from './operations.js'
 import { table } from './table.js'
@@ -26,16 +26,20 @@ export const showTrace: Command = {
 const inWords = (trace: Trace) => (trace.kind === 'event' ? eventInWords(trace) : objectInWords(trace))
 
 function eventInWords(trace: EventTrace): string {
-  const { id, type, objectId, source, where, outcome, attempts, lagMs, version, comparison, steps } = trace
+  const { id, type, objectId, source, where, outcome, attempts, lagMs, version, comparison, reactions, steps } = trace
   return [
     `${id}  ${type} of ${objectId ?? 'no object'}, from ${source}`,
     `now        ${where}${outcome === null ? '' : `; the ledger says ${outcome}`}`,
     `tries      ${attempts}`,
     `lag        ${lagMs === null ? 'not decided yet' : `${lagMs} ms from receipt to the table`}`,
     `version    ${version ? iso(version.updatedAtMs) : 'not known any more'}; ${AGAINST_STORED[comparison]}`,
+    ...reactions.map(reactionInWords),
     ...stepLines(steps),
   ].join('\n')
 }
+
+const reactionInWords = ({ reaction, id, where, attempts, reason }: ReactionTrace) =>
+  `reaction   ${reaction}: ${where}${id === null ? '' : `, ${id}, ${attempts} tries`}${reason ? `, ${reason.class}/${reason.code}` : ''}`
 
 const AGAINST_STORED: Readonly<Record<EventTrace['comparison'], string>> = {
   'is-stored': 'it is what is stored',

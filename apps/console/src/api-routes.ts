@@ -7,7 +7,7 @@ import { type Account, accountOf } from './accounts.js'
 import { bulkOf } from './bulk-request.js'
 import type { Console } from './context.js'
 import { Refusal } from './errors.js'
-import { filterOf, readFilter } from './filter.js'
+import { filterOf, lettersOf, readFilter } from './filter.js'
 import { queryOfRequest } from './page-reply.js'
 import { API_ROWS_MAX, COUNT_MS, LEDGER_MS, ROWS } from './policy.js'
 import type { Verb } from './runs.js'
@@ -49,27 +49,33 @@ export function apiRoutes(server: FastifyInstance, context: Console): void {
   server.get('/api/dead-letters', async (request, reply) => {
     accountFor(request, reply)
     const query = queryOfRequest(request)
-    const filter = filterOf(readFilter(query))
-    const { items, cursor } = await operations.ask(({ deadLetters }) => deadLetters.page(filter, pageOf(query)))
+    const text = readFilter(query)
+    const filter = filterOf(text)
+    const { items, cursor } = await operations.ask((each) => lettersOf(text, each).page(filter, pageOf(query)))
     return { items: items.map(letterJson), cursor }
   })
 
   server.get('/api/dead-letters/causes', async (request, reply) => {
     accountFor(request, reply)
-    const filter = filterOf(readFilter(queryOfRequest(request)))
-    return operations.ask(({ deadLetters }) => deadLetters.causes(filter), COUNT_MS)
+    const text = readFilter(queryOfRequest(request))
+    const filter = filterOf(text)
+    return operations.ask((each) => lettersOf(text, each).causes(filter), COUNT_MS)
   })
 
   server.get('/api/dead-letters/export', async (request, reply) => {
     accountFor(request, reply)
-    const filter = filterOf(readFilter(queryOfRequest(request)))
-    const { deadLetters } = await operations.open()
-    return reply.type('application/x-ndjson').send(Readable.from(jsonLines(deadLetters.each(filter))))
+    const text = readFilter(queryOfRequest(request))
+    const filter = filterOf(text)
+    const letters = lettersOf(text, await operations.open())
+    return reply.type('application/x-ndjson').send(Readable.from(jsonLines(letters.each(filter))))
   })
 
   server.get<ById>('/api/dead-letters/:id', async (request, reply) => {
     accountFor(request, reply)
-    const letter = await operations.ask(({ deadLetters }) => deadLetters.show(request.params.id))
+    const letter = await operations.ask(
+      async ({ deadLetters, reactionLetters }) =>
+        (await deadLetters.show(request.params.id)) ?? (await reactionLetters.show(request.params.id)),
+    )
     if (!letter) throw new Refusal('not_found', 'There is no dead letter of this id.')
     const { envelope, stack } = letter
     return { ...letterJson(letter), source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null, stack }
@@ -89,8 +95,7 @@ function bulkRoutes(server: FastifyInstance, context: Console, verb: Verb): void
     const abort = new AbortController()
     reply.raw.once('close', () => abort.abort())
     const options: BulkOptions = { actor: account.name, dryRun, ratePerS, signal: abort.signal }
-    const { deadLetters } = await context.operations.open()
-    return deadLetters[verb](filter, options)
+    return lettersOf(text, await context.operations.open())[verb](filter, options)
   })
 }
 

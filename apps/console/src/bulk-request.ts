@@ -1,5 +1,5 @@
 import { Refusal } from './errors.js'
-import { type FilterText, readFilter } from './filter.js'
+import { type FilterText, isNarrowing, readFilter } from './filter.js'
 import { REPLAY_PER_S } from './policy.js'
 
 /** What a program wants to have replayed or discarded. */
@@ -27,7 +27,7 @@ export function bulkOf(body: unknown): BulkRequest {
     Object.keys(texts).every((name) => Object.hasOwn(read, name)),
     'The filter has a part that is not known here, or empty.',
   )
-  refuseUnless(all || Object.keys(read).length > 0, 'The filter is empty. Say {"all": true} if you mean every letter.')
+  refuseUnless(all || isNarrowing(read), 'The filter is empty. Say {"all": true} if you mean every letter.')
   return { filter: read, dryRun, ratePerS }
 }
 

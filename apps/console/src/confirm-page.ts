@@ -13,7 +13,8 @@ export type ConfirmView = { session: Session; verb: Verb; asked: FilterText; fil
 /** What would happen, with the exact number, before it does. */
 export function confirmPage({ session, verb, asked, filter, matched }: ConfirmView): Html {
   const letters = counted(matched, 'letter')
-  const back = asked.ids ? '/dead-letters' : `/dead-letters?${queryOf(asked).toString()}`
+  const { ids: _, ...rest } = asked
+  const back = `/dead-letters?${queryOf(rest).toString()}`
   const { title, text, button, tone } = WORDS[verb](letters)
   const body =
     matched === 0

@@ -3,7 +3,7 @@ import { confirmPage } from './confirm-page.js'
 import type { Console } from './context.js'
 import { deadLettersPage } from './dead-letters-page.js'
 import { Refusal } from './errors.js'
-import { filterOf, readFilter } from './filter.js'
+import { filterOf, isNarrowing, lettersOf, readFilter } from './filter.js'
 import { letterPage } from './letter-page.js'
 import { pageReply, queryOfRequest, sessionRequired } from './page-reply.js'
 import { COUNT_MS, LEDGER_MS, ROWS } from './policy.js'
@@ -23,13 +23,14 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
     const text = readFilter(query)
     const cursor = query.get('cursor')
     const filter = filterOf(text)
-    const view = await operations.ask(async ({ deadLetters, isLedgerAsked }) => {
+    const view = await operations.ask(async (each) => {
+      const deadLetters = lettersOf(text, each)
       const limits = { cursor, limit: ROWS }
       const [{ total, causes }, page] = await Promise.all([
         deadLetters.causes(filter),
         deadLetters.page(filter, limits),
       ])
-      return { total, causes, page, isLedgerAsked: isLedgerAsked() }
+      return { total, causes, page, isLedgerAsked: each.isLedgerAsked() }
     }, COUNT_MS)
     const isFirstPage = cursor === null
     return pageReply(reply, deadLettersPage({ session, filter: text, ...view, isFirstPage, nowMs: clock() }))
@@ -37,17 +38,17 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
 
   server.get<ById>('/dead-letters/:id', async (request, reply) => {
     const session = sessionFor(request)
-    const letter = await letterOf(context, request.params.id)
-    return pageReply(reply, letterPage({ session, letter, showsPayload: false }))
+    const found = await letterOf(context, request.params.id)
+    return pageReply(reply, letterPage({ session, ...found, showsPayload: false }))
   })
 
   server.post<ById>('/dead-letters/:id/payload', async (request, reply) => {
     const session = sessionFor(request)
     formOf(request, session)
-    const letter = await letterOf(context, request.params.id)
+    const found = await letterOf(context, request.params.id)
     // First on record, then on the screen.
-    await operations.ask(({ deadLetters }) => deadLetters.recordLook(letter.id, session.account.name), LEDGER_MS)
-    return pageReply(reply, letterPage({ session, letter, showsPayload: true }))
+    await operations.ask(({ deadLetters }) => deadLetters.recordLook(found.letter.id, session.account.name), LEDGER_MS)
+    return pageReply(reply, letterPage({ session, ...found, showsPayload: true }))
   })
 
   server.post('/dead-letters/confirm', async (request, reply) => {
@@ -61,7 +62,7 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
     const filter = asked.ids ? asked : { until: new Date(clock()).toISOString(), ...asked }
     const options = { actor: session.account.name, dryRun: true }
     const { matched } = await operations.ask<{ matched: number }>(
-      ({ deadLetters }) => deadLetters[verb](filterOf(filter), options),
+      (each) => lettersOf(filter, each)[verb](filterOf(filter), options),
       COUNT_MS,
     )
     return pageReply(reply, confirmPage({ session, verb, asked, filter, matched }))
@@ -70,16 +71,20 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
   server.post('/dead-letters/run', async (request, reply) => {
     const session = operatorRequired(sessionFor(request))
     const form = formOf(request, session)
-    const filter = filterOf(readFilter(form))
-    if (filter.all) throw new Refusal('invalid_request', 'This was not asked by the page before.')
-    const run = runs.begin(verbOf(form), filter, session.account.name, clock())
+    const letters = readFilter(form)
+    if (!isNarrowing(letters)) throw new Refusal('invalid_request', 'This was not asked by the page before.')
+    filterOf(letters)
+    const run = runs.begin(verbOf(form), letters, session.account.name, clock())
     return reply.redirect(`/runs/${run.id}`, 303)
   })
 }
 
+/** An id is an event's or a run's, and never both. */
 async function letterOf({ operations }: Console, id: string) {
-  const letter = await operations.ask(({ deadLetters }) => deadLetters.show(id))
-  if (letter) return letter
+  const event = await operations.ask(({ deadLetters }) => deadLetters.show(id))
+  if (event) return { letter: event, queue: 'events' as const }
+  const run = await operations.ask(({ reactionLetters }) => reactionLetters.show(id))
+  if (run) return { letter: run, queue: 'reactions' as const }
   throw new Refusal('not_found', 'There is no dead letter of this id: it was replayed, discarded or settled meanwhile.')
 }
 

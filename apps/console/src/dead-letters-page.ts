@@ -1,7 +1,7 @@
 import type { DeadLetterCause, Page } from '@clerk-mirror/operations'
 import { type Html, html } from '@clerk-mirror/pages'
 import type { DeadLetter } from '@clerk-mirror/queue'
-import { type FilterText, queryOf } from './filter.js'
+import { type FilterText, isNarrowing, queryOf } from './filter.js'
 import { count, counted, duration, moment } from './format.js'
 import { formKey, layout, notice } from './layout.js'
 import type { Session } from './sessions.js'
@@ -19,21 +19,28 @@ export type DeadLettersView = {
 
 export function deadLettersPage(view: DeadLettersView): Html {
   const { session, filter, total, causes, page } = view
-  const isFiltered = queryOf(filter).size > 0
+  const isFiltered = isNarrowing(filter)
+  const isEvents = filter.queue !== 'reactions'
   const body = html`<h1>Dead letters</h1>
+    ${queueSwitch(isEvents)}
     <p class="lead">${
       total === 0
         ? isFiltered && 'No letter matches the filter.'
         : html`<strong>${counted(total, 'letter')}</strong>, ${counted(causes.length, 'cause')}${isFiltered && ' under this filter'}.
-          Events that could not be applied; nothing else waits for them.`
+          ${isEvents ? 'Events that could not be applied; nothing else waits for them.' : 'Runs of reactions that were given up; the mirror is right without them.'}`
     }</p>
-    ${!view.isLedgerAsked && notice('warn', 'MySQL was not asked', 'Letters that Clerk has sent again, and that are settled by that, are listed here too until it answers.')}
+    ${isEvents && !view.isLedgerAsked && notice('warn', 'MySQL was not asked', 'Letters that Clerk has sent again, and that are settled by that, are listed here too until it answers.')}
     ${total > 0 && html`<div class="causes">${causes.map((cause) => causeCard(cause, view))}</div>`}
     ${(total > 0 || isFiltered) && filterForm(filter, isFiltered)}
-    ${total === 0 && !isFiltered && notice('good', 'No dead letters', 'Every event that was accepted has been applied, or is on its way.')}
+    ${total === 0 && !isFiltered && notice('good', 'No dead letters', isEvents ? 'Every event that was accepted has been applied, or is on its way.' : 'Every reaction that was asked for is done, or will be tried again.')}
     ${page.items.length > 0 && letterList(view)}`
   return layout({ title: 'Dead letters', path: '/dead-letters', session, body })
 }
+
+const queueSwitch = (isEvents: boolean) => html`<nav class="actions" aria-label="Queue">
+      <a class="button" href="/dead-letters" ${isEvents && html`aria-current="page"`}>Events</a>
+      <a class="button" href="/dead-letters?queue=reactions" ${!isEvents && html`aria-current="page"`}>Reactions</a>
+    </nav>`
 
 function causeCard(cause: DeadLetterCause, { session, filter, nowMs }: DeadLettersView): Html {
   const narrowed = { ...filter, fingerprint: cause.fingerprint }
@@ -61,6 +68,8 @@ const verbs = (
           <button class="danger" name="verb" value="discard" aria-label="Discard ${what} …">Discard …</button>
         </form>`
 
+const queueOf = ({ queue }: FilterText): FilterText => (queue === undefined ? {} : { queue })
+
 export const hiddenFields = (filter: FilterText): Html[] =>
   [...queryOf(filter)].map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)
 
@@ -70,7 +79,8 @@ const filterForm = (
   filter: FilterText,
   isFiltered: boolean,
 ) => html`<details class="card" ${isFiltered && html`open`}><summary>Filter</summary><form class="filter" action="/dead-letters">
-      ${field('type', 'Type', filter.type, 'user.created')}
+      ${filter.queue !== undefined && html`<input type="hidden" name="queue" value="${filter.queue}">`}
+      ${field('type', filter.queue === 'reactions' ? 'Reaction' : 'Type', filter.type, 'user.created')}
       ${field('object', 'Object', filter.object, 'user_…')}
       <label>Class <select name="class"><option value="">any</option>${CLASSES.map((name) =>
         name === filter.class ? html`<option selected>${name}</option>` : html`<option>${name}</option>`,
@@ -79,7 +89,7 @@ const filterForm = (
       ${field('reason', 'Reason has the text', filter.reason, 'data.id')}
       ${field('since', 'Failed since (UTC)', filter.since, '2026-01-31T04:05')}
       ${field('until', 'Failed until (UTC)', filter.until, '2026-01-31T05:00')}
-      <div class="actions"><button>Apply</button>${isFiltered && html`<a class="button" href="/dead-letters">Clear</a>`}</div>
+      <div class="actions"><button>Apply</button>${isFiltered && html`<a class="button" href="/dead-letters?${queryOf(queueOf(filter)).toString()}">Clear</a>`}</div>
     </form></details>`
 
 const field = (name: string, label: string, value: string | undefined, example: string) =>
@@ -90,7 +100,7 @@ function letterList({ session, filter, page, isFirstPage, total, nowMs }: DeadLe
   const next = queryOf(filter)
   if (page.cursor !== null) next.set('cursor', page.cursor)
   return html`<form method="post" action="/dead-letters/confirm" data-selection>
-      ${formKey(session)}<input type="hidden" name="only" value="selected">
+      ${formKey(session)}${hiddenFields(queueOf(filter))}<input type="hidden" name="only" value="selected">
       <div class="table"><table>
         <caption>${isFirstPage ? 'Letters' : 'More letters'}, oldest failure first</caption>
         <thead><tr>

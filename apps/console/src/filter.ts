@@ -1,11 +1,24 @@
-import type { DeadLetterFilter } from '@clerk-mirror/operations'
+import type { DeadLetterFilter, DeadLetterOperations, Operations } from '@clerk-mirror/operations'
 import { Refusal } from './errors.js'
 
 /** The names of a filter's parts in addresses, forms and the API; times are ISO 8601, in UTC where they name no zone. */
-const NAMES = ['type', 'object', 'class', 'fingerprint', 'reason', 'since', 'until'] as const
+const NAMES = ['queue', 'type', 'object', 'class', 'fingerprint', 'reason', 'since', 'until'] as const
 const CLASSES = ['outage', 'contention', 'poison', 'killer', 'unknown'] as const
 
+/** `queue` says whose letters: `reactions`, or events when it is not there. */
 export type FilterText = Partial<Record<(typeof NAMES)[number], string>> & { ids?: string[] }
+
+/** The letters that are meant. @throws Refusal */
+export function lettersOf({ queue = 'events' }: FilterText, operations: Letters): DeadLetterOperations {
+  if (queue === 'events') return operations.deadLetters
+  if (queue === 'reactions') return operations.reactionLetters
+  throw new Refusal('invalid_request', 'The queue is events or reactions.')
+}
+
+type Letters = Pick<Operations, 'deadLetters' | 'reactionLetters'>
+
+/** Without the queue, which is no filter: does it leave letters out? */
+export const isNarrowing = ({ queue: _, ...parts }: FilterText): boolean => Object.keys(parts).length > 0
 
 /** What was asked for, as it was written. @throws Refusal for what is no text. */
 export function readFilter(source: URLSearchParams): FilterText {
@@ -61,8 +74,9 @@ function timeOf(text: string): number {
 }
 
 /** The filter in words, for a confirmation: `type user.created, class poison`. */
-export function filterInWords({ ids, ...texts }: FilterText): string {
+export function filterInWords({ ids, queue, ...texts }: FilterText): string {
   const parts = Object.entries(texts).map(([name, text]) => `${name} ${text}`)
-  if (ids) parts.unshift(ids.length === 1 ? `event ${ids[0]}` : `${ids.length} selected events`)
-  return parts.length > 0 ? parts.join(', ') : 'all dead letters'
+  const what = queue === 'reactions' ? 'run' : 'event'
+  if (ids) parts.unshift(ids.length === 1 ? `${what} ${ids[0]}` : `${ids.length} selected ${what}s`)
+  return parts.length > 0 ? parts.join(', ') : `all dead letters${queue === 'reactions' ? ' of reactions' : ''}`
 }

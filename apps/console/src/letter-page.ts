@@ -1,32 +1,36 @@
+import type { LetterQueue } from '@clerk-mirror/operations'
 import { type Html, html } from '@clerk-mirror/pages'
 import type { DeadLetterDetails, SealedBody } from '@clerk-mirror/queue'
 import { hiddenFields, lifeOf } from './dead-letters-page.js'
+import { type FilterText, queryOf } from './filter.js'
 import { utc } from './format.js'
 import { formKey, layout } from './layout.js'
 import { readablePayload, redactPayload } from './redact.js'
 import type { Session } from './sessions.js'
 
-export type LetterView = { session: Session; letter: DeadLetterDetails; showsPayload: boolean }
+export type LetterView = { session: Session; letter: DeadLetterDetails; queue: LetterQueue; showsPayload: boolean }
 
 /** One dead letter: why it was given up, what it is, and its payload with personal data hidden until asked for. */
-export function letterPage({ session, letter, showsPayload }: LetterView): Html {
+export function letterPage({ session, letter, queue, showsPayload }: LetterView): Html {
+  const isEvent = queue === 'events'
+  const queueText = isEvent ? {} : { queue }
   const { id, type, objectId, reason, attempts, envelope, stack, receivedAtMs, failedAtMs } = letter
-  const body = html`<p class="crumbs"><a href="/dead-letters">Dead letters</a></p>
+  const body = html`<p class="crumbs"><a href="/dead-letters?${queryOf(queueText).toString()}">Dead letters${!isEvent && ' of reactions'}</a></p>
     <h1><code>${id}</code></h1>
     <section class="notice bad"><h2><code>${reason.class}/${reason.code}</code></h2><p>${reason.message}</p></section>
     <dl class="facts">
-      <dt>Type</dt><dd>${type}</dd>
+      <dt>${isEvent ? 'Type' : 'Reaction'}</dt><dd>${type}</dd>
       <dt>Object</dt><dd>${objectId === null ? '–' : html`<a href="/trace?id=${encodeURIComponent(objectId)}"><code>${objectId}</code></a>`}</dd>
       <dt>Received</dt><dd>${utc(receivedAtMs)}</dd>
       <dt>Given up</dt><dd>${utc(failedAtMs)}, after ${lifeOf(letter)}</dd>
       <dt>Tries</dt><dd>${attempts}</dd>
       <dt>Source</dt><dd>${envelope?.source ?? '–'}</dd>
       <dt>Instance</dt><dd>${envelope?.instanceId ?? '–'}</dd>
-      <dt>Cause</dt><dd><a href="/dead-letters?fingerprint=${reason.fingerprint}">all with fingerprint <code>${reason.fingerprint}</code></a></dd>
+      <dt>Cause</dt><dd><a href="/dead-letters?${queryOf({ ...queueText, fingerprint: reason.fingerprint }).toString()}">all with fingerprint <code>${reason.fingerprint}</code></a></dd>
     </dl>
     <div class="actions">
-      <a class="button" href="/trace?id=${encodeURIComponent(id)}">Trace</a>
-      ${session.account.role === 'operator' && verbs(id, session)}
+      ${isEvent && html`<a class="button" href="/trace?id=${encodeURIComponent(id)}">Trace</a>`}
+      ${session.account.role === 'operator' && verbs({ ...queueText, ids: [id] }, session)}
     </div>
     <h2>Payload</h2>
     ${payload(letter, session, showsPayload)}
@@ -34,8 +38,8 @@ export function letterPage({ session, letter, showsPayload }: LetterView): Html 
   return layout({ title: id, path: '/dead-letters', session, body })
 }
 
-const verbs = (id: string, session: Session) => html`<form method="post" action="/dead-letters/confirm">
-        ${formKey(session)}${hiddenFields({ ids: [id] })}
+const verbs = (letters: FilterText, session: Session) => html`<form method="post" action="/dead-letters/confirm">
+        ${formKey(session)}${hiddenFields(letters)}
         <button class="primary" name="verb" value="replay">Replay …</button>
         <button class="danger" name="verb" value="discard">Discard …</button>
       </form>`

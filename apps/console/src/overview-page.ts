@@ -34,6 +34,7 @@ export const overviewFragment = (
   ${tiles(view)}
   <div class="charts">${view.activity && [throughput(view.activity), lag(view.activity)]}${[backlog(view), age(view)]}</div>
   ${view.causes && view.causes.length > 0 && causeTable(view.causes, view.nowMs)}
+  ${view.status.reactions.length > 0 && reactionTable(view.status.reactions)}
   <p class="hint">As of ${moment(view.nowMs, view.nowMs)}, times in UTC.</p>`
 
 const finding = ({ tone, title, what, link }: Finding) =>
@@ -125,6 +126,16 @@ const age = ({ samples }: Overview) =>
 /** These two are looked at by the console itself, so they begin with it. */
 const sinceWhen = (samples: readonly Sample[]) =>
   samples.length < SAMPLES_KEPT ? 'since this console runs' : undefined
+
+const reactionTable = (reactions: Status['reactions']) => html`<div class="table"><table>
+    <caption>Reactions</caption>
+    <thead><tr><th>Reaction</th><th class="number">Waiting</th><th class="number">Running</th><th class="number">Retrying</th><th class="number">Dead</th><th>Oldest</th></tr></thead>
+    <tbody>${reactions.map(
+      ({ reaction, queue: { waiting, active, retrying, dead }, oldestAgeS }) => html`<tr><td>${reaction}</td>
+        <td class="number">${count(waiting)}</td><td class="number">${count(active)}</td><td class="number">${count(retrying)}</td>
+        <td class="number">${dead === 0 ? '0' : html`<a href="/dead-letters?queue=reactions">${count(dead)}</a>`}</td>
+        <td>${oldestAgeS === 0 ? '–' : duration(oldestAgeS * 1000)}</td></tr>`,
+    )}</tbody></table></div>`
 
 const causeTable = (causes: readonly DeadLetterCause[], nowMs: number) => html`<div class="table"><table>
     <caption>Dead letters by cause</caption>

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import type { DeadLetterFilter, DiscardResult, Operations, ReplayResult } from '@clerk-mirror/operations'
+import type { DiscardResult, Operations, ReplayResult } from '@clerk-mirror/operations'
 import type { Log } from '@clerk-mirror/runtime'
 import type { Refusal } from './errors.js'
 import { refusalOf } from './failures.js'
+import { type FilterText, filterOf, lettersOf } from './filter.js'
 import { REPLAY_PER_S, RUNS_KEPT } from './policy.js'
 
 export type Verb = 'replay' | 'discard'
@@ -17,7 +18,7 @@ export type RunState =
 export type Run = {
   id: string
   verb: Verb
-  filter: DeadLetterFilter
+  letters: FilterText
   actor: string
   beganAtMs: number
   done: number
@@ -42,11 +43,11 @@ export class Runs implements AsyncDisposable {
     return this.#runs.get(id)
   }
 
-  begin(verb: Verb, filter: DeadLetterFilter, actor: string, nowMs: number): Run {
+  begin(verb: Verb, letters: FilterText, actor: string, nowMs: number): Run {
     const abort = new AbortController()
     const id = randomBytes(9).toString('base64url')
     const stop = () => abort.abort()
-    const run: Run = { id, verb, filter, actor, beganAtMs: nowMs, done: 0, of: 0, state: { kind: 'running' }, stop }
+    const run: Run = { id, verb, letters, actor, beganAtMs: nowMs, done: 0, of: 0, state: { kind: 'running' }, stop }
     this.#forgetOldest()
     this.#runs.set(id, run)
     const working = this.#work(run, abort.signal).finally(() => this.#working.delete(working))
@@ -60,11 +61,12 @@ export class Runs implements AsyncDisposable {
   }
 
   async #work(run: Run, signal: AbortSignal): Promise<void> {
-    const { verb, filter, actor } = run
+    const { verb, letters, actor } = run
+    const filter = filterOf(letters)
     this.#log.info({ event: 'console.run_began', runId: run.id, verb, actor })
     const onProgress = (done: number, of: number) => void Object.assign(run, { done, of })
     try {
-      const { deadLetters } = await this.#open()
+      const deadLetters = lettersOf(letters, await this.#open())
       const options = { actor, signal, onProgress }
       const result: ReplayResult | DiscardResult =
         verb === 'replay'

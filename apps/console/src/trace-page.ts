@@ -40,7 +40,20 @@ function eventStory(trace: EventTrace, nowMs: number): Html {
       ${storedVersion && html`<dt>Stored version</dt><dd>${versionText(storedVersion)}${storedVersion.eventId !== id && html`, of ${traceLink(storedVersion.eventId)}`}</dd>`}
     </dl>
     ${trace.where === 'dead' && html`<p class="actions"><a class="button" href="/dead-letters/${encodeURIComponent(id)}">The dead letter</a></p>`}
+    ${reactionsTo(trace)}
     <h2>What happened</h2>${steps(trace, nowMs)}`
+}
+
+function reactionsTo({ reactions }: EventTrace): Html {
+  if (reactions.length === 0) return html``
+  return html`<div class="table"><table><caption>Reactions that are not done</caption>
+      <thead><tr><th>Reaction</th><th>Where</th><th class="number">Tries</th><th>Last failure</th></tr></thead>
+      <tbody>${reactions.map(
+        ({ reaction, id, where, attempts, reason }) => html`<tr>
+          <td>${where === 'dead' && id !== null ? html`<a href="/dead-letters/${id}">${reaction}</a>` : reaction}</td>
+          <td>${where}</td><td class="number">${attempts}</td>
+          <td>${reason ? html`<code>${reason.class}/${reason.code}</code>` : '–'}</td></tr>`,
+      )}</tbody></table></div>`
 }
 
 const versionText = ({ updatedAtMs, timestampMs }: { updatedAtMs: number; timestampMs: number }) =>

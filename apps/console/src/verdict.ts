@@ -8,7 +8,7 @@ export type Finding = { tone: Tone; title: string; what: string; link?: { path: 
 
 /** What the numbers mean. Never empty: when nothing is wrong, that is said. */
 export function verdictOf(status: Status): Finding[] {
-  const findings = [noWorkers(status), openBreaker(status), letters(status), backlog(status)].filter(
+  const findings = [noWorkers(status), openBreaker(status), letters(status), runs(status), backlog(status)].filter(
     (each) => each !== null,
   )
   return findings.length > 0 ? findings : [wellOf(status)]
@@ -46,6 +46,17 @@ function letters({ queue: { dead } }: Status): Finding | null {
     title: `${counted(dead, 'dead letter')}`,
     what: 'Events that were given up. They are kept until somebody replays or discards them; see by cause what to do.',
     link: { path: '/dead-letters', text: 'See the causes' },
+  }
+}
+
+function runs({ reactions }: Status): Finding | null {
+  const dead = reactions.reduce((sum, { queue }) => sum + queue.dead, 0)
+  if (dead === 0) return null
+  return {
+    tone: 'warn',
+    title: `${counted(dead, 'dead letter')} of reactions`,
+    what: 'The tables are right, and somebody was not told of a change. See by cause what to do.',
+    link: { path: '/dead-letters?queue=reactions', text: 'See the causes' },
   }
 }
 

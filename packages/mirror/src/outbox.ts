@@ -2,7 +2,7 @@ import { changedMembers, type Version } from '@clerk-mirror/events'
 import type { CascadedHead } from './cascade.js'
 import type { Happening } from './decide.js'
 import type { PrismaClient } from './generated/client.js'
-import { OUTBOX_COUNTED, OUTBOX_ROWS } from './policy.js'
+import { OUTBOX_COUNTED, OUTBOX_LISTED, OUTBOX_ROWS } from './policy.js'
 import { placeholders, type SqlValue, timeValue } from './sql.js'
 import type { Transaction } from './transaction.js'
 
@@ -117,6 +117,17 @@ export async function readOutbox(prisma: PrismaClient, reaction: string, limit: 
 /** Names of the reactions that something waits for. */
 export async function outboxReactions(prisma: PrismaClient): Promise<string[]> {
   const rows = await prisma.$queryRawUnsafe<{ reaction: string }[]>('SELECT DISTINCT reaction FROM reaction_outbox')
+  return rows.map(({ reaction }) => reaction)
+}
+
+/** Reactions to this event's own change that wait there. Reads the table, which is short unless something is wrong. */
+export async function outboxOf(prisma: PrismaClient, eventId: string): Promise<string[]> {
+  const rows = await prisma.reactionOutbox.findMany({
+    where: { eventId },
+    distinct: ['reaction'],
+    take: OUTBOX_LISTED,
+    select: { reaction: true },
+  })
   return rows.map(({ reaction }) => reaction)
 }
 

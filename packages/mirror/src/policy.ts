@@ -30,3 +30,6 @@ export const OUTBOX_ROWS = 5_000
 
 /** Rows of the outbox that are counted: beyond, a count would take longer than anybody who asks wants to wait. */
 export const OUTBOX_COUNTED = 100_000
+
+/** Reactions of one event that a trace lists while they are in the outbox. */
+export const OUTBOX_LISTED = 50

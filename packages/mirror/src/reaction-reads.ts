@@ -5,6 +5,7 @@ import {
   type OutboxDepth,
   type OutboxRow,
   outboxDepth,
+  outboxOf,
   outboxReactions,
   readOutbox,
   removeFromOutbox,
@@ -37,6 +38,8 @@ export type ReactionReads = {
   outbox: (reaction: string, limit: number) => Promise<OutboxRow[]>
   /** Names of those that something waits for in the outbox. */
   outboxReactions: () => Promise<string[]>
+  /** Names of the reactions to this event's change that are there. */
+  outboxOf: (eventId: string) => Promise<string[]>
   removeFromOutbox: (rowIds: readonly bigint[]) => Promise<void>
   outboxDepth: () => Promise<OutboxDepth>
   /** Null for an object that is deleted, or that nothing was told of yet. */
@@ -47,6 +50,7 @@ export function reactionReads(prisma: PrismaClient, clock: () => number): Reacti
   return {
     outbox: (reaction, limit) => readOutbox(prisma, reaction, limit).catch(fail),
     outboxReactions: () => outboxReactions(prisma).catch(fail),
+    outboxOf: (eventId) => outboxOf(prisma, eventId).catch(fail),
     removeFromOutbox: (rowIds) => removeFromOutbox(prisma, rowIds).catch(fail),
     outboxDepth: () => outboxDepth(prisma, clock()).catch(fail),
     objectNow: (id) => objectNow(prisma, id).catch(fail),

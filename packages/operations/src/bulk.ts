@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { NewAction } from '@clerk-mirror/mirror'
 import type { DeadLetter, DeadLetters } from '@clerk-mirror/queue'
 import { type DeadLetterFilter, demandParts } from './dead-letter-filter.js'
+import type { LetterQueue } from './dead-letters.js'
 import type { Ledger } from './ledger.js'
 import { ascii } from './ledger-entry.js'
 import { type Range, type WalkedPage, walk } from './letter-walk.js'
@@ -29,7 +30,13 @@ export type DiscardResult = { matched: number; discarded: number; skipped: numbe
 /** What a verb does to a few letters; says how many it moved. */
 type Move = (letters: readonly DeadLetter[]) => Promise<number>
 
-export type Bulk = { action: 'replay' | 'discard'; filter: DeadLetterFilter; options: BulkOptions; move: Move }
+export type Bulk = {
+  action: 'replay' | 'discard'
+  queue: LetterQueue
+  filter: DeadLetterFilter
+  options: BulkOptions
+  move: Move
+}
 
 type Moved = { matched: number; moved: number; skipped: number }
 
@@ -106,8 +113,13 @@ async function untilTurn(atMs: number, signal: AbortSignal | undefined): Promise
   if (waitMs > 0) await pause(waitMs, undefined, signal && { signal }).catch(() => {})
 }
 
-function actionOf({ action, filter, options: { actor } }: Bulk): NewAction {
+function actionOf({ action, queue, filter, options: { actor } }: Bulk): NewAction {
   const [onlyId, ...otherIds] = filter.ids ?? []
   const subjectId = otherIds.length === 0 && onlyId !== undefined ? onlyId : (filter.objectId ?? null)
-  return { actor, action, subjectId: ascii(subjectId, 64), details: JSON.stringify({ filter }) }
+  return {
+    actor,
+    action,
+    subjectId: ascii(subjectId, 64),
+    details: JSON.stringify({ ...(queue !== 'events' && { queue }), filter }),
+  }
 }

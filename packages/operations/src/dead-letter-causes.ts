@@ -51,6 +51,19 @@ const ADVICE_ON_CODE: Readonly<Record<string, string>> = {
     'The workers lack the key that the message names. Give it to them in ENVELOPE_KEYS, then replay this cause.',
   envelope_not_authentic:
     'These bytes, or what lies beside them, are not what ingest stored. See who else writes to this Redis, then discard them and have Clerk send the events again.',
+  reaction_failed:
+    'The reaction threw, again and again for a day. The letter says where; mend the code, then replay this cause.',
+  reaction_timeout:
+    'The reaction took longer than it may, again and again for a day. See what it waits for, then replay this cause.',
+  reaction_unreadable: 'No relay of ours wrote this job. See who else writes to this Redis; then discard it.',
+  object_unreadable: 'What is stored of the object is no JSON. See who else writes to clerk_objects.',
+  receiver_refused:
+    'The receiver answered, and did not take it, for a day. Its log knows why; replay when it takes deliveries again.',
+  receiver_unreachable: 'Nobody answered at this address for a day. Replay when the receiver is back.',
+  receiver_gone:
+    'The receiver says that nobody wants this any more (410). Take it out of CHANGE_WEBHOOK_URLS, and discard.',
+  receiver_private:
+    'The address leads into a private network. Set CHANGE_WEBHOOK_ALLOW_PRIVATE if it is meant to, then replay.',
   unclassified: 'Another program moved these here, in words of its own. Replay them when they should be applied.',
 }
 

@@ -20,11 +20,18 @@ export type DeadLetterOperations = {
   recordLook: (id: string, actor: string) => Promise<void>
   /** Moves the letters back to the queue as if they had never been tried; id and time of receipt stay. */
   replay: (filter: DeadLetterFilter, options: BulkOptions) => Promise<ReplayResult>
-  /** Removes the letters for good, and notes them in the ledger as discarded. */
+  /** Removes the letters for good; events are noted in the ledger as discarded. */
   discard: (filter: DeadLetterFilter, options: BulkOptions) => Promise<DiscardResult>
 }
 
-export function deadLetterOperations(letters: DeadLetters, ledger: Ledger): DeadLetterOperations {
+/** Of which queue; runs of reactions are no events, and have no place in the ledger. */
+export type LetterQueue = 'events' | 'reactions'
+
+export function deadLetterOperations(
+  letters: DeadLetters,
+  ledger: Ledger,
+  queue: LetterQueue = 'events',
+): DeadLetterOperations {
   const pages = (filter: DeadLetterFilter, range: Range) => walk(letters, ledger, filter, range)
   return {
     async page(filter, { cursor = null, limit }) {
@@ -63,18 +70,19 @@ export function deadLetterOperations(letters: DeadLetters, ledger: Ledger): Dead
     },
     async replay(filter, options) {
       const move = (some: readonly DeadLetter[]) => letters.replayMany(some.map(({ id }) => id))
-      const { moved, ...counts } = await bulk(letters, ledger, { action: 'replay', filter, options, move })
+      const { moved, ...counts } = await bulk(letters, ledger, { action: 'replay', queue, filter, options, move })
       return { ...counts, replayed: moved }
     },
     async discard(filter, options) {
       const move = async (some: readonly DeadLetter[]) => {
         // In the ledger first: an interruption leaves a letter that is on record and in the list, never one in neither.
         // Revived in that moment, it is decided anew, for `discarded` decides nothing.
-        await ledger.required.recordDiscarded(some.filter(({ id }) => ascii(id, 64) !== null).map(entryOf))
+        const events = queue === 'events' ? some.filter(({ id }) => ascii(id, 64) !== null) : []
+        await ledger.required.recordDiscarded(events.map(entryOf))
         const isMoved = await Promise.all(some.map(({ id }) => letters.discard(id)))
         return isMoved.filter(Boolean).length
       }
-      const { moved, ...counts } = await bulk(letters, ledger, { action: 'discard', filter, options, move })
+      const { moved, ...counts } = await bulk(letters, ledger, { action: 'discard', queue, filter, options, move })
       return { ...counts, discarded: moved }
     },
   }

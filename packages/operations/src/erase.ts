@@ -10,6 +10,8 @@ export type EraseOptions = {
   actor: string
   /** Called once, when workers have events of the person and erase begins to wait for them. */
   onWaiting: (events: number) => void
+  /** Runs of reactions that wait. */
+  reactions: StoredEvents
   patienceMs?: number
 }
 
@@ -24,7 +26,9 @@ export type EraseResult =
       rows: Counts
       /** Removed, by where they were. */
       jobs: JobCounts
-      /** Events that a worker still had in the end. They can write nothing, but to be sure erase must be run again. */
+      /** Runs of reactions that were removed, by where they were. */
+      reactions: JobCounts
+      /** Events and runs that a worker still had in the end. They can write nothing, but to be sure erase must be run again. */
       unfinished: number
       /**
        * Events of others left in the queue that could not be looked into, for want of their key. Where they name the
@@ -41,10 +45,10 @@ export type EraseResult =
  * @throws Failure when the database, Error when Redis does not answer.
  */
 export async function erase(mirror: Mirror, events: StoredEvents, options: EraseOptions): Promise<EraseResult> {
-  const { userId, actor, onWaiting, patienceMs = ERASE_PATIENCE_MS } = options
+  const { userId, actor, onWaiting, reactions, patienceMs = ERASE_PATIENCE_MS } = options
   const erased = await mirror.eraseUser({ userId, actor })
   if (erased.kind === 'not-a-user') return erased
-  const jobs: JobCounts = { waiting: 0, delayed: 0, dead: 0, kept: 0 }
+  const jobs: JobCounts = { ...NO_JOBS }
   const active = new Set<string>()
   const unread = new Set<string>()
   for await (const event of events.holding(userId, { unsealing: true })) {
@@ -56,12 +60,31 @@ export async function erase(mirror: Mirror, events: StoredEvents, options: Erase
     await mirror.recordErased([entryOfStored(event)])
     if ((await removeOne(events, event.id, jobs)) === 'active') active.add(event.id)
   }
-  if (active.size > 0) onWaiting(active.size)
-  await removeWhenFinished(events, active, jobs, performance.now() + patienceMs)
+  const runs: JobCounts = { ...NO_JOBS }
+  const activeRuns = await removeRuns(reactions, userId, runs)
+  const held = active.size + activeRuns.size
+  if (held > 0) onWaiting(held)
+  const deadlineMs = performance.now() + patienceMs
+  await removeWhenFinished(events, active, jobs, deadlineMs)
+  await removeWhenFinished(reactions, activeRuns, runs, deadlineMs)
+  const unfinished = active.size + activeRuns.size
   const { objects = 0, ...rows } = erased.counts
-  const jobCounts = Object.fromEntries(Object.entries(jobs).map(([state, count]) => [`jobs_${state}`, count]))
-  await mirror.recordCounts(erased.actionId, jobCounts, active.size === 0)
-  return { kind: 'erased', objects, rows, jobs, unfinished: active.size, unread: unread.size }
+  await mirror.recordCounts(erased.actionId, { ...named('jobs', jobs), ...named('reactions', runs) }, unfinished === 0)
+  return { kind: 'erased', objects, rows, jobs, reactions: runs, unfinished, unread: unread.size }
+}
+
+const NO_JOBS: JobCounts = { waiting: 0, delayed: 0, dead: 0, kept: 0 }
+
+const named = (what: string, jobs: JobCounts): Counts =>
+  Object.fromEntries(Object.entries(jobs).map(([state, count]) => [`${what}_${state}`, count]))
+
+/** Runs of reactions that name the person; they are no events, and the ledger knows nothing of them. */
+async function removeRuns(reactions: StoredEvents, userId: string, runs: JobCounts): Promise<Set<string>> {
+  const active = new Set<string>()
+  for await (const run of reactions.holding(userId)) {
+    if (names(run.text, userId) && (await removeOne(reactions, run.id, runs)) === 'active') active.add(run.id)
+  }
+  return active
 }
 
 async function removeOne(events: StoredEvents, id: string, jobs: JobCounts): Promise<RemovedFrom> {

@@ -13,6 +13,7 @@ import { auditPage, type OperatorAction, type Page } from './audit.js'
 import { type DeadLetterOperations, deadLetterOperations } from './dead-letters.js'
 import { Ledger } from './ledger.js'
 import { OperationsError } from './operations-error.js'
+import { openReactionDesk } from './reaction-desk.js'
 import { readStatus, type Status } from './status.js'
 import { type Trace, trace } from './trace.js'
 
@@ -21,7 +22,10 @@ import { type Trace, trace } from './trace.js'
  * Without a database, or while it does not answer, all that reads the queue alone still works.
  */
 export type Operations = AsyncDisposable & {
+  /** Events that were given up. */
   deadLetters: DeadLetterOperations
+  /** Runs of reactions that were given up. */
+  reactionLetters: DeadLetterOperations
   /** The story of an event (msg_…, or any svix-id) or of a Clerk object; null when nobody knows of the id. */
   trace: (id: string) => Promise<Trace | null>
   status: () => Promise<Status>
@@ -45,37 +49,39 @@ export type OperationsConfig = {
 /** Redis must be there; the database need not be yet. @throws OperationsError */
 export async function openOperations(config: OperationsConfig): Promise<Operations> {
   const { database } = config
-  const [letters, queue, stored] = await told(openQueue(config))
   const mirror = database && openMirror(database)
   const ledger = new Ledger(mirror)
+  const [letters, queue, stored, reactions] = await told(openQueue(config, ledger))
   const activity = new Activity()
   return {
     deadLetters: toldAll(deadLetterOperations(letters, ledger)),
-    trace: (id) => told(trace(queue, stored, ledger, id)),
-    status: () => told(readStatus(queue, ledger, Date.now())),
+    reactionLetters: toldAll(reactions.deadLetters),
+    trace: (id) => told(trace({ queue, stored, reactions, ledger }, id)),
+    status: () => told(readStatus(queue, reactions, ledger, Date.now())),
     activity: async () => told(activity.lastHour(ledger.required.activitySince, Date.now())),
     audit: async (options) => told(auditPage(ledger.required, options)),
     isLedgerAsked: () => ledger.isAsked(),
     async [Symbol.asyncDispose]() {
-      for (const each of [letters, queue, stored]) each[Symbol.dispose]()
+      for (const each of [letters, queue, stored, reactions]) each[Symbol.dispose]()
       await mirror?.[Symbol.asyncDispose]()
     },
   }
 }
 
-/** All three, or none that would be left open. */
-async function openQueue({ redis, partitions, envelopeKeys }: OperationsConfig) {
-  const letters = await openDeadLetters(redis, partitions, envelopeKeys)
+/** All four, or none that would be left open. */
+async function openQueue({ redis, partitions, envelopeKeys }: OperationsConfig, ledger: Ledger) {
+  const opened: Disposable[] = []
+  const keep = <T extends Disposable>(resource: T): T => {
+    opened.push(resource)
+    return resource
+  }
   try {
-    const queue = await openQueueView(redis, partitions, envelopeKeys)
-    try {
-      return [letters, queue, await openStoredEvents(redis, partitions, envelopeKeys)] as const
-    } catch (error) {
-      queue[Symbol.dispose]()
-      throw error
-    }
+    const letters = keep(await openDeadLetters(redis, partitions, envelopeKeys))
+    const queue = keep(await openQueueView(redis, partitions, envelopeKeys))
+    const stored = keep(await openStoredEvents(redis, partitions, envelopeKeys))
+    return [letters, queue, stored, keep(await openReactionDesk(redis, partitions, ledger))] as const
   } catch (error) {
-    letters[Symbol.dispose]()
+    for (const resource of opened) resource[Symbol.dispose]()
     throw error
   }
 }

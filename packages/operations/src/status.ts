@@ -1,5 +1,6 @@
 import type { LettersByClass, QueueDepth, QueueView, WorkerPresence } from '@clerk-mirror/queue'
 import type { Ledger } from './ledger.js'
+import type { ReactionDesk } from './reaction-desk.js'
 
 export type Status = {
   /** Events by state: waiting, active, retrying, dead. */
@@ -12,19 +13,30 @@ export type Status = {
   deadLettersByClass: LettersByClass
   /** From the ledger; null without a database, or while it does not answer. */
   outcomesLastHour: Readonly<Record<string, number>> | null
+  /** Of each reaction that any worker has ever had, its runs in their queue. */
+  reactions: ReactionStatus[]
 }
+
+export type ReactionStatus = { reaction: string; queue: QueueDepth; oldestAgeS: number }
 
 const HOUR_MS = 3_600_000
 
-export async function readStatus(queue: QueueView, ledger: Ledger, nowMs: number): Promise<Status> {
-  const [{ events, oldestMs }, workers, deadLettersByClass, outcomesLastHour] = await Promise.all([
+export async function readStatus(
+  queue: QueueView,
+  reactions: ReactionDesk,
+  ledger: Ledger,
+  nowMs: number,
+): Promise<Status> {
+  const [{ events, oldestMs }, workers, deadLettersByClass, outcomesLastHour, runs] = await Promise.all([
     queue.depth(),
     queue.workers(),
     queue.deadByClass(),
     ledger.glance((mirror) => mirror.outcomesSince(nowMs - HOUR_MS)).catch(() => null),
+    reactions.status(),
   ])
   const oldestAgeS = oldestMs / 1000
-  return { queue: events, oldestAgeS, breaker: worst(workers), workers, deadLettersByClass, outcomesLastHour }
+  const breaker = worst(workers)
+  return { queue: events, oldestAgeS, breaker, workers, deadLettersByClass, outcomesLastHour, reactions: runs }
 }
 
 const worst = (workers: readonly WorkerPresence[]): Status['breaker'] =>

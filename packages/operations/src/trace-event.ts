@@ -5,25 +5,33 @@ import { idsOf } from './dead-letter-filter.js'
 import type { Ledger } from './ledger.js'
 import { ascii } from './ledger-entry.js'
 import { TRACE_EVENTS } from './policy.js'
-import type { Comparison, EventTrace, TraceStep } from './trace.js'
+import type { ReactionDesk } from './reaction-desk.js'
+import type { Comparison, EventTrace, ReactionTrace, TraceStep } from './trace.js'
 
 /** From queue, ledger and heads; null when neither queue nor ledger know of it. */
-export async function traceEvent(queue: QueueView, ledger: Ledger, asked: string): Promise<EventTrace | null> {
+export async function traceEvent(
+  queue: QueueView,
+  reactions: ReactionDesk,
+  ledger: Ledger,
+  asked: string,
+): Promise<EventTrace | null> {
   const [id = asked] = idsOf(asked)
   const queued = await queue.find(id)
   // While it is in the queue, that alone tells most; else the ledger is the only one that can know of it.
   const known = queued
     ? await ledger.ask((mirror) => readKnown(mirror, id, queued))
     : await readKnown(ledger.required, id)
-  const { row = null, head = null, actions = [] } = known ?? {}
+  const { row = null, head = null, actions = [], outbox = [] } = known ?? {}
   if (!queued && !row) return null
+  const objectId = queued?.envelope?.objectId ?? row?.objectId ?? null
+  const runs = objectId === null ? [] : await reactions.to(id, objectId)
   const ours = (head?.version?.eventId === id && head.version) || null
   const version = ours ?? (queued && versionOf(queued))
   return {
     kind: 'event',
     id,
     type: queued?.type ?? row?.type ?? '',
-    objectId: queued?.envelope?.objectId ?? row?.objectId ?? null,
+    objectId,
     source: queued?.envelope?.source ?? row?.source ?? 'clerk',
     where: queued?.where ?? 'decided',
     outcome: row?.outcome ?? null,
@@ -33,18 +41,24 @@ export async function traceEvent(queue: QueueView, ledger: Ledger, asked: string
     version,
     storedVersion: head?.version ?? null,
     comparison: known ? compare(id, version, head, row) : 'unknown',
+    reactions: [...outbox.map(inOutbox), ...runs],
     steps: stepsOf(queued, row, actions),
   }
 }
 
 async function readKnown(mirror: Mirror, id: string, queued?: QueuedEvent) {
-  const [row, actions] = await Promise.all([
+  const [row, actions, outbox] = await Promise.all([
     mirror.ledgerRow(id),
     mirror.recordedActions({ subjectId: id, limit: TRACE_EVENTS }),
+    mirror.outboxOf(id),
   ])
   const objectId = ascii(queued?.envelope?.objectId ?? row?.objectId ?? null, 64)
-  return { row, actions, head: objectId === null ? null : await mirror.storedHead(objectId) }
+  return { row, actions, outbox, head: objectId === null ? null : await mirror.storedHead(objectId) }
 }
+
+const inOutbox = (reaction: string): ReactionTrace => ({
+  ...{ reaction, id: null, where: 'outbox', attempts: 0, reason: null },
+})
 
 const everything = parseMirroredKinds('*')
 

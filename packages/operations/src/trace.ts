@@ -1,6 +1,7 @@
 import { asObjectId, type Version } from '@clerk-mirror/events'
 import type { QueueView, Reason, StoredEvents } from '@clerk-mirror/queue'
 import type { Ledger } from './ledger.js'
+import type { ReactionDesk } from './reaction-desk.js'
 import { traceEvent } from './trace-event.js'
 import { traceObject } from './trace-object.js'
 
@@ -28,6 +29,16 @@ export type TraceStep =
  */
 export type EventPlace = 'waiting' | 'active' | 'retrying' | 'dead' | 'decided'
 
+/** A reaction to an event's change that is not done: asked for and not handed over yet, or in its queue. */
+export type ReactionTrace = {
+  reaction: string
+  /** Of the run, in the queue of reactions; null while it is in the outbox. */
+  id: string | null
+  where: 'outbox' | Exclude<EventPlace, 'decided'>
+  attempts: number
+  reason: Reason | null
+}
+
 /** An event's version against the stored object's; `is-stored`: what is stored came with this very event. */
 export type Comparison = 'is-stored' | 'newer' | 'older' | 'deleted' | 'nothing-stored' | 'unknown'
 
@@ -49,6 +60,8 @@ export type EventTrace = {
   /** Of what is stored of its object. */
   storedVersion: Version | null
   comparison: Comparison
+  /** One that is not here is done, or was not asked for. Without those to what went with a deleted user. */
+  reactions: ReactionTrace[]
   /** Oldest first. */
   steps: TraceStep[]
 }
@@ -82,8 +95,10 @@ export type ObjectTrace = {
 const EVENT_ID = /^(msg_[A-Za-z0-9]{1,60}|x_[\w-]{43})$/
 
 /** An id of no such form may be an object's or any svix-id. */
-export async function trace(queue: QueueView, stored: StoredEvents, ledger: Ledger, id: string): Promise<Trace | null> {
-  if (EVENT_ID.test(id)) return traceEvent(queue, ledger, id)
+export async function trace({ queue, stored, reactions, ledger }: Sources, id: string): Promise<Trace | null> {
+  if (EVENT_ID.test(id)) return traceEvent(queue, reactions, ledger, id)
   const object = asObjectId(id) === null ? null : await traceObject(queue, stored, ledger.required, id)
-  return object ?? traceEvent(queue, ledger, id)
+  return object ?? traceEvent(queue, reactions, ledger, id)
 }
+
+type Sources = { queue: QueueView; stored: StoredEvents; reactions: ReactionDesk; ledger: Ledger }

@@ -25,7 +25,13 @@ export type { WorkerPresence } from './presence.js'
 export { exportQueueGauges, exportReactionGauges, type GaugeRegistry } from './queue-metrics.js'
 export { QueueUnavailable } from './queue-unavailable.js'
 export { openQueueView, type QueueDepth, type QueuedEvent, type QueueView } from './queue-view.js'
-export { REACTION_NAME, reactionJobId, reactionPartition } from './reaction-partitions.js'
+export {
+  openReactionPlaces,
+  REACTION_NAME,
+  type ReactionPlaces,
+  reactionJobId,
+  reactionPartition,
+} from './reaction-partitions.js'
 export { type Reason, reasonOf } from './reason.js'
 export { parseRedisUrl, type RedisTarget } from './redis-url.js'
 export type { SealedBody } from './sealed-body.js'

@@ -33,11 +33,11 @@ export type QueuedEvent = {
 /** For operators who want to know how the queue stands. All of it throws QueueUnavailable. */
 export type QueueView = Disposable & {
   /** `oldestMs`: since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
-  depth: () => Promise<{ events: QueueDepth; oldestMs: number }>
+  depth: (of?: readonly Partition[]) => Promise<{ events: QueueDepth; oldestMs: number }>
   deadByClass: () => Promise<LettersByClass>
   workers: () => Promise<WorkerPresence[]>
   /** Null when the event is not in the queue. */
-  find: (eventId: string) => Promise<QueuedEvent | null>
+  find: (eventId: string, among?: readonly Partition[]) => Promise<QueuedEvent | null>
 }
 
 /** @throws QueueUnavailable when Redis cannot be reached. */
@@ -49,10 +49,10 @@ export async function openQueueView(
   const client = withGaugeScripts(await connectOperator(target))
   let classes: { untilMs: number; counts: Promise<LettersByClass> } | undefined
   return {
-    async depth() {
+    async depth(of = list) {
       const parts = await asked(
         Promise.all(
-          list.map(({ key }) =>
+          of.map(({ key }) =>
             client.clerkRead(key('wait'), key('active'), key('delayed'), key('failed'), key(''), ENDS),
           ),
         ),
@@ -73,8 +73,8 @@ export async function openQueueView(
       return classes.counts
     },
     workers: () => asked(workersAlive(client, list)),
-    async find(eventId) {
-      for (const partition of list) {
+    async find(eventId, among = list) {
+      for (const partition of among) {
         const event = await asked(readEvent(client, partition, eventId, keys))
         if (event) return event
       }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { RedisClient } from './connection.js'
+import { connectOperator, type RedisClient } from './connection.js'
 import { type Partition, partition, QUEUES } from './partitions.js'
+import { asked } from './queue-unavailable.js'
+import type { RedisTarget } from './redis-url.js'
 
 /** What a reaction may be called: its name stands in keys, labels and job ids. */
 export const REACTION_NAME = /^[a-z][a-z0-9-]{0,62}$/
@@ -25,6 +27,28 @@ export async function noteReactions(client: RedisClient, events: Partition, name
   if (names.length > 0) await client.sadd(namesKey(events), ...names)
 }
 
-/** In the order of their names. @throws when Redis does not answer. */
-export const knownReactions = async (client: RedisClient, events: Partition): Promise<string[]> =>
-  (await client.smembers(namesKey(events))).filter((name) => REACTION_NAME.test(name)).sort()
+/** Where runs of reactions are, for operators. */
+export type ReactionPlaces = Disposable & {
+  /** Changes with each look: what was given this list sees what there is then. */
+  partitions: readonly Partition[]
+  /** Those of the last look, in the order of the partitions. */
+  names: readonly string[]
+  /** Asks which reactions there are by now. @throws QueueUnavailable */
+  look: () => Promise<void>
+}
+
+/** @throws QueueUnavailable when Redis cannot be reached. */
+export async function openReactionPlaces(target: RedisTarget, list: readonly Partition[]): Promise<ReactionPlaces> {
+  const client = await connectOperator(target)
+  const partitions: Partition[] = []
+  const names: string[] = []
+  const [events] = list
+  const look = async () => {
+    if (!events) return
+    const known = (await asked(client.smembers(namesKey(events)))).filter((name) => REACTION_NAME.test(name)).sort()
+    names.splice(0, names.length, ...known)
+    partitions.splice(0, partitions.length, ...known.map((name) => reactionPartition(events, name)))
+  }
+  await look()
+  return { partitions, names, look, [Symbol.dispose]: () => client.disconnect() }
+}

@@ -12,6 +12,7 @@ const quiet: Status = {
   workers: [worker],
   deadLettersByClass: NONE,
   outcomesLastHour: null,
+  reactions: [],
 }
 const queue = (changes: Partial<Status['queue']>) => ({ queue: { ...quiet.queue, ...changes } })
 const titles = (changes: Partial<Status>) => verdictOf({ ...quiet, ...changes }).map(({ title }) => title)

@@ -1,0 +1,84 @@
+import {
+  type DeadLetters,
+  openDeadLetters,
+  openQueueView,
+  openReactionPlaces,
+  type Partition,
+  type QueueView,
+  type ReactionPlaces,
+  type RedisTarget,
+  reactionJobId,
+} from '@clerk-mirror/queue'
+import { type DeadLetterOperations, deadLetterOperations } from './dead-letters.js'
+import type { Ledger } from './ledger.js'
+import type { ReactionStatus } from './status.js'
+import type { ReactionTrace } from './trace.js'
+
+/** The reactions queue, as far as operators see and move it. New reactions are seen at the next question. */
+export type ReactionDesk = Disposable & {
+  deadLetters: DeadLetterOperations
+  status: () => Promise<ReactionStatus[]>
+  /** What of the reactions to a change is still in the queue. */
+  to: (eventId: string, objectId: string) => Promise<ReactionTrace[]>
+}
+
+/** @throws QueueUnavailable when Redis cannot be reached. */
+export async function openReactionDesk(
+  redis: RedisTarget,
+  list: readonly Partition[],
+  ledger: Ledger,
+): Promise<ReactionDesk> {
+  const places = await openReactionPlaces(redis, list)
+  try {
+    const letters = await openDeadLetters(redis, places.partitions)
+    try {
+      return desk(places, letters, await openQueueView(redis, places.partitions), ledger)
+    } catch (error) {
+      letters[Symbol.dispose]()
+      throw error
+    }
+  } catch (error) {
+    places[Symbol.dispose]()
+    throw error
+  }
+}
+
+function desk(places: ReactionPlaces, letters: DeadLetters, queue: QueueView, ledger: Ledger): ReactionDesk {
+  const each = async <T>(ask: (reaction: string, partition: Partition) => Promise<T>): Promise<T[]> => {
+    await places.look()
+    return Promise.all(places.partitions.map((partition, index) => ask(places.names[index] ?? '', partition)))
+  }
+  return {
+    deadLetters: looking(deadLetterOperations(letters, ledger, 'reactions'), places.look),
+    status: () =>
+      each(async (reaction, partition) => {
+        const { events, oldestMs } = await queue.depth([partition])
+        return { reaction, queue: events, oldestAgeS: oldestMs / 1000 }
+      }),
+    async to(eventId, objectId) {
+      const found = await each(async (reaction, partition) => {
+        const id = reactionJobId(reaction, eventId, objectId)
+        const run = await queue.find(id, [partition])
+        return run && { reaction, id, where: run.where, attempts: run.attempts, reason: run.reason }
+      })
+      return found.filter((run) => run !== null)
+    },
+    [Symbol.dispose]() {
+      for (const one of [places, letters, queue]) one[Symbol.dispose]()
+    },
+  }
+}
+
+/** Sees which reactions there are before each question. */
+const looking = (letters: DeadLetterOperations, look: () => Promise<void>): DeadLetterOperations => ({
+  page: (...asked) => look().then(() => letters.page(...asked)),
+  async *each(filter) {
+    await look()
+    yield* letters.each(filter)
+  },
+  causes: (filter) => look().then(() => letters.causes(filter)),
+  show: (id) => look().then(() => letters.show(id)),
+  recordLook: (...asked) => letters.recordLook(...asked),
+  replay: (...asked) => look().then(() => letters.replay(...asked)),
+  discard: (...asked) => look().then(() => letters.discard(...asked)),
+})
