@@ -34,7 +34,7 @@ const THIRD_PARTIES: Readonly<Record<string, readonly string[]>> = {
   pino: ['packages/runtime/'],
   'pino-pretty': ['packages/runtime/'],
   'prom-client': ['packages/runtime/'],
-  svix: ['apps/ingest/', 'packages/devstack/'],
+  svix: ['apps/ingest/', 'apps/worker/', 'packages/devstack/'],
 }
 
 const imports = sources().flatMap(importsOf)

@@ -83,7 +83,8 @@ function judge(answer: IncomingMessage): void {
   if (status >= 200 && status < 300) return
   const message = `the receiver answered with ${status}`
   if (status === 410) throw new Failure('poison', 'receiver_gone', message)
-  throw new TryLater('receiver_refused', message, retryAfterMs(headers['retry-after'], Date.now()))
+  const waitMs = retryAfterMs(headers['retry-after'], Date.now())
+  throw new TryLater(new Failure('unknown', 'receiver_refused', message), waitMs)
 }
 
 /** Lets a short body in, so that the connection can be used again, and hangs up on anything else. */

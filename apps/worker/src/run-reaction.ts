@@ -6,12 +6,12 @@ import { RUN_MS } from './policy.js'
 import { askedIn } from './reaction-job.js'
 import type { CurrentObject, Reaction, Run } from './reactions/reaction.js'
 
-/** A receiver that is to be left alone for so many ms. Reactions may throw it. */
+/** The failure of a receiver that is to be left alone for so many ms. Reactions may throw it. */
 export class TryLater extends Failure {
   readonly notBeforeMs: number
 
-  constructor(code: string, message: string, notBeforeMs: number) {
-    super('unknown', code, message)
+  constructor(failure: Failure, notBeforeMs: number) {
+    super(failure.class, failure.code, failure.message, failure.cause)
     this.notBeforeMs = notBeforeMs
   }
 }

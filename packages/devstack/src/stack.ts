@@ -143,6 +143,8 @@ function chooseSettings(
     ...(plan.databaseUrl === undefined && { DATABASE_URL: `${services.database.adminUrl}${DATABASE_NAME}` }),
     ...(ownSecret && { CLERK_WEBHOOK_SIGNING_SECRET: keptSigningSecret(dataDir) }),
     ...(plan.isOwnStack && setting(env, 'CONSOLE_TOKEN') === undefined && { CONSOLE_TOKEN: keptConsoleToken(dataDir) }),
+    // The sample: a line in the worker's log for everybody who signs up.
+    ...(plan.isOwnStack && setting(env, 'REACTIONS') === undefined && { REACTIONS: 'log-new-users' }),
   }
 }
 

@@ -5,7 +5,14 @@ import { NO_KEYS } from './envelope-keys.js'
 import { withGaugeScripts } from './gauge-scripts.js'
 import { memoryShare } from './memory.js'
 import type { Partition } from './partitions.js'
-import { ACCEPT_MS, HAND_OVER_TURN_MS, REACTIONS_WAITING_MAX, SHED_ABOVE, STREAM_LENGTH } from './policy.js'
+import {
+  ACCEPT_MS,
+  HAND_OVER_TURN_MS,
+  REACTIONS_RETRYING_MAX,
+  REACTIONS_WAITING_MAX,
+  SHED_ABOVE,
+  STREAM_LENGTH,
+} from './policy.js'
 import { noteReactions } from './reaction-partitions.js'
 import type { RedisTarget } from './redis-url.js'
 import { SCRIPT_KEYS, withScripts } from './scripts.js'
@@ -49,7 +56,8 @@ export function openHandOver(target: RedisTarget, events: Partition, reactions: 
         Promise.all([client.llen(key('wait')), client.zcard(key('delayed')), memoryShare(client)]),
       )
       // Where the door closes to events, nobody else may fill what is left.
-      return (share ?? 0) > SHED_ABOVE ? 0 : Math.max(0, REACTIONS_WAITING_MAX - waiting - retrying)
+      const isFull = (share ?? 0) > SHED_ABOVE || retrying >= REACTIONS_RETRYING_MAX
+      return isFull ? 0 : Math.max(0, REACTIONS_WAITING_MAX - waiting)
     },
     async put({ key }, jobs) {
       const keys = SCRIPT_KEYS.map(key)

@@ -59,10 +59,12 @@ export const LANES = 2
 export const REACTION_RUNS = 8
 
 /**
- * Runs of one reaction that wait in Redis, or for their next try, at most: some 12 MB. A receiver that is slow leaves
- * the others in the outbox, on the database's disk.
+ * Runs of one reaction in Redis at most, that wait and that failed and wait for their next try: some 12 and 60 MB. The
+ * others stay in the outbox, on the database's disk. More may fail than wait, for a receiver that is back after hours
+ * should not have to wait until those that failed are due.
  */
 export const REACTIONS_WAITING_MAX = 10_000
+export const REACTIONS_RETRYING_MAX = 50_000
 /** Milliseconds that one process hands over for a reaction, alone: longer than a page takes, also when Redis is busy. */
 export const HAND_OVER_TURN_MS = 5 * SECOND
 
