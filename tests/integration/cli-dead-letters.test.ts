@@ -1,12 +1,12 @@
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
-import { openDoor, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { openDoor, openHandOver, parseRedisUrl, partition, reactionPartition } from '@clerk-mirror/queue'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCommand } from '../../apps/cli/src/run-command.js'
 import { userCreated } from '../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../support/database.js'
 import { aSelectionOfLetters, ONE_OF_EACH } from '../support/letters.js'
-import type { TestQueue } from '../support/queue.js'
+import { envelope, type TestQueue } from '../support/queue.js'
 import { until } from '../support/until.js'
 
 /*
@@ -187,4 +187,27 @@ test('without DATABASE_URL letters are listed, and what goes on record is refuse
   expect(await withoutDatabase('dead-letters', 'replay', '--all')).toBe(1)
   expect(written.note).toContain('[database_required]')
   expect(await dead()).toBe(8)
+})
+
+test('--queue reactions is another queue: its letters are listed, shown and discarded, and events are not', async () => {
+  const before = await dead()
+  const place = reactionPartition(queue.partition, 'recorder')
+  using handOver = openHandOver(parseRedisUrl(redisUrl.href), queue.partition, ['recorder'])
+  const run = envelope('x_run', { type: 'recorder', objectId: 'user_1', body: '{"objectId":"user_1"}' })
+  await until(() => handOver.put(place, [run]).then(() => true))
+  await until(async () => (await redis.exists('{clerk-0}:clerk-reactions:clerk-mirror:reactions')) === 1)
+  await redis.lrem(place.key('wait'), 1, 'x_run')
+  await redis.hset(place.key('x_run'), 'failedReason', 'poison/receiver_gone: the receiver answered with 410', 'atm', 1)
+  await redis.zadd(place.key('failed'), 1_700_000_000_000, 'x_run')
+  expect(await ops('dead-letters', 'list', '--queue', 'reactions', '--json')).toBe(0)
+  expect(json()).toMatchObject([{ id: 'x_run', type: 'recorder', code: 'receiver_gone' }])
+  expect(await ops('dead-letters', 'show', 'x_run', '--queue', 'reactions')).toBe(0)
+  expect(await ops('dead-letters', 'show', 'x_run')).toBe(1)
+  expect(await ops('dead-letters', 'list', '--queue', 'tasks')).toBe(2)
+  expect(await ops('status')).toBe(0)
+  expect(written.out).toMatch(/recorder +1 dead/)
+  expect(await ops('dead-letters', 'discard', '--queue', 'reactions', '--all', '--yes', '--json')).toBe(0)
+  expect(json()).toEqual({ matched: 1, discarded: 1, skipped: 0 })
+  expect(await redis.exists(place.key('x_run'))).toBe(0)
+  expect(await dead()).toBe(before)
 })

@@ -73,7 +73,13 @@ function work(react: (run: Run) => Promise<void>, { objectNow = now, timeoutMs, 
   const stop = new AbortController()
   const log = openLog({ app: 'test', level: 'debug', pretty: false, write: (line) => void said.push(line) })
   const reaction: Reaction = { name: 'recorder', wants: ['*'], react, ...(timeoutMs && { timeoutMs }) }
-  const quiet = { redisLost: () => {}, redisBack: () => {}, workerFailed: () => {}, breakerChanged: () => {} }
+  const quiet = {
+    redisLost: () => {},
+    redisBack: () => {},
+    workerFailed: () => {},
+    breakerChanged: () => {},
+    wedged: () => {},
+  }
   const consumer = consume({
     target: target(),
     partitions: [place],

@@ -6,7 +6,7 @@ import { openLog, Releasers, Secret } from '@clerk-mirror/runtime'
 import { inject } from 'vitest'
 import { parseAccounts } from '../../apps/console/src/accounts.js'
 import { startConsole } from '../../apps/console/src/start.js'
-import { openWorld, type World } from './world.js'
+import { openWorld, type World, type WorldOptions } from './world.js'
 
 export const OPERATOR_TOKEN = 'operator-token-of-the-tests'
 export const VIEWER_TOKEN = 'viewer-token-of-the-tests'
@@ -27,12 +27,13 @@ type Options = {
   keys?: EnvelopeKeys
   /** The console's own. */
   consoleKeys?: EnvelopeKeys
+  worker?: NonNullable<WorldOptions['worker']>
 }
 
 /** Ingest, a worker and a console in this process. */
 export async function openConsoleWorld(options: Options = {}): Promise<ConsoleWorld> {
   await using owned = new Releasers()
-  const world = owned.use(await openWorld({ keys: options.keys }))
+  const world = owned.use(await openWorld({ keys: options.keys, ...(options.worker && { worker: options.worker }) }))
   const way = owned.use(await openWay(parseRedisUrl(inject('redisUrl')).nodes[0]))
   const consoleLogged: string[] = []
   const write = (line: string) => void consoleLogged.push(line)

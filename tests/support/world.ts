@@ -32,7 +32,7 @@ export type World = AsyncDisposable & {
   settled: () => Promise<void>
 }
 
-type WorldOptions = {
+export type WorldOptions = {
   kinds?: string
   instanceId?: string
   keys?: EnvelopeKeys | undefined

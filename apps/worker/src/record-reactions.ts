@@ -50,7 +50,7 @@ export function reactionRecorder(log: Log, metrics: Metrics, tell: (news: News) 
       halted: (err) => log.warn({ event: 'reaction.relay_halted', err }, 'what was asked for waits in the database'),
       goesOn: () => log.info({ event: 'reaction.relay_goes_on' }),
     } satisfies RelayOptions['observer'],
-    runsOf: (reaction: string): ConsumerObserver => ({
+    runsOf: (reaction: string): Omit<ConsumerObserver, 'wedged'> => ({
       breakerChanged: ({ kind }) => log.info({ event: 'reaction.breaker', reaction, state: kind }),
       retrying: ({ envelope, attempt }, { code, message }) => {
         counters.runs.inc({ reaction, result: 'retried' })

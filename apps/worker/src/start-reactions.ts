@@ -10,7 +10,7 @@ import {
   REACTION_PACE,
   reactionPartition,
 } from '@clerk-mirror/queue'
-import { type Log, type Metrics, Releasers } from '@clerk-mirror/runtime'
+import { type Metrics, Releasers, type Surroundings } from '@clerk-mirror/runtime'
 import { webhookReaction } from './change-webhook.js'
 import { demandNames } from './choose-reactions.js'
 import type { ChangeWebhookConfig, WorkerConfig } from './config.js'
@@ -52,13 +52,13 @@ export function listReactions({ reactions, changeWebhooks }: WorkerConfig): Reac
 const webhooksOf = ({ urls, secrets, payload, allowsPrivate }: ChangeWebhookConfig) =>
   urls.reveal().map((url) => webhookReaction({ url, secrets: secrets.reveal(), payload, allowsPrivate }))
 
-type Surroundings = { log: Log; metrics: Metrics; tell: (news: News) => void }
+type Around = Omit<Surroundings, 'signal'> & { metrics: Metrics; tell: (news: News) => void }
 
 /** Starts handing over and running. Waits, as the worker does, for Redis and for the database. */
 export async function startReactions(
   list: ReactionList,
   { redis, partitions, database }: WorkerConfig,
-  { log, metrics, tell }: Surroundings,
+  { log, metrics, tell, fail }: Around,
 ): Promise<AsyncDisposable> {
   await using owned = new Releasers()
   const [events] = partitions
@@ -85,7 +85,7 @@ export async function startReactions(
         partitions: [places.get(name) ?? reactionPartition(events, name)],
         handle: runnerOf(reaction, { mirror, log, stop: stop.signal, onDone: record.done }),
         probe: mirror.canary,
-        observer: record.runsOf(name),
+        observer: { ...record.runsOf(name), wedged: fail },
         pace: REACTION_PACE,
       }),
     )

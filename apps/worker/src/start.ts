@@ -48,7 +48,7 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
     }),
   )
   record.load(consumer)
-  owned.use(await startReactions(reactions, config, { log, metrics, tell }))
+  owned.use(await startReactions(reactions, config, { log, metrics, tell, fail }))
   const released = owned.move()
   return { port: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
 }

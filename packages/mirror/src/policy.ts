@@ -25,8 +25,8 @@ export const TRANSACTION_MS = 20_000
  * is one here may be several bytes there. Servers take 64, 16, 4 or 1 MiB, and one that gets more hangs up. */
 export const PACKET_SHARE = 0.25
 
-/** Rows of the outbox in one statement: an organization may have more members than a packet holds rows. */
-export const OUTBOX_ROWS = 5_000
+/** Rows of the outbox in one statement: an organization may have more members than a packet of 1 MiB holds rows. */
+export const OUTBOX_ROWS = 1_000
 
 /** Rows of the outbox that are counted: beyond, a count would take longer than anybody who asks wants to wait. */
 export const OUTBOX_COUNTED = 100_000

@@ -1,0 +1,123 @@
+import { openReactionPlaces, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
+import { type ConsoleWorld, OPERATOR_TOKEN, openConsoleWorld } from '../support/console.js'
+import { CHROMIUM, openBrowser } from '../support/profiles-browser.js'
+import { webhooksTo } from '../support/reactions.js'
+import { openReceiver, type Receiver } from '../support/receiver.js'
+import { until } from '../support/until.js'
+
+let receiver: Receiver
+let world: ConsoleWorld
+let browser: Browser | undefined
+let reaction: string
+
+beforeAll(async () => {
+  receiver = await openReceiver()
+  world = await openConsoleWorld({ worker: { changeWebhooks: webhooksTo(receiver.url) } })
+  const events = partition(world.key('').replace(/:clerk-events:$/, ''))
+  using places = await openReactionPlaces(parseRedisUrl(inject('redisUrl')), [events])
+  await until(() => places.look().then(() => places.names.length === 1))
+  reaction = String(places.names[0])
+  if (CHROMIUM) browser = await openBrowser()
+})
+afterAll(async () => {
+  await browser?.close()
+  await world[Symbol.asyncDispose]()
+  await receiver[Symbol.asyncDispose]()
+})
+beforeEach(async () => {
+  receiver.received.length = 0
+  receiver.answer = () => ({ status: 204 })
+  await json('/api/dead-letters/discard', { filter: { queue: 'reactions', all: true } })
+})
+
+async function ask(path: string, body?: object) {
+  const headers = { authorization: `Bearer ${OPERATOR_TOKEN}`, ...(body && { 'content-type': 'application/json' }) }
+  return fetch(`${world.consoleUrl}${path}`, { headers, ...(body && { method: 'POST', body: JSON.stringify(body) }) })
+}
+const json = async (path: string, body?: object) => JSON.parse(await (await ask(path, body)).text())
+
+const letters = async (): Promise<{ id: string; type: string; objectId: string }[]> =>
+  (await json('/api/dead-letters?queue=reactions')).items
+
+/** Users of whom the receiver wants to hear no more: a dead letter each. */
+async function refused(count: number): Promise<{ users: string[]; events: string[] }> {
+  receiver.answer = () => ({ status: 410 })
+  const users = Array.from({ length: count }, () => clerkId('user'))
+  const sent = await Promise.all(users.map((id) => world.send(clerkEvent('user.created', clerkUser(id, 1)))))
+  await until(async () => (await letters()).length === count)
+  receiver.answer = () => ({ status: 204 })
+  return { users, events: sent.map(({ id }) => id) }
+}
+
+test('dead runs are listed, traced and counted apart from dead events', async () => {
+  const { users, events } = await refused(2)
+  expect(await letters()).toMatchObject([
+    { type: reaction, class: 'poison', code: 'receiver_gone' },
+    { type: reaction, class: 'poison', code: 'receiver_gone' },
+  ])
+  expect((await json('/api/dead-letters')).items).toEqual([])
+  const causes = await json('/api/dead-letters/causes?queue=reactions')
+  expect(causes.causes).toMatchObject([{ count: 2, advice: expect.stringContaining('CHANGE_WEBHOOK_URLS') }])
+  const status = await json('/api/status')
+  expect(status).toMatchObject({ queue: { dead: 0 }, reactions: [{ reaction, queue: { dead: 2 } }] })
+  const [letter] = (await letters()).filter(({ objectId }) => objectId === users[0])
+  const trace = await json(`/api/trace/${events[0]}`)
+  expect(trace).toMatchObject({ outcome: 'applied', reactions: [{ reaction, id: letter?.id, where: 'dead' }] })
+  expect(await json(`/api/dead-letters/${letter?.id}`)).toMatchObject({ id: letter?.id, objectId: users[0] })
+})
+
+test('a replayed run is delivered, with the key that it had, and the trace forgets it', async () => {
+  const { users, events } = await refused(3)
+  const [letter] = (await letters()).filter(({ objectId }) => objectId === users[1])
+  receiver.received.length = 0
+  const filter = { queue: 'reactions', object: users[1] }
+  expect(await json('/api/dead-letters/replay', { filter })).toEqual({ matched: 1, replayed: 1, skipped: 0 })
+  await until(() => receiver.received.length === 1)
+  expect(receiver.received[0]?.key).toBe(letter?.id)
+  await until(async () => (await json(`/api/trace/${events[1]}`)).reactions.length === 0)
+  expect(await letters()).toHaveLength(2)
+})
+
+test('a discarded run is gone, on record, and no event in the ledger', async () => {
+  await refused(2)
+  const before = await world.database.query('SELECT event_id FROM webhook_events')
+  const filter = { queue: 'reactions', type: reaction }
+  expect(await json('/api/dead-letters/discard', { filter })).toEqual({ matched: 2, discarded: 2, skipped: 0 })
+  expect(await letters()).toEqual([])
+  expect(await world.database.query('SELECT event_id FROM webhook_events')).toEqual(before)
+  const [action] = await world.database.query<{ details: string }>('SELECT * FROM operator_actions ORDER BY id DESC')
+  expect(JSON.parse(action?.details ?? '')).toMatchObject({ queue: 'reactions', filter: { type: reaction } })
+})
+
+test('a queue of another name is refused, and a queue alone is no filter', async () => {
+  expect((await ask('/api/dead-letters?queue=tasks')).status).toBe(400)
+  expect((await ask('/api/dead-letters/replay', { filter: { queue: 'reactions' } })).status).toBe(400)
+})
+
+test.skipIf(!CHROMIUM)('the pages show the runs of reactions at a switch, and replay them', async () => {
+  if (!browser) return
+  const { users } = await refused(2)
+  const page = await (await browser.newContext()).newPage()
+  const complaints: string[] = []
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  await page.goto(`${world.consoleUrl}/sign-in`)
+  await page.getByLabel('Your token').fill(OPERATOR_TOKEN)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByText('2 dead letters of reactions').waitFor()
+  await page.getByRole('link', { name: 'See the causes' }).click()
+  await page.getByText('poison/receiver_gone').first().waitFor()
+  await page.getByRole('link', { name: /^x_/ }).first().click()
+  await page.getByText('Dead letters of reactions').waitFor()
+  await page.getByRole('button', { name: 'Replay …' }).click()
+  receiver.received.length = 0
+  await page.getByRole('button', { name: 'Replay 1 letter' }).click()
+  await page.getByText('1 letter replayed').waitFor()
+  await until(() => receiver.received.length === 1)
+  expect(users).toContain(receiver.received[0]?.body.data.id)
+  await page.goto(`${world.consoleUrl}/dead-letters`)
+  await page.getByText('No dead letters').first().waitFor()
+  expect(complaints).toEqual([])
+})
