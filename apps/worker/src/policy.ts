@@ -30,8 +30,9 @@ export const RELAY_PAGE = 256
 export const RELAY_TURN_MS = 2_500
 /** Milliseconds between looks for what a worker left behind when it died; changes of this worker need no look. */
 export const RELAY_POLL_MS = 2_000
-/** Milliseconds until a reaction that another process hands over is tried again: its last look may have missed ours. */
-export const RELAY_AGAIN_MS = 50
+/** Milliseconds that rows are gathered before they are handed over, and until a reaction is tried again that another
+ * process hands over: nobody waits for a tenth of a second, and a busy worker is spared a turn for each transaction. */
+export const RELAY_GATHER_MS = 100
 /** Milliseconds between tries while MySQL or Redis is away. */
 export const RELAY_RETRY_MS = 1_000
 /** Connections to MySQL for reactions, apart from those that apply events: many runs must not keep events waiting. */

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Mirror } from '@clerk-mirror/mirror'
 import type { HandOver, Partition } from '@clerk-mirror/queue'
-import { RELAY_AGAIN_MS, RELAY_PAGE, RELAY_POLL_MS, RELAY_RETRY_MS, RELAY_TURN_MS } from './policy.js'
+import { RELAY_GATHER_MS, RELAY_PAGE, RELAY_POLL_MS, RELAY_RETRY_MS, RELAY_TURN_MS } from './policy.js'
 import { reactionJob } from './reaction-job.js'
 
 export type RelayOptions = {
@@ -35,6 +35,7 @@ export function openRelay(options: RelayOptions): Relay {
   const stop = new AbortController()
   const due = new Set<string>()
   let ring = () => {}
+  let gathering: NodeJS.Timeout | undefined
   let lookAtMs = 0
   let isHalted = false
 
@@ -55,7 +56,7 @@ export function openRelay(options: RelayOptions): Relay {
       if (rest === 'more') isMore = true
     }
     if (isMore) return 0
-    return due.size > 0 ? RELAY_AGAIN_MS : Math.max(0, lookAtMs - performance.now())
+    return due.size > 0 ? RELAY_GATHER_MS : Math.max(0, lookAtMs - performance.now())
   }
 
   const loop = async () => {
@@ -81,10 +82,15 @@ export function openRelay(options: RelayOptions): Relay {
   return {
     wake(reactions) {
       for (const name of reactions) due.add(name)
-      if (!isHalted) ring()
+      // A turn costs as much for one row as for a page: a worker that is busy takes ten a second.
+      gathering ??= setTimeout(() => {
+        gathering = undefined
+        if (!isHalted) ring()
+      }, RELAY_GATHER_MS)
     },
     async [Symbol.asyncDispose]() {
       stop.abort()
+      clearTimeout(gathering)
       ring()
       await looping
     },
