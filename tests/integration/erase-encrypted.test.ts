@@ -46,7 +46,8 @@ async function eraseAda(queue: TestQueue, keys: EnvelopeKeys): Promise<{ result:
     expect(await queue.door.accept(event)).toMatchObject({ kind: 'accepted' })
   }
   using events = await openStoredEvents(parseRedisUrl(inject('redisUrl')), [queue.partition], keys)
-  const result = await erase(mirror, events, { userId: ADA, actor: 'op@test', onWaiting: () => {} })
+  using reactions = await openStoredEvents(parseRedisUrl(inject('redisUrl')), [])
+  const result = await erase(mirror, events, { userId: ADA, actor: 'op@test', onWaiting: () => {}, reactions })
   return { result, left: await queue.redis.lrange(queue.partition.key('wait'), 0, -1) }
 }
 
