@@ -46,6 +46,7 @@ function envOf(app: App): Environment {
     NODE_EXTRA_CA_CERTS: redis.caPath,
     ENVELOPE_KEYS: KEY,
     ...(app === 'ingest' && { CLERK_WEBHOOK_SIGNING_SECRET: SECRET }),
+    ...(app === 'worker' && { REACTIONS: '*' }),
     ...(app === 'console' && { CONSOLE_TOKEN: `ada:operator:${TOKEN}` }),
     ...(app === 'profiles' && { CLERK_JWT_KEY: JWT_KEY, CLERK_AUTHORIZED_PARTIES: PARTY }),
     ...(app !== 'profiles' && { REDIS_URL: redis.url(app) }),

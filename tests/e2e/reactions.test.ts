@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import type { Reaction, Run } from '../../apps/worker/src/reactions/reaction.js'
+import type { CurrentObject, Reaction, Run } from '../../apps/worker/src/reactions/reaction.js'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
 import { reckonReactions, webhooksTo } from '../support/reactions.js'
 import { openReceiver } from '../support/receiver.js'
@@ -44,11 +44,11 @@ test('a receiver hears of a user who is created, changed and deleted, once each,
 })
 
 test('a reaction in code gets the object, what changed and a key, and only what it wants', async () => {
-  const runs: Run[] = []
+  const runs: (Omit<Run, 'object'> & { object: CurrentObject | null })[] = []
   const recorder: Reaction = {
     name: 'recorder',
     wants: [{ on: 'user.updated', fields: ['username'] }, 'organization.*'],
-    react: async (run) => void runs.push(run),
+    react: async (run) => void runs.push({ ...run, object: await run.object() }),
   }
   const { send, settled } = await world({ worker: { reactions: [recorder] } })
   const [ada, org] = [clerkId('user'), clerkId('org')]

@@ -32,7 +32,7 @@ const run = (changes: Partial<Run> = {}): Run => {
   }
   const log = openLog({ app: 'test', level: 'silent' })
   const { signal } = new AbortController()
-  return { change, object, idempotencyKey: 'x_key', attempt: 1, log, signal, ...changes }
+  return { change, object: async () => object, idempotencyKey: 'x_key', attempt: 1, log, signal, ...changes }
 }
 
 async function failureOf(work: Promise<unknown>): Promise<Failure> {
@@ -64,7 +64,7 @@ test('it tells the public shape, and the whole object only when that is asked fo
   using all = webhookTo(receiver.url, { payload: 'full' })
   await webhook.react(run())
   await all.react(run())
-  await webhook.react(run({ object: null }))
+  await webhook.react(run({ object: async () => null }))
   const [open, full, gone] = receiver.received
   expect(open?.body).toEqual({
     type: 'user.updated',

@@ -110,13 +110,12 @@ test('a run gets the object as it is, its own log and a key, and leaves nothing 
   const runs: Run[] = []
   work(async (run) => {
     run.log.info({ event: 'test.ran' })
+    expect(await run.object()).toMatchObject({ fields: { first_name: 'Ada' } })
     runs.push(run)
   })
   await ask('user_1')
   await until(() => said.includes('done'))
-  expect(runs).toMatchObject([
-    { attempt: 1, idempotencyKey: idOf('user_1'), object: { fields: { first_name: 'Ada' } } },
-  ])
+  expect(runs).toMatchObject([{ attempt: 1, idempotencyKey: idOf('user_1') }])
   expect(runs[0]?.change).toMatchObject({ what: 'created', objectId: 'user_1' })
   expect(runs[0]?.change).not.toHaveProperty('reaction')
   expect(said[0]).toContain(`"reaction":"recorder","idempotencyKey":"${idOf('user_1')}"`)
@@ -200,7 +199,10 @@ test('while the database is away runs wait, and no try is used', async () => {
   const away = async () => {
     if (isAway) throw new Failure('outage', 'mysql_1290', 'read-only')
   }
-  const worker = work(async () => {}, { objectNow: (id) => away().then(() => now(id)), canary: away })
+  const worker = work(async ({ object }) => void (await object().catch(() => Promise.reject(new Error('hidden')))), {
+    objectNow: (id) => away().then(() => now(id)),
+    canary: away,
+  })
   await ask('user_1', 'user_2')
   await until(() => worker.breaker().kind === 'open')
   isAway = false

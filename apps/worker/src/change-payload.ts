@@ -8,10 +8,11 @@ export type PayloadShape = (typeof PAYLOAD_SHAPES)[number]
  * The body of a change webhook, as text. `object` is what it is now, null when it has been deleted; times are ISO 8601,
  * those of versions ms.
  */
-export function changeBody({ change, object }: Run, shape: PayloadShape): string {
+export async function changeBody({ change, object: read }: Run, shape: PayloadShape): Promise<string> {
   const { what, kind, objectId, userId, organizationId, version, changedFields, askedAtMs } = change
   const head = { type: `${kind}.${what}`, timestamp: new Date(askedAtMs).toISOString() }
   const data = { kind, id: objectId, userId, organizationId, version, changedFields }
+  const object = await read()
   const now = object && { version: object.version, public: object.publicUser }
   // Clerk's text goes in letter by letter: printed anew it would lose large integers, and overflow on deep nesting.
   const clerk = object && shape === 'full' ? { clerk: object.data } : {}

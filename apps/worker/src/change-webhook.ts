@@ -47,7 +47,7 @@ export function webhookReaction({ url, secrets, payload, allowsPrivate }: Change
     timeoutMs: DELIVERY_MS,
     async react(run) {
       if (!allowsPrivate) demandPublicHost(url)
-      const body = changeBody(run, payload)
+      const body = await changeBody(run, payload)
       judge(await post(headersOf(run, body, signers), body, run.signal).catch(unreachable))
     },
     [Symbol.dispose]: () => agent.destroy(),

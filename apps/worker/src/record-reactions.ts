@@ -43,7 +43,8 @@ export function reactionRecorder(log: Log, metrics: Metrics, tell: (news: News) 
       counters.runs.inc({ reaction, result: 'done' })
       counters.lag.observe({ reaction }, lagMs / 1000)
       const { eventId } = version
-      log.info({ event: 'reaction.done', reaction, change: `${kind}.${what}`, objectId, eventId, lagMs })
+      // A line is written at once, and a run may be shorter than that.
+      log.debug({ event: 'reaction.done', reaction, change: `${kind}.${what}`, objectId, eventId, lagMs })
     },
     relay: {
       handedOver: (reaction, jobs) => counters.handedOver.inc({ reaction }, jobs),

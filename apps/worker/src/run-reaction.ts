@@ -35,14 +35,17 @@ async function runOne(reaction: Reaction, delivery: Delivery, options: RunnerOpt
   const asked = askedIn(delivery.envelope)
   if (!asked) return failed(new Failure('poison', 'reaction_unreadable', 'the job holds nothing that was asked for'))
   if (stop.aborted) return { kind: 'handed-back' }
-  const object = await objectNow(asked.objectId, options)
-  if (object instanceof Failure) return failed(object)
-  const failure = await within(reaction, delivery, asked, object, options)
+  const read = reader(asked.objectId, options)
+  const failure = await within(reaction, delivery, asked, read.object, options)
   if (failure === null) {
     onDone(asked)
     return { kind: 'done' }
   }
-  return stop.aborted ? { kind: 'handed-back' } : failed(failure)
+  if (stop.aborted) return { kind: 'handed-back' }
+  // Whatever the reaction made of it: when the database is away nobody's run can begin, and no try is used.
+  const cause = read.failure() ?? failure
+  if (cause.class === 'outage') throw cause
+  return failed(cause)
 }
 
 const failed = (failure: Failure): Disposition => ({
@@ -50,17 +53,30 @@ const failed = (failure: Failure): Disposition => ({
   ...(failure instanceof TryLater && { notBeforeMs: failure.notBeforeMs }),
 })
 
-/** @throws Failure of class `outage`: then nobody's run can begin, and no try is used. */
-async function objectNow(objectId: string, { mirror }: RunnerOptions): Promise<CurrentObject | null | Failure> {
+/** Reads the object when the reaction asks for it, and remembers that this failed. */
+function reader(objectId: string, { mirror }: RunnerOptions) {
+  let failure: Failure | null = null
+  const object = async (): Promise<CurrentObject | null> => {
+    try {
+      const now = await mirror.objectNow(objectId)
+      return now && { ...now, fields: JSON.parse(now.data) as Record<string, unknown> }
+    } catch (error) {
+      failure = await blamed(error, mirror.canary)
+      throw failure
+    }
+  }
+  return { object, failure: () => failure }
+}
+
+/** The failure of a read, or, when the database does not work at all, that. */
+async function blamed(error: unknown, canary: () => Promise<void>): Promise<Failure> {
+  if (!(error instanceof Failure)) return new Failure('unknown', 'object_unreadable', 'the stored object is no JSON')
+  if (error.class === 'outage') return error
   try {
-    const now = await mirror.objectNow(objectId)
-    return now && { ...now, fields: JSON.parse(now.data) as Record<string, unknown> }
-  } catch (error) {
-    if (error instanceof Failure && error.class === 'outage') throw error
-    await mirror.canary()
-    return error instanceof Failure
-      ? error
-      : new Failure('unknown', 'object_unreadable', 'the stored object is no JSON')
+    await canary()
+    return error
+  } catch (outage) {
+    return outage instanceof Failure ? outage : error
   }
 }
 
@@ -69,7 +85,7 @@ async function within(
   reaction: Reaction,
   { envelope, attempt }: Delivery,
   { reaction: _, ...change }: AskedReaction,
-  object: CurrentObject | null,
+  object: Run['object'],
   { log, stop }: RunnerOptions,
 ): Promise<Failure | null> {
   const abort = new AbortController()

@@ -27,8 +27,8 @@ export type Reaction = {
 export type Run = {
   /** What happened, as the mirror judged it: the first version that it held made the object `created`. */
   change: Readonly<Omit<AskedReaction, 'reaction'>>
-  /** The object as it is now, which may be newer than the change; null when it has been deleted since, or by it. */
-  object: CurrentObject | null
+  /** Reads the object as it is now, which may be newer than the change; null when it was deleted since, or by it. */
+  object: () => Promise<CurrentObject | null>
   /** The same at every try of this reaction to this change, and no other's. */
   idempotencyKey: string
   /** From 1. */
