@@ -28,7 +28,7 @@ export class Traffic {
   #isEnding = false
   #taken = 0
   #asking: ((eventId: string) => void)[] = []
-  /** Event ids that were sent with a signature of somebody else, and the answers other than 401. */
+  /** Event ids that were sent with a signature of somebody else, and the answers that are no refusal. */
   readonly forged: string[] = []
   readonly forgedAnswers: number[] = []
 
@@ -80,7 +80,8 @@ export class Traffic {
     else if (item.kind === 'forged') {
       this.forged.push(item.event.eventId)
       const status = await sender.forge(item.event)
-      if (status !== 401 && status !== 0) this.forgedAnswers.push(status)
+      // To an ingest whose clock is off, everybody is a stranger: it tells the address to come later.
+      if (![401, 429, 0].includes(status)) this.forgedAnswers.push(status)
     } else {
       await pause(random.fraction() * TICK_MS)
       await letters.see(item)
