@@ -78,13 +78,13 @@ function count({ totals }: RunState, checks: readonly Check[]): void {
   }
 }
 
-/** Each bound with fourfold slack: the machine may be busy with something else. */
-const SLACK = 4
+/** Of thousands of answers some come from a process that a busy machine has starved for seconds. */
+const LATE_SHARE = 1 / 500
 
 function overdue({ totals }: RunState): Check[] {
-  const checks = Object.entries(totals.promises).map(([name, { promisedMs, longestMs }]) => ({
+  const checks = Object.entries(totals.promises).map(([name, { promisedMs, longestMs, times, late }]) => ({
     name: `${name} within ${promisedMs} ms`,
-    found: longestMs > SLACK * promisedMs ? [`took ${longestMs} ms`] : [],
+    found: late > times * LATE_SHARE ? [`${late} of ${times} took over fourfold, up to ${longestMs} ms`] : [],
   }))
   const failures = checks.filter(({ found }) => found.length > 0)
   totals.passed += checks.length - failures.length

@@ -38,10 +38,10 @@ export function reportOf({ state, failures, versions, commit, date }: Report): s
     ...table(['', 'count'], rows),
     '',
     ...table(
-      ['promise', 'promised (ms)', 'longest (ms)', 'times'],
+      ['promise', 'promised (ms)', 'longest (ms)', 'times', 'over fourfold'],
       Object.entries(totals.promises)
         .sort()
-        .map(([name, { promisedMs, longestMs, times }]) => [name, promisedMs, longestMs, times]),
+        .map(([name, { promisedMs, longestMs, times, late }]) => [name, promisedMs, longestMs, times, late]),
     ),
     '',
     ...table(

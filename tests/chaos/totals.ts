@@ -36,8 +36,11 @@ export type Totals = {
 /** `longestMs`: from the fault's end until the part that it hit had accepted and applied an event again. */
 export type FaultTotals = { injected: number; longestMs: number }
 
-/** A bound that the documents promise: what is promised, and the longest that was seen. */
-export type PromiseTotals = { promisedMs: number; longestMs: number; times: number }
+/** A bound that the documents promise, and the longest that was seen. `late`: how often it took over fourfold. */
+export type PromiseTotals = { promisedMs: number; longestMs: number; times: number; late: number }
+
+/** The machine may be busy with something else. */
+const SLACK = 4
 
 export const noTotals = (): Totals => ({
   ...{ sent: 0, accepted: 0, refused: {}, unanswered: 0, events: 0, applied: 0, duplicates: 0, decidedAgain: 0 },
@@ -55,6 +58,12 @@ export function recordFault(totals: Totals, kind: string, recoveryMs: number): v
 }
 
 export function recordPromise(totals: Totals, name: string, promisedMs: number, tookMs: number): void {
-  const { times, longestMs } = totals.promises[name] ?? { times: 0, longestMs: 0 }
-  totals.promises[name] = { promisedMs, times: times + 1, longestMs: Math.max(longestMs, Math.round(tookMs)) }
+  const { times, longestMs, late } = totals.promises[name] ?? { times: 0, longestMs: 0, late: 0 }
+  const isLate = tookMs > SLACK * promisedMs
+  totals.promises[name] = {
+    promisedMs,
+    times: times + 1,
+    late: late + Number(isLate),
+    longestMs: Math.max(longestMs, Math.round(tookMs)),
+  }
 }
