@@ -23,6 +23,8 @@ export class Letters implements AsyncDisposable {
   readonly #operations: Operations
   /** Events that were discarded for good, by a command that is on record. */
   readonly discarded = new Set<string>()
+  /** Events that cannot be read at first: they wait for an operator, whatever the worker does. */
+  readonly broken = new Set<string>()
   #open = 0
   #isClosed = false
 
@@ -49,6 +51,7 @@ export class Letters implements AsyncDisposable {
     const { sender } = this.#options
     this.#open += 1
     const { eventId } = item.broken
+    this.broken.add(eventId)
     await sender.deliver(item.broken)
     await this.#untilDead(eventId)
     if (item.kind === 'poison') await this.#discardForGood(eventId)

@@ -2,6 +2,7 @@ import type { Random } from '../../packages/devstack/src/random.js'
 import type { Fleet } from './fleet.js'
 import type { Journal, Part } from './journal.js'
 import type { Clockwork } from './lag.js'
+import type { Letters } from './letters.js'
 import type { Sender } from './sender.js'
 import type { Site } from './site.js'
 import type { Totals } from './totals.js'
@@ -12,6 +13,7 @@ export type Scene = {
   fleet: Fleet
   journal: Journal
   sender: Sender
+  letters: Letters
   totals: Totals
   clockwork: Clockwork
   /** Takes down that something promised was not kept. */
