@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import {
+  BODY_BYTES_MAX,
   CONNECTIONS_MAX,
   HEADERS_MS,
   REQUEST_MS,
@@ -8,7 +9,7 @@ import {
   TIMEOUT_CHECK_MS,
   UNSIGNED_MAX,
 } from '../../apps/ingest/src/policy.js'
-import { bytesOf, nowS, signedRequest, withHeader, withMore } from '../edge/request.js'
+import { bytesOf, nowS, signedRequest, withBody, withHeader, withMore } from '../edge/request.js'
 import { besiege } from '../edge/siege.js'
 import { type EdgeSite, openEdgeSite } from '../edge/site.js'
 import { codeOf, exchange } from '../edge/wire.js'
@@ -81,6 +82,14 @@ test('without TRUST_PROXY, nobody chooses the address under which they are count
     statuses.add(answers[0]?.status)
   }
   expect([...statuses]).toEqual([400, 429])
+})
+
+test('a body is counted once, also of a client that sends the next request behind it', async () => {
+  const large = withBody(signed('192.0.2.8'), Buffer.alloc(BODY_BYTES_MAX, 'x'))
+  const both = Buffer.concat([bytesOf(large), bytesOf(signed('192.0.2.8'))])
+  const { answers } = await exchange(site.port, both, { answers: 2 })
+  expect(answers.map(({ status }) => status)).toEqual([401, 202])
+  expect(await site.metric('clerk_mirror_ingest_body_bytes')).toBe(0)
 })
 
 test('while Redis is nearly full, ingest takes nothing and is not ready; with room again it is, by itself', async () => {

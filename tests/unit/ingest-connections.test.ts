@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, IncomingMessage, type Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { type CloseReason, Connections } from '../../apps/ingest/src/connections.js'
@@ -13,6 +13,8 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.destroy()
   server?.close()
 })
+
+const requestOn = (socket: Socket) => new IncomingMessage(socket)
 
 /** A real server; the sockets are in the order in which they came. */
 async function open() {
@@ -41,11 +43,12 @@ async function open() {
 test('when all places are taken, whoever has waited longest makes room', async () => {
   const { connections, reasons, come } = await open()
   const [first, second, third] = [await come(), await come(), await come()]
-  connections.working(first)
+  const request = requestOn(first)
+  connections.working(request)
   const fourth = await come()
   expect([first, second, third, fourth].map((socket) => socket.destroyed)).toEqual([false, true, false, false])
   // Answered, its turn to wait begins anew, behind the others.
-  connections.answered(first)
+  connections.answered(request)
   await come()
   expect([first, third, fourth].map((socket) => socket.destroyed)).toEqual([false, true, false])
   expect(reasons).toEqual(['displaced', 'displaced'])
@@ -54,7 +57,7 @@ test('when all places are taken, whoever has waited longest makes room', async (
 
 test('when we work on the requests of all, the newcomer has to go', async () => {
   const { connections, reasons, come } = await open()
-  for (let count = 0; count < 3; count += 1) connections.working(await come())
+  for (let count = 0; count < 3; count += 1) connections.working(requestOn(await come()))
   expect((await come()).destroyed).toBe(true)
   expect(reasons).toEqual(['no_place'])
   expect(connections.count).toBe(3)
@@ -62,15 +65,15 @@ test('when we work on the requests of all, the newcomer has to go', async () => 
 
 test('when bodies take too much memory, the one that came first and is not complete goes', async () => {
   const { connections, reasons, come } = await open()
-  const [first, second, third] = [await come(), await come(), await come()]
-  for (const socket of [first, second, third]) connections.bodyBegins(socket)
+  const [first, second, third] = [requestOn(await come()), requestOn(await come()), requestOn(await come())]
+  for (const request of [first, second, third]) connections.bodyBegins(request)
   connections.received(first, 50)
   connections.working(first)
   connections.received(second, 40)
   connections.received(third, 10)
   expect(connections.bodyBytes).toBe(100)
   connections.received(third, 1)
-  expect([first, second, third].map((socket) => socket.destroyed)).toEqual([false, true, false])
+  expect([first, second, third].map(({ socket }) => socket.destroyed)).toEqual([false, true, false])
   expect(reasons).toEqual(['body_memory'])
   expect(connections.bodyBytes).toBe(61)
   connections.answered(first)
@@ -79,11 +82,32 @@ test('when bodies take too much memory, the one that came first and is not compl
   expect(connections.bodyBytes).toBe(11)
 })
 
+test('requests that share a connection are counted apart, whichever is answered first', async () => {
+  const { connections, come } = await open()
+  const socket = await come()
+  const [first, second] = [requestOn(socket), requestOn(socket)]
+  connections.bodyBegins(first)
+  connections.received(first, 50)
+  connections.working(first)
+  connections.bodyBegins(second)
+  connections.received(second, 20)
+  expect(connections.bodyBytes).toBe(70)
+  connections.working(second)
+  connections.answered(second)
+  expect(connections.isWorking(socket)).toBe(true)
+  expect(connections.bodyBytes).toBe(50)
+  connections.answered(first)
+  expect(connections.isWorking(socket)).toBe(false)
+  expect(connections.bodyBytes).toBe(0)
+})
+
 test('a connection that its client closes leaves nothing behind', async () => {
   const { connections, come } = await open()
   const socket = await come()
-  connections.bodyBegins(socket)
-  connections.received(socket, 50)
+  for (const request of [requestOn(socket), requestOn(socket)]) {
+    connections.bodyBegins(request)
+    connections.received(request, 50)
+  }
   clients.at(-1)?.destroy()
   await until(() => connections.count === 0)
   expect(connections.bodyBytes).toBe(0)

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 
 export type ConnectionLimits = {
@@ -11,6 +11,16 @@ export type ConnectionLimits = {
 export type CloseReason = 'displaced' | 'body_memory' | 'no_place'
 
 /**
+ * What is kept of a connection's requests. By request, for a client may send the next one before the answer to the last:
+ * bytes that were counted for one and taken off for another would in the end shut the door.
+ */
+type Held = {
+  withBodies: Set<IncomingMessage>
+  /** Complete, and not answered yet. */
+  working: Set<IncomingMessage>
+}
+
+/**
  * The places at the door. A connection waits as long as it is the client's turn: to send a request, to finish one, to
  * read an answer. When all places are taken, whoever has waited longest makes room for the newcomer. Who only holds a
  * place is therefore in nobody's way, however many they are: an honest request is complete within milliseconds of its
@@ -20,10 +30,11 @@ export type CloseReason = 'displaced' | 'body_memory' | 'no_place'
 export class Connections {
   readonly #limits: ConnectionLimits
   readonly #onClose: (reason: CloseReason) => void
-  readonly #open = new Set<Socket>()
+  readonly #open = new Map<Socket, Held>()
   /** Those whose turn it is, the longest first. */
   readonly #waiting = new Set<Socket>()
-  readonly #bodyBytes = new Map<Socket, number>()
+  /** Bytes of each body that is arriving, or not answered yet; the one that began first comes first. */
+  readonly #bodies = new Map<IncomingMessage, number>()
   #bodyBytesSum = 0
 
   constructor(limits: ConnectionLimits, onClose: (reason: CloseReason) => void) {
@@ -44,35 +55,45 @@ export class Connections {
     server.on('connection', (socket) => this.#admit(socket))
   }
 
-  /** Its request is complete: until the answer, it is our turn. */
-  working(socket: Socket): void {
-    this.#waiting.delete(socket)
+  /** The request is complete: until the answer, it is our turn. */
+  working(request: IncomingMessage): void {
+    const held = this.#open.get(request.socket)
+    held?.working.add(request)
+    this.#waiting.delete(request.socket)
   }
 
   isWorking(socket: Socket): boolean {
-    return this.#open.has(socket) && !this.#waiting.has(socket)
+    return (this.#open.get(socket)?.working.size ?? 0) > 0
   }
 
-  /** Its answer is on the way: the client's turn again. */
-  answered(socket: Socket): void {
-    this.#forgetBody(socket)
-    if (!this.#open.has(socket)) return
+  /** The answer is on the way: the client's turn again, unless it has asked for more meanwhile. */
+  answered(request: IncomingMessage): void {
+    const { socket } = request
+    const held = this.#open.get(socket)
+    if (!held) return
+    this.#forgetBody(request)
+    held.withBodies.delete(request)
+    held.working.delete(request)
+    if (held.working.size > 0) return
     this.#waiting.delete(socket)
     this.#waiting.add(socket)
   }
 
-  bodyBegins(socket: Socket): void {
-    if (this.#open.has(socket)) this.#bodyBytes.set(socket, 0)
+  bodyBegins(request: IncomingMessage): void {
+    const held = this.#open.get(request.socket)
+    if (!held) return
+    held.withBodies.add(request)
+    this.#bodies.set(request, 0)
   }
 
-  received(socket: Socket, bytes: number): void {
-    const before = this.#bodyBytes.get(socket)
+  received(request: IncomingMessage, bytes: number): void {
+    const before = this.#bodies.get(request)
     if (before === undefined) return
-    this.#bodyBytes.set(socket, before + bytes)
+    this.#bodies.set(request, before + bytes)
     this.#bodyBytesSum += bytes
-    for (const [holder, held] of this.#bodyBytes) {
+    for (const [{ socket }, size] of this.#bodies) {
       if (this.#bodyBytesSum <= this.#limits.bodyBytesMax) return
-      if (held > 0 && this.#waiting.has(holder)) this.#close(holder, 'body_memory')
+      if (size > 0 && this.#waiting.has(socket)) this.#close(socket, 'body_memory')
     }
   }
 
@@ -82,7 +103,7 @@ export class Connections {
       this.#close(longest ?? socket, longest ? 'displaced' : 'no_place')
       if (!longest) return
     }
-    this.#open.add(socket)
+    this.#open.set(socket, { withBodies: new Set(), working: new Set() })
     this.#waiting.add(socket)
     socket.once('close', () => this.#forget(socket))
   }
@@ -94,13 +115,13 @@ export class Connections {
   }
 
   #forget(socket: Socket): void {
-    this.#forgetBody(socket)
+    for (const request of this.#open.get(socket)?.withBodies ?? []) this.#forgetBody(request)
     this.#open.delete(socket)
     this.#waiting.delete(socket)
   }
 
-  #forgetBody(socket: Socket): void {
-    this.#bodyBytesSum -= this.#bodyBytes.get(socket) ?? 0
-    this.#bodyBytes.delete(socket)
+  #forgetBody(request: IncomingMessage): void {
+    this.#bodyBytesSum -= this.#bodies.get(request) ?? 0
+    this.#bodies.delete(request)
   }
 }

@@ -136,17 +136,17 @@ const isShort = ({ headers }: FastifyRequest) =>
 
 /** Tells whose turn it is on each connection, and how much of it is in memory. */
 function watchTurns(server: FastifyInstance, connections: Connections): void {
-  server.addHook('preParsing', ({ socket }, _reply, payload, done) => {
-    connections.bodyBegins(socket)
-    payload.on('data', (chunk: Buffer) => connections.received(socket, chunk.length))
+  server.addHook('preParsing', ({ raw }, _reply, payload, done) => {
+    connections.bodyBegins(raw)
+    payload.on('data', (chunk: Buffer) => connections.received(raw, chunk.length))
     done(null, payload)
   })
-  server.addHook('preHandler', ({ socket }, _reply, done) => {
-    connections.working(socket)
+  server.addHook('preHandler', ({ raw }, _reply, done) => {
+    connections.working(raw)
     done()
   })
-  server.addHook('onSend', ({ socket }, _reply, payload, done) => {
-    connections.answered(socket)
+  server.addHook('onSend', ({ raw }, _reply, payload, done) => {
+    connections.answered(raw)
     done(null, payload)
   })
 }
