@@ -24,7 +24,8 @@ export function peek(body: Buffer): Peeked {
   const data = asObject(event['data'])
   const userId = data && kindNamed(kindOf(type)).subjects(data).userId
   const instanceId = text(event['instance_id'])
-  return { kind: 'event', type, objectId: text(data?.['id']), userId, instanceId, text: bodyText }
+  // As Redis will give it back: a type that came back otherwise would be another than the one that a body is bound to.
+  return { kind: 'event', type: type.toWellFormed(), objectId: text(data?.['id']), userId, instanceId, text: bodyText }
 }
 
 /** JSON has no undefined, so it can stand for "not JSON". */

@@ -203,6 +203,7 @@ test.each<[string, unknown]>([
   ['{"type":"session.created","data":{"id":"sess_1","user_id":"user_1"}}', { objectId: 'sess_1', userId: 'user_1' }],
   ['{"type":"session.created","data":{"user_id":"no id, but a sentence"}}', { kind: 'event', userId: null }],
   ['{"type":"user.created"}', { kind: 'event', objectId: null, instanceId: null }],
+  ['{"type":"user\\ud800.created"}', { kind: 'event', type: 'user\ufffd.created' }],
   ['{"type":7}', { kind: 'not-an-event', code: 'missing_type' }],
   ['[]', { kind: 'not-an-event', code: 'not_an_object' }],
   ['null', { kind: 'not-an-event', code: 'not_an_object' }],
