@@ -32,6 +32,10 @@ export const BODY_BYTES_SUM_MAX = 64 * 1024 * 1024
 export const UNSIGNED_MAX = 60
 export const UNSIGNED_MS = 60_000
 
+/** Lines in the log about such requests within that time, of all addresses together: who has an IPv6 network has as many
+ * addresses as they like, and a process that writes nothing but lines does nothing else. */
+export const UNSIGNED_LINES_MAX = 600
+
 /** Addresses remembered for that, IPv6 by /64: some 2 MB. Of a flood from more, the oldest windows are forgotten. */
 export const ADDRESSES_MAX = 10_000
 

@@ -1,7 +1,9 @@
 import { readSignatureHeaders } from '@clerk-mirror/events'
 import { FailuresByAddress, type Log, networkOf } from '@clerk-mirror/runtime'
 import type { RefusalCode } from './errors.js'
-import { ADDRESSES_MAX, UNSIGNED_MAX, UNSIGNED_MS } from './policy.js'
+import { ADDRESSES_MAX, UNSIGNED_LINES_MAX, UNSIGNED_MAX, UNSIGNED_MS } from './policy.js'
+
+const EVERYBODY = 'everybody'
 
 export type Unsigned = { code: RefusalCode; retryAfterS?: number }
 
@@ -12,12 +14,17 @@ export type Unsigned = { code: RefusalCode; retryAfterS?: number }
  */
 export class UnsignedRequests {
   readonly #failures: FailuresByAddress
+  readonly #lines: FailuresByAddress
   readonly #clock: () => number
   readonly #log: Log
 
   constructor(clock: () => number, log: Log) {
     const limit = { failuresMax: UNSIGNED_MAX, windowMs: UNSIGNED_MS, addressesMax: ADDRESSES_MAX }
     this.#failures = new FailuresByAddress(limit, clock)
+    this.#lines = new FailuresByAddress(
+      { failuresMax: UNSIGNED_LINES_MAX, windowMs: UNSIGNED_MS, addressesMax: 1 },
+      clock,
+    )
     this.#clock = clock
     this.#log = log
   }
@@ -31,14 +38,16 @@ export class UnsignedRequests {
     return waitS > 0 ? { code: 'too_many_requests', retryAfterS: waitS } : { code: headers.code }
   }
 
-  /** A request that was not Clerk's: counted, and logged unless its address has been at it for too long. */
+  /** A request that was not Clerk's: counted, and logged unless its address, or all together, have filled enough lines. */
   failed(address: string, why: { code: RefusalCode; cause: string | undefined; durationMs?: number }): void {
     const isSilent = this.#failures.waitS(address) > 0
     const count = this.#failures.add(address)
-    if (isSilent) return
+    if (isSilent || this.#lines.waitS(EVERYBODY) > 0) return
+    const lines = this.#lines.add(EVERYBODY)
     this.#log.warn({ event: 'event.refused', ...why, address: networkOf(address) })
-    if (count < UNSIGNED_MAX) return
-    const message = 'no more of its refusals are logged for now: the metrics count them'
-    this.#log.warn({ event: 'ingest.junk', address: networkOf(address) }, message)
+    if (count < UNSIGNED_MAX && lines < UNSIGNED_LINES_MAX) return
+    const [whose, from] = lines < UNSIGNED_LINES_MAX ? ['its', networkOf(address)] : ['these', EVERYBODY]
+    const message = `no more of ${whose} refusals are logged for now: the metrics count them`
+    this.#log.warn({ event: 'ingest.junk', address: from }, message)
   }
 }
