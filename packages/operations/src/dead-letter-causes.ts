@@ -50,7 +50,7 @@ const ADVICE_ON_CODE: Readonly<Record<string, string>> = {
   envelope_key_missing:
     'The workers lack the key that the message names. Give it to them in ENVELOPE_KEYS, then replay this cause.',
   envelope_not_authentic:
-    'These bytes, or what lies beside them, are not what ingest stored. See who else writes to this Redis, then discard them and have Clerk send the events again.',
+    'Ingest has another key by the id that the message names, or these bytes are not what it stored. Compare the keys; with the right one, replay this cause. Else see who else writes to this Redis, discard them, and have Clerk send the events again.',
   reaction_failed:
     'The reaction threw, again and again for a day. The letter says where; mend the code, then replay this cause.',
   reaction_timeout:
