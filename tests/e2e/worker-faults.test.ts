@@ -124,6 +124,13 @@ const stories: Story[] = [
     },
   },
   {
+    name: 'the queue may run only so many events in an hour',
+    prepare: async (queue) => {
+      await accept(queue, ['msg_1'])
+      await queue.redis.hset(queue.partition.key('meta'), 'max', '1', 'duration', '3600000')
+    },
+  },
+  {
     name: 'others work off a backlog',
     prepare: (queue) => accept(queue, ['msg_1', 'msg_2', 'msg_3']),
     inBetween: ({ redis, partition: { key } }) => redis.rpoplpush(key('wait'), key('wait')),

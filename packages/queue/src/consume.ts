@@ -58,7 +58,9 @@ export function consume(options: ConsumerOptions): Consumer {
   const client = withScripts(openPatientClient(options.target))
   observe(client, options.observer)
   const workers: Worker[] = []
+  let takes = false
   const takeEvents = (may: boolean) => {
+    takes = may
     for (const worker of workers) void (may ? worker.resume() : worker.pause(true))
   }
   const line = new Line({
@@ -81,7 +83,7 @@ export function consume(options: ConsumerOptions): Consumer {
   const watch = watchForWedge({
     client,
     partitions: options.partitions,
-    hasRoom: () => line.breaker.kind === 'closed' && line.inHand < pace.inFlight,
+    hasRoom: () => takes && line.inHand < pace.inFlight,
     wedged: options.observer.wedged,
   })
   return {

@@ -16,13 +16,13 @@ export class WorkerWedged extends Error {
 
 /**
  * KEYS: wait, meta, active, probe. ARGV: ms that the probe lives. The event that is to be taken next; nil when there is
- * none, or when the queue is paused or runs as many events as it is allowed to. The write fails where a worker could not
- * take the event either: in a Redis that is full, or a replica.
+ * none, or when the queue is paused, runs as many events as it is allowed to, or has a limit of its speed. The write fails
+ * where a worker could not take the event either: in a Redis that is full, or a replica.
  */
 const NEXT = `
 redis.call('SET', KEYS[4], '1', 'PX', ARGV[1])
-local state = redis.call('HMGET', KEYS[2], 'paused', 'concurrency')
-if state[1] or (state[2] and redis.call('LLEN', KEYS[3]) >= tonumber(state[2])) then return false end
+local state = redis.call('HMGET', KEYS[2], 'paused', 'concurrency', 'max')
+if state[1] or state[3] or (state[2] and redis.call('LLEN', KEYS[3]) >= tonumber(state[2])) then return false end
 return redis.call('LINDEX', KEYS[1], -1)
 `
 
