@@ -2,6 +2,8 @@ import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import {
   BODY_BYTES_MAX,
+  BODY_BYTES_SUM_MAX,
+  BODY_PIECE_BYTES,
   CONNECTIONS_MAX,
   HEADERS_MS,
   REQUEST_MS,
@@ -90,6 +92,17 @@ test('a body is counted once, also of a client that sends the next request behin
   const { answers } = await exchange(site.port, both, { answers: 2 })
   expect(answers.map(({ status }) => status)).toEqual([401, 202])
   expect(await site.metric('clerk_mirror_ingest_body_bytes')).toBe(0)
+})
+
+test('a body in pieces of one byte counts as the memory that it takes, and is closed', async () => {
+  const pieces = Math.ceil(BODY_BYTES_SUM_MAX / BODY_PIECE_BYTES)
+  expect(pieces).toBeLessThan(BODY_BYTES_MAX)
+  const bare = withHeader(signed('192.0.2.8'), 'content-length', undefined)
+  const chunks = Buffer.from('1\r\nx\r\n'.repeat(pieces))
+  const endless = { ...withMore(bare, ['transfer-encoding', 'chunked']), framed: chunks }
+  expect(await exchange(site.port, bytesOf(endless))).toEqual({ answers: [], isClosed: true })
+  expect(await site.metric('clerk_mirror_ingest_connections_closed_total', 'reason="body_memory"')).toBe(1)
+  expect((await send(signed('192.0.2.8'))).status).toBe(202)
 })
 
 test('while Redis is nearly full, ingest takes nothing and is not ready; with room again it is, by itself', async () => {

@@ -5,6 +5,7 @@ import { CODE_OF_FASTIFY, REFUSALS, type RefusalCode, refusalBody } from './erro
 import type { IngestMetrics } from './metrics.js'
 import {
   BODY_BYTES_MAX,
+  BODY_PIECE_BYTES,
   HEADER_BYTES_MAX,
   HEADERS_MS,
   KEEP_ALIVE_MS,
@@ -138,7 +139,7 @@ const isShort = ({ headers }: FastifyRequest) =>
 function watchTurns(server: FastifyInstance, connections: Connections): void {
   server.addHook('preParsing', ({ raw }, _reply, payload, done) => {
     connections.bodyBegins(raw)
-    payload.on('data', (chunk: Buffer) => connections.received(raw, chunk.length))
+    payload.on('data', (chunk: Buffer) => connections.received(raw, BODY_PIECE_BYTES + chunk.length))
     done(null, payload)
   })
   server.addHook('preHandler', ({ raw }, _reply, done) => {
