@@ -5,6 +5,7 @@ import {
   BODY_BYTES_SUM_MAX,
   BODY_PIECE_BYTES,
   CONNECTIONS_MAX,
+  HEADERS_MAX,
   HEADERS_MS,
   REQUEST_MS,
   SILENCE_MS,
@@ -103,6 +104,18 @@ test('a body in pieces of one byte counts as the memory that it takes, and is cl
   expect(await exchange(site.port, bytesOf(endless))).toEqual({ answers: [], isClosed: true })
   expect(await site.metric('clerk_mirror_ingest_connections_closed_total', 'reason="body_memory"')).toBe(1)
   expect((await send(signed('192.0.2.8'))).status).toBe(202)
+})
+
+test('of a request with far too many headers, the last ones are not read', async () => {
+  const request = signed('192.0.2.8')
+  const [host = ['', ''], ...headers] = request.headers
+  const before = (count: number) => {
+    const others = Array.from({ length: count }, (_, index): [string, string] => [`x-${index}`, 'y'])
+    return { ...request, headers: [host, ...others, ...headers] }
+  }
+  expect((await send(before(HEADERS_MAX - request.headers.length))).status).toBe(202)
+  // Node reads them by 32, so that it may be some more.
+  expect((await send(before(2 * HEADERS_MAX))).code).toBe('missing_header')
 })
 
 test('while Redis is nearly full, ingest takes nothing and is not ready; with room again it is, by itself', async () => {

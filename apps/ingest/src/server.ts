@@ -7,6 +7,7 @@ import {
   BODY_BYTES_MAX,
   BODY_PIECE_BYTES,
   HEADER_BYTES_MAX,
+  HEADERS_MAX,
   HEADERS_MS,
   KEEP_ALIVE_MS,
   REQUEST_MS,
@@ -75,6 +76,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     // A path that cannot be decoded reaches no route, no hook and no error handler.
     frameworkErrors: onError,
   })
+  server.server.maxHeadersCount = HEADERS_MAX
   connections.watch(server.server)
   raw.watch(server.server)
   watchTurns(server, connections)
