@@ -8,7 +8,7 @@ import { asked } from './queue-unavailable.js'
 import { type Reason, readReason } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
 import { SCRIPT_KEYS, withScripts } from './scripts.js'
-import { envelopeOf, type StoredEnvelope } from './stored-job.js'
+import { envelopeOf, parsedField, type StoredEnvelope } from './stored-job.js'
 
 /** An event that was given up, with why. Times in ms. */
 export type DeadLetter = {
@@ -163,8 +163,8 @@ const sourceOf = (text: unknown): EventSource => (text === 'backfill' || text ==
 
 function detailsOf(id: string, failedAtMs: number, job: Record<string, string>, keys: EnvelopeKeys): DeadLetterDetails {
   const receivedAtMs = Number(job['timestamp'] ?? 0)
-  const envelope = envelopeOf(id, job['name'], receivedAtMs, parse(job['data']), keys)
-  const stacks = parse(job['stacktrace'])
+  const envelope = envelopeOf(id, job['name'], receivedAtMs, parsedField(job['data']), keys)
+  const stacks = parsedField(job['stacktrace'])
   return {
     id,
     type: job['name'] ?? '',
@@ -177,13 +177,5 @@ function detailsOf(id: string, failedAtMs: number, job: Record<string, string>, 
     failedAtMs,
     envelope,
     stack: Array.isArray(stacks) ? String(stacks.at(-1) ?? '') || null : null,
-  }
-}
-
-function parse(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? 'null')
-  } catch {
-    return null
   }
 }

@@ -8,7 +8,7 @@ import { type WorkerPresence, workersAlive } from './presence.js'
 import { asked } from './queue-unavailable.js'
 import { type Reason, readReason } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
-import { envelopeOf, type StoredEnvelope } from './stored-job.js'
+import { envelopeOf, parsedField, type StoredEnvelope } from './stored-job.js'
 
 /** Events by state. Retrying ones wait for the time of their next try, dead ones for an operator. */
 export type QueueDepth = Readonly<Record<'waiting' | 'active' | 'retrying' | 'dead', number>>
@@ -112,7 +112,7 @@ async function readEvent(
     type: job['name'] ?? '',
     where,
     attempts: Number(job['atm'] ?? 0),
-    envelope: envelopeOf(id, job['name'], receivedAtMs, parse(job['data']), keys),
+    envelope: envelopeOf(id, job['name'], receivedAtMs, parsedField(job['data']), keys),
     reason: job['failedReason'] ? readReason(job['failedReason']) : null,
     receivedAtMs,
     queuedAtMs: timeOf(job['queuedAt']),
@@ -123,11 +123,3 @@ async function readEvent(
 }
 
 const timeOf = (text: string | null | undefined) => (text ? Number(text) : null)
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
-}

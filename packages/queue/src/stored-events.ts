@@ -6,7 +6,7 @@ import { SEARCH_PAGE, STREAM_LENGTH } from './policy.js'
 import { asked } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
 import { REMOVE_KEYS, type Scripted, withScripts } from './scripts.js'
-import { envelopeOf, type StoredEnvelope } from './stored-job.js'
+import { envelopeOf, parsedField, type StoredEnvelope } from './stored-job.js'
 
 /** An event as it lies in the queue, in whatever state. Time in ms. */
 export type StoredEvent = {
@@ -114,16 +114,8 @@ async function readEvent(
   const [data, type, timestamp, attempts] = await client.hmget(jobKey, 'data', 'name', 'timestamp', 'atm')
   if (!data) return null
   const receivedAtMs = Number(timestamp ?? 0)
-  const envelope = envelopeOf(id, type, receivedAtMs, parse(data), keys)
+  const envelope = envelopeOf(id, type, receivedAtMs, parsedField(data), keys)
   // A body in clear is in the data already.
   const text = typeof envelope?.body === 'string' ? `${data} ${envelope.body}` : data
   return { id, type: type ?? '', receivedAtMs, attempts: Number(attempts ?? 0), envelope, text }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }

@@ -67,6 +67,15 @@ export function envelopeOf(
   return { ...head, body: unseal(sealed, beside({ ...head, userId }), keys) }
 }
 
+/** What a job's field says in JSON; null for what is none, and for a field that is not there. */
+export function parsedField(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? 'null')
+  } catch {
+    return null
+  }
+}
+
 /** A rollout may bring the key yet, in whatever order it goes; nothing will make changed bytes right again. */
 export const sealedFailure = ({ keyId, fault }: SealedBody): Failure =>
   fault === 'key-missing'
