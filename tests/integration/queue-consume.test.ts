@@ -33,11 +33,11 @@ test('a worker has 128 events in hand at most, 64 in a batch, and 4 MiB of bodie
   const large = Array.from({ length: 60 }, (_, index) => `msg_large${index}`)
   const body = 'x'.repeat(120_000)
   for (const id of large) await queue.door.accept(envelope(id, { body }))
-  const gate = latch()
+  const [gate, largeGate] = [latch(), latch()]
   const bytes: number[] = []
   const handle = async (batch: readonly Delivery[]) => {
     bytes.push(batch.reduce((sum, delivery) => sum + delivery.envelope.body.length, 0))
-    await gate.opened
+    await (batch.some(({ envelope }) => envelope.body === body) ? largeGate : gate).opened
     return batch.map(() => done)
   }
   const worker = queue.work({ handle })
@@ -45,6 +45,9 @@ test('a worker has 128 events in hand at most, 64 in a batch, and 4 MiB of bodie
   // It has asked for as many as it may have: the rest waits, for this worker or another.
   expect(await queue.redis.llen(queue.partition.key('wait'))).toBe(232)
   gate.open()
+  const waiting = () => queue.redis.llen(queue.partition.key('wait'))
+  await until(async () => (await waiting()) === 0 && worker.inHand() >= large.length)
+  largeGate.open()
   await until(() => isDrained(queue))
   expect(Math.max(...worker.seen.handled.map((batch) => batch.length))).toBe(64)
   expect(Math.max(...bytes)).toBeLessThanOrEqual(4 * 1024 * 1024)
