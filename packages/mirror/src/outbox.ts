@@ -145,7 +145,7 @@ export type OutboxDepth = {
 
 export async function outboxDepth(prisma: PrismaClient, nowMs: number): Promise<OutboxDepth> {
   const [counted] = await prisma.$queryRawUnsafe<{ rows: bigint }[]>(
-    `SELECT COUNT(*) AS \`rows\` FROM (SELECT 1 FROM reaction_outbox LIMIT ${OUTBOX_COUNTED}) AS some`,
+    `SELECT COUNT(*) AS \`rows\` FROM (SELECT 1 FROM reaction_outbox LIMIT ${OUTBOX_COUNTED}) AS counted`,
   )
   const oldest = await prisma.reactionOutbox.findFirst({ orderBy: { id: 'asc' }, select: { askedAt: true } })
   const oldestMs = oldest ? Math.max(0, nowMs - oldest.askedAt.getTime()) : 0
