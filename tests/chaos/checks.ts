@@ -12,15 +12,17 @@ import {
 import type { Journal } from './journal.js'
 import type { Letters } from './letters.js'
 import { key, type Site } from './site.js'
+import type { Listener } from './told.js'
 
 /** One thing that is asked; it failed when something was found. `as`: what is found counts among these in the totals. */
-export type Check = { name: string; found: string[]; as?: 'lost' | 'wrong' | 'deadLetters' }
+export type Check = { name: string; found: string[]; as?: 'lost' | 'wrong' | 'deadLetters' | 'untold' | 'invented' }
 
 export type QuietOptions = {
   site: Site
   journal: Journal
   expected: ExpectedMirror
   letters: Letters
+  listener: Listener
   forged: readonly string[]
   own: ReadonlyMap<string, OwnData>
   /** Delivers events of this round once more, and waits until they were decided. */
@@ -31,7 +33,7 @@ export type QuietOptions = {
 const CANARY_ID = 'clerk-mirror-canary'
 
 export async function checkQuiet(options: QuietOptions): Promise<Check[]> {
-  const { site, journal, expected, letters, own, deliverAgain } = options
+  const { site, journal, expected, letters, listener, own, deliverAgain } = options
   const tables = await site.oracle.tables()
   const decided = (tables.get('webhook_events') ?? []).filter(({ outcome }) => outcome !== 'discarded')
   const ledger = new Set(decided.map((row) => row['event_id'] ?? ''))
@@ -59,6 +61,7 @@ export async function checkQuiet(options: QuietOptions): Promise<Check[]> {
     { name: 'I4 what comes again changes nothing', as: 'wrong', found: lines(changed(tables, after)) },
     { name: 'I6 what was forged is nowhere', found: await anywhere(options, ledger) },
     { name: 'I7 no dead letter is left', as: 'deadLetters', found: dead },
+    ...(await listener.check()),
   ]
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../packages/devstack/src/random.js'
+import { LEASE_CHECK_MS, LEASE_MS } from '../../packages/queue/src/policy.js'
 import { until } from '../support/until.js'
 import type { Ingest, Worker } from './fleet.js'
 import { type Leases, leases } from './leases.js'
@@ -35,13 +36,14 @@ export async function withHandsFull<T>({ fleet }: Scene, act: () => Promise<T>):
   }
 }
 
-/** Measures until whatever was held when a worker died is with another, or done. */
+/**
+ * Measures until whatever was held when a worker died is with another, or done. Whose lease holds after it must have run
+ * out is with somebody who lives: with another, or with whom it was all along.
+ */
 async function watchTakeover({ site, totals, clockwork, violated }: Scene, held: Leases): Promise<void> {
   const startedMs = clockwork.nowMs()
-  const isTaken = async () => {
-    const still = await leases(site.redis, [...held.keys()])
-    return [...still].every(([id, token]) => token !== held.get(id))
-  }
+  await pause(LEASE_MS + LEASE_CHECK_MS / 2)
+  const isTaken = async () => ![...(await leases(site.redis, [...held.keys()])).values()].includes('')
   try {
     await until(isTaken, PATIENCE_MS + clockwork.starvedMs())
     recordPromise(

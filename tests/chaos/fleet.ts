@@ -28,12 +28,15 @@ export type FleetOptions = {
   root: string
   secret: string
   logFolder: string
+  /** What workers are told besides. */
+  workerEnv: Record<string, string>
   onLine: (name: string, line: LogLine) => void
   onFailure: (failure: MemberFailure) => void
 }
 
 /** All processes, started. */
-export async function openFleet({ site, root, secret, logFolder, onLine, onFailure }: FleetOptions): Promise<Fleet> {
+export async function openFleet(options: FleetOptions): Promise<Fleet> {
+  const { site, root, secret, logFolder, workerEnv, onLine, onFailure } = options
   await using owned = new Releasers()
   mkdirSync(logFolder, { recursive: true })
   const links: FaultProxy[] = []
@@ -66,7 +69,8 @@ export async function openFleet({ site, root, secret, logFolder, onLine, onFailu
   for (let index = 1; index <= WORKERS; index += 1) {
     const [redis, database] = [await linkTo(site.redisUrl), await linkTo(site.workerUrl)]
     const port = await choosePort()
-    const env = { REDIS_URL: redis.url, DATABASE_URL: database.url, MIRROR_KINDS: '*', WORKER_PORT: String(port) }
+    const own = { REDIS_URL: redis.url, DATABASE_URL: database.url, MIRROR_KINDS: '*', WORKER_PORT: String(port) }
+    const env = { ...workerEnv, ...own }
     workers.push({ member: open(`worker ${index}`, 'worker', port, env), redis: redis.link, database: database.link })
   }
   const scope = owned.move()

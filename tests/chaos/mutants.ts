@@ -75,6 +75,17 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: /promises are kept/,
   },
   {
+    // Removed first, handed over afterwards: whoever dies in between has forgotten them.
+    name: 'reaction-forgotten-by-a-killed-relay',
+    file: 'apps/worker/dist/relay.js',
+    find: 'await handOver.put(partition',
+    replace: `await mirror.removeFromOutbox(rows.map(({ rowId }) => rowId));
+                await new Promise((go) => setTimeout(go, 50));
+                await handOver.put(partition`,
+    only: /^kill (?:a worker|all workers twice)$/,
+    caughtBy: /every change was told/,
+  },
+  {
     name: 'breaker-without-canary',
     file: 'packages/mirror/dist/isolate.js',
     find: "if (failure.class !== 'poison')\n            await attempts.canary();",

@@ -25,6 +25,10 @@ export function reportOf({ state, failures, versions, commit, date }: Report): s
     ['**lost**', totals.lost],
     ['**wrong**', totals.wrong],
     ['**dead letters by fault**', totals.deadLetters],
+    ['changes to tell a webhook', totals.changes],
+    ['**changes not told**', totals.untold],
+    ['**told and never happened**', totals.invented],
+    ['told twice, under the same key', totals.toldTwice],
     ['consistent snapshots taken', totals.snapshots],
     ...Object.entries(totals.selfExits).map(([who, count]): [string, number] => [`ended by itself, ${who}`, count]),
   ]

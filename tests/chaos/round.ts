@@ -76,7 +76,7 @@ export async function runRound(stage: Stage, options: RoundOptions): Promise<Rou
     if (unquiet.length > 0) return
     const events = random.shuffled(stream.delivered.flat()).slice(0, SENT_AGAIN)
     await Promise.all(events.map((event) => sender.deliver(event)))
-    await until(() => isDrained(stage), quietWithinMs)
+    await until(async () => (await isDrained(stage)) && (await stage.listener.isAtRest()), quietWithinMs)
   }
   checks.push(...(await checkQuiet({ ...scene, ...stage, forged: traffic.forged, deliverAgain })))
   totals.events += stage.journal.acceptedIds().length
@@ -117,10 +117,13 @@ function attemptsSpent({ journal, trapped }: Scene): string[] {
 
 /** What is still open after a long wait; nothing when all is quiet. */
 async function whenQuiet(stage: Stage, withinMs: number): Promise<string[]> {
-  const { fleet, sender, letters } = stage
+  const { fleet, sender, letters, listener } = stage
   try {
     await fleet.ready(withinMs)
-    await until(async () => sender.open + letters.open === 0 && (await isDrained(stage)), withinMs)
+    await until(
+      async () => sender.open + letters.open === 0 && (await isDrained(stage)) && (await listener.isAtRest()),
+      withinMs,
+    )
     return []
   } catch (error) {
     const open = `${sender.open} events not accepted, ${letters.open} letters open`

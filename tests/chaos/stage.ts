@@ -10,6 +10,7 @@ import { Letters } from './letters.js'
 import { type Own, readOwn } from './own-data.js'
 import { Sender } from './sender.js'
 import { keptSecret, key, openSite, type Site } from './site.js'
+import { type Listener, openListener } from './told.js'
 import { increase, type Totals } from './totals.js'
 
 /** Everything that stays from round to round. */
@@ -19,6 +20,7 @@ export type Stage = AsyncDisposable & {
   journal: Journal
   sender: Sender
   letters: Letters
+  listener: Listener
   totals: Totals
   clockwork: Clockwork
   expected: ExpectedMirror
@@ -47,9 +49,10 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
   await site.query('SET GLOBAL read_only = 0')
   await site.redis.config('SET', 'maxmemory', '0')
   const [journal, secret, random] = [new Journal(totals), keptSecret(folder), seededRandom(seed)]
+  const listener = owned.use(await openListener(folder, site, totals))
   const fleet = owned.use(
     await openFleet({
-      ...{ site, root, secret, logFolder: join(folder, 'logs') },
+      ...{ site, root, secret, logFolder: join(folder, 'logs'), workerEnv: listener.env },
       onLine: (name, line) => journal.read(name, line),
       onFailure: ({ name, how, lastWords }) => {
         fails(name.split(' ', 1).join(), how)
@@ -72,6 +75,7 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
       journal,
       sender,
       letters,
+      listener,
       totals,
       clockwork,
       expected: nothingExpected(),

@@ -23,6 +23,11 @@ export type Totals = {
   lost: number
   wrong: number
   deadLetters: number
+  /** Changes of which somebody outside is to be told, those that nobody was told of, and those that never happened. */
+  changes: number
+  untold: number
+  invented: number
+  toldTwice: number
   snapshots: number
   breakersOpened: number
   /** Processes that ended by themselves, and were started again. */
@@ -45,6 +50,7 @@ const SLACK = 4
 export const noTotals = (): Totals => ({
   ...{ sent: 0, accepted: 0, refused: {}, unanswered: 0, events: 0, applied: 0, duplicates: 0, decidedAgain: 0 },
   ...{ revived: 0, discarded: 0, replayed: 0, lost: 0, wrong: 0, deadLetters: 0, snapshots: 0, breakersOpened: 0 },
+  ...{ changes: 0, untold: 0, invented: 0, toldTwice: 0 },
   ...{ selfExits: {}, faults: {}, promises: {}, passed: 0, failed: 0 },
 })
 

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Secret } from '@clerk-mirror/runtime'
 import type { ChangeWebhookConfig } from '../../apps/worker/src/config.js'
-import type { Received } from './receiver.js'
 
 /** What a worker is told of this receiver. */
 export const webhooksTo = (...urls: string[]): ChangeWebhookConfig => ({
@@ -12,6 +11,9 @@ export const webhooksTo = (...urls: string[]): ChangeWebhookConfig => ({
 })
 
 type Query = <Row>(sql: string, params?: unknown[]) => Promise<Row[]>
+
+/** What the reckoning looks at, of a delivery. */
+export type Told = { key: string; body: { type: string; data: { id: string; version: { eventId: string } } } }
 
 /** What a recorder of every change should have been told, and was. */
 export type Reckoning = {
@@ -30,7 +32,7 @@ export type Reckoning = {
  * outbox, nor of how changes are judged: an event that the ledger calls applied is one change of its object; an object
  * is created by one event, before any update; a head that was alive and is a tombstone was deleted once.
  */
-export async function reckonReactions(query: Query, received: readonly Received[]): Promise<Reckoning> {
+export async function reckonReactions(query: Query, received: readonly Told[]): Promise<Reckoning> {
   const applied = await query<{ event_id: string; type: string; object_id: string }>(
     "SELECT event_id, type, object_id FROM webhook_events WHERE outcome = 'applied' AND source <> 'backfill'",
   )
