@@ -34,10 +34,11 @@ const CANARY_ID = 'clerk-mirror-canary'
 
 export async function checkQuiet(options: QuietOptions): Promise<Check[]> {
   const { site, journal, expected, letters, listener, own, deliverAgain } = options
+  // Discards once more what came late, which is on record: before the tables are read.
+  const dead = await letters.leftOver()
   const tables = await site.oracle.tables()
   const decided = (tables.get('webhook_events') ?? []).filter(({ outcome }) => outcome !== 'discarded')
   const ledger = new Set(decided.map((row) => row['event_id'] ?? ''))
-  const dead = await letters.leftOver()
   const stored = await liveJobs(site)
   const lost = journal.acceptedIds().filter((id) => !ledger.has(id) && !stored.has(id) && !letters.discarded.has(id))
   const gone = [...expected.heads].filter(([, head]) => head.deleted).map(([id]) => id)

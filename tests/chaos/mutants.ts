@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'apps/worker/dist/relay.js',
     find: 'await handOver.put(partition',
     replace: `await mirror.removeFromOutbox(rows.map(({ rowId }) => rowId));
-                await new Promise((go) => setTimeout(go, 50));
+                await new Promise((go) => setTimeout(go, 400));
                 await handOver.put(partition`,
     only: /^kill (?:a worker|all workers twice)$/,
     caughtBy: /every change was told/,
