@@ -1,5 +1,5 @@
 import { Failure } from '@clerk-mirror/events'
-import { exportQueueGauges, openQueueGauges, parseRedisUrl, type QueueGauges } from '@clerk-mirror/queue'
+import { exportQueueGauges, openQueueGauges, parseRedisUrl, partitions, type QueueGauges } from '@clerk-mirror/queue'
 import { openMetrics } from '@clerk-mirror/runtime'
 import { expect, inject, test } from 'vitest'
 import { envelope, openTestQueue, type TestQueue } from '../support/queue.js'
@@ -161,7 +161,7 @@ test('the right of a process that was killed runs out, and not before its time',
 })
 
 test('without Redis there is no reading, and nobody waits for one', async () => {
-  await using gauges = openQueueGauges(parseRedisUrl('redis://127.0.0.1:1'), [])
+  await using gauges = openQueueGauges(parseRedisUrl('redis://127.0.0.1:1'), partitions(1))
   const sinceMs = performance.now()
   expect(await gauges.read()).toBeNull()
   expect(performance.now() - sinceMs).toBeLessThan(1000)

@@ -1,6 +1,6 @@
 import { openMirror, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { type EraseResult, erase } from '@clerk-mirror/operations'
-import { openReactionPlaces, openStoredEvents, parseEnvelopeKeys, parseRedisUrl, partitions } from '@clerk-mirror/queue'
+import { openReactionPlaces, openStoredEvents, parseEnvelopeKeys, parseRedisUrl, readPartitions } from '@clerk-mirror/queue'
 import { Releasers, readConfig, secret } from '@clerk-mirror/runtime'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
@@ -36,7 +36,7 @@ export const eraseUser: Command = {
     // Both before the tombstone: an erase that cannot be finished should not begin.
     await mirror.canary()
     const redis = config.redis.reveal()
-    const list = partitions(1)
+    const list = await readPartitions(redis)
     const events = owned.use(await openStoredEvents(redis, list, config.envelopeKeys?.reveal()))
     const places = owned.use(await openReactionPlaces(redis, list))
     const reactions = owned.use(await openStoredEvents(redis, places.partitions))

@@ -1,6 +1,6 @@
 import { parseDatabaseUrl } from '@clerk-mirror/mirror'
-import { type Operations, openOperations } from '@clerk-mirror/operations'
-import { parseEnvelopeKeys, parseRedisUrl, partitions } from '@clerk-mirror/queue'
+import { type Operations, OperationsError, openOperations } from '@clerk-mirror/operations'
+import { parseEnvelopeKeys, parseRedisUrl, QueueUnavailable, readPartitions } from '@clerk-mirror/queue'
 import { readConfig, secret } from '@clerk-mirror/runtime'
 import type { Call } from './command.js'
 
@@ -13,13 +13,19 @@ export async function withOperations<T>({ env }: Call, work: (operations: Operat
   }))
   await using operations = await openOperations({
     redis: redis.reveal(),
-    partitions: partitions(1),
+    partitions: await readPartitions(redis.reveal()).catch((error: unknown) => {
+      throw asOperationsError(error)
+    }),
     database: database?.reveal() ?? null,
     envelopeKeys: envelopeKeys?.reveal(),
   })
   // Awaited here: the operations are closed when this function returns.
   return await work(operations)
 }
+
+/** What is asked of the queue past the operations says in their terms that it was not answered. */
+export const asOperationsError = (error: unknown): unknown =>
+  error instanceof QueueUnavailable ? new OperationsError('queue_unavailable', error.message, error) : error
 
 /** Said beside a list that was made without the database. */
 export function noteMissingLedger({ note }: Call, operations: Operations): void {

@@ -7,6 +7,7 @@ import { discardDeadLetters, replayDeadLetters } from './dead-letter-verbs.js'
 import { exportDeadLetters, listDeadLetters, showDeadLetter } from './dead-letters.js'
 import { eraseUser } from './erase.js'
 import { migrateDatabase } from './migrate.js'
+import { listPartitions, retirePartition } from './partitions.js'
 import { rebuildTables } from './rebuild.js'
 import { showStatus } from './status.js'
 import { showTrace } from './trace.js'
@@ -21,6 +22,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   trace: showTrace,
   status: showStatus,
   'audit list': listAudit,
+  'partitions list': listPartitions,
+  'partitions retire': retirePartition,
   erase: eraseUser,
   migrate: migrateDatabase,
   rebuild: rebuildTables,

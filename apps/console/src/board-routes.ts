@@ -22,19 +22,32 @@ const BOARD_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+type Queue = ReturnType<QueueBrowser['queues']>[number]
+
+/** bull-board tells queues apart by name, and partitions have one name. */
+const adapterOf = (queue: Queue, partitions: number) =>
+  new BullMQAdapter(queue, { readOnlyMode: true, ...(partitions > 1 && { prefix: `${queue.opts.prefix}:` }) })
+
 /** bull-board for those who know it: to look, never to change, whatever its page offers. */
 export function boardRoutes(server: FastifyInstance, browser: QueueBrowser, sessions: Sessions): void {
   const board = new FastifyAdapter()
   board.setBasePath(PLACE)
-  createBullBoard({
-    queues: browser.queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true })),
+  const { replaceQueues } = createBullBoard({
+    queues: [],
     serverAdapter: board,
     options: { uiConfig: { boardTitle: 'clerk-mirror', miscLinks: [{ text: 'Back to the console', url: '/' }] } },
   })
+  let shown: readonly Queue[] = []
+  const showPartitions = () => {
+    const queues = browser.queues()
+    if (queues.length !== shown.length) replaceQueues(queues.map((queue) => adapterOf(queue, queues.length)))
+    shown = queues
+  }
   void server.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {
       reply.header('content-security-policy', BOARD_POLICY)
       // Answered here and not thrown: bull-board has an error handler of its own, which would make a 500 of it.
+      showPartitions()
       if (!sessionOf(request, sessions)) return reply.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`)
       if (request.method !== 'GET') {
         const { status, message } = REFUSALS.role_forbidden

@@ -1,12 +1,5 @@
 import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import {
-  type EnvelopeKeys,
-  type Partition,
-  parseEnvelopeKeys,
-  parseRedisUrl,
-  partitions,
-  type RedisTarget,
-} from '@clerk-mirror/queue'
+import { type EnvelopeKeys, type Partition, parseEnvelopeKeys, parseRedisUrl, type RedisTarget } from '@clerk-mirror/queue'
 import {
   type Environment,
   type LogLevel,
@@ -22,7 +15,8 @@ import { type Account, parseAccounts } from './accounts.js'
 
 export type ConsoleConfig = {
   redis: Secret<RedisTarget>
-  partitions: readonly Partition[]
+  /** Those that it shows; without them, all that are on the register. */
+  partitions?: readonly Partition[]
   database: Secret<DatabaseOptions>
   /** Without them, encrypted payloads cannot be looked at; all else works. */
   envelopeKeys?: Secret<EnvelopeKeys> | undefined
@@ -37,7 +31,6 @@ export type ConsoleConfig = {
 export const readConsoleConfig = (env: Environment): ConsoleConfig =>
   readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
-    partitions: partitions(1),
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     accounts: read.required('CONSOLE_TOKEN', secret(parseAccounts)),

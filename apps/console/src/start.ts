@@ -1,5 +1,5 @@
 import { openOperations } from '@clerk-mirror/operations'
-import { openQueueBrowser } from '@clerk-mirror/queue'
+import { openQueueBrowser, openRegister } from '@clerk-mirror/queue'
 import { listenError, openMetrics, Releasers, readinessOf, type Surroundings } from '@clerk-mirror/runtime'
 import type { ConsoleConfig } from './config.js'
 import { operationsDoor } from './operations-door.js'
@@ -13,9 +13,10 @@ export type ConsoleProcess = AsyncDisposable & { port: number }
 /** Starts the console. Neither Redis nor the database need be there: the pages say what is missing. */
 export async function startConsole(config: ConsoleConfig, { log }: Surroundings): Promise<ConsoleProcess> {
   await using owned = new Releasers()
-  const { partitions, host, trustProxy } = config
+  const { host, trustProxy } = config
   const redis = config.redis.reveal()
   const envelopeKeys = config.envelopeKeys?.reveal()
+  const partitions = config.partitions ?? owned.use(openRegister(redis))
   const metrics = openMetrics('console')
   const operations = owned.use(
     operationsDoor(() => openOperations({ redis, partitions, database: config.database.reveal(), envelopeKeys })),

@@ -1,11 +1,12 @@
 import { parseSigningSecrets, type SigningKey } from '@clerk-mirror/events'
 import {
   type EnvelopeKeys,
+  PARTITIONS_MAX,
   type Partition,
   parseEnvelopeKeys,
   parseRedisUrl,
-  partitions,
   type RedisTarget,
+  type Spread,
 } from '@clerk-mirror/queue'
 import {
   type Environment,
@@ -19,11 +20,13 @@ import {
   text,
   trustedProxies,
   webAddress,
+  wholeNumber,
 } from '@clerk-mirror/runtime'
 
 export type IngestConfig = {
   redis: Secret<RedisTarget>
-  partitions: readonly Partition[]
+  /** Where events go. */
+  partitions: Spread | readonly Partition[]
   signingKeys: Secret<SigningKey[]>
   /** Bodies wait in clear without them. */
   envelopeKeys?: Secret<EnvelopeKeys> | undefined
@@ -43,7 +46,7 @@ export type IngestConfig = {
 export const readIngestConfig = (env: Environment): IngestConfig =>
   readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
-    partitions: partitions(1),
+    partitions: { count: read.optional('QUEUE_PARTITIONS', wholeNumber(1, PARTITIONS_MAX)) },
     signingKeys: read.required('CLERK_WEBHOOK_SIGNING_SECRET', secret(parseSigningSecrets)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     instanceId: read.optional('CLERK_INSTANCE_ID', text),

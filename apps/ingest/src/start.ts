@@ -39,7 +39,7 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
     ),
   )
   // Here too: when all workers are gone, somebody must still say how long events have waited.
-  exportQueueGauges(owned.use(openQueueGauges(config.redis.reveal(), config.partitions)), metrics)
+  exportQueueGauges(owned.use(openQueueGauges(config.redis.reveal(), door.partitions)), metrics)
   const readiness = readinessOf({ redis: () => redisCheck(door, config.allowEviction) })
   const { host } = config
   const health = owned.use(

@@ -1,13 +1,6 @@
 import { type MirroredKinds, parseMirroredKinds } from '@clerk-mirror/events'
 import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import {
-  type EnvelopeKeys,
-  type Partition,
-  parseEnvelopeKeys,
-  parseRedisUrl,
-  partitions,
-  type RedisTarget,
-} from '@clerk-mirror/queue'
+import { type EnvelopeKeys, type Partition, parseEnvelopeKeys, parseRedisUrl, type RedisTarget } from '@clerk-mirror/queue'
 import {
   type Environment,
   flag,
@@ -30,7 +23,8 @@ import { parseWebhookSecrets, parseWebhookUrls } from './webhook-settings.js'
 
 export type WorkerConfig = {
   redis: Secret<RedisTarget>
-  partitions: readonly Partition[]
+  /** Those that it serves; without them, all that are on the register. */
+  partitions?: readonly Partition[]
   database: Secret<DatabaseOptions>
   /** Open what ingest has encrypted. */
   envelopeKeys?: Secret<EnvelopeKeys> | undefined
@@ -68,7 +62,6 @@ const readChangeWebhooks = (read: Read): ChangeWebhookConfig | undefined => {
 export const readWorkerConfig = (env: Environment): WorkerConfig =>
   readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
-    partitions: partitions(1),
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     mirroredKinds: read.optional('MIRROR_KINDS', parseMirroredKinds),

@@ -6,6 +6,7 @@ import {
   openHandOver,
   openQueueGauges,
   type Partition,
+  type Partitions,
   type QueueGauges,
   REACTION_PACE,
   reactionPartition,
@@ -57,7 +58,7 @@ type Around = Omit<Surroundings, 'signal'> & { metrics: Metrics; tell: (news: Ne
 /** Starts handing over and running. Waits, as the worker does, for Redis and for the database. */
 export async function startReactions(
   list: ReactionList,
-  { redis, partitions, database }: WorkerConfig,
+  { redis, partitions, database }: Pick<WorkerConfig, 'redis' | 'database'> & { partitions: Partitions },
   { log, metrics, tell, fail }: Around,
 ): Promise<AsyncDisposable> {
   await using owned = new Releasers()

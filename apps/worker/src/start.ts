@@ -1,5 +1,13 @@
 import { openMirror } from '@clerk-mirror/mirror'
-import { type Consumer, consume, exportQueueGauges, openNotices, openQueueGauges } from '@clerk-mirror/queue'
+import {
+  type Consumer,
+  consume,
+  exportQueueGauges,
+  type Notices,
+  openNotices,
+  openQueueGauges,
+  openRegister,
+} from '@clerk-mirror/queue'
 import {
   type Check,
   openMetrics,
@@ -31,11 +39,13 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
     redis: () => consumer.ping().then(() => ({ ok: true })),
     mysql: () => databaseCheck(consumer, mirror.canary),
   })
-  const { host, port, partitions } = config
+  const { host, port } = config
   const health = owned.use(await serveHealth({ host, port, settingName: 'WORKER_PORT', readiness, metrics, log }))
   const target = config.redis.reveal()
+  const partitions = config.partitions ?? owned.use(openRegister(target))
   exportQueueGauges(owned.use(openQueueGauges(target, partitions)), metrics)
-  const notifier = config.notifyUrl && notifierTo(config.notifyUrl.reveal(), config, owned, record.notices)
+  const notifier =
+    config.notifyUrl && notifierTo(config.notifyUrl.reveal(), openNotices(target, partitions), owned, record.notices)
   // After the port is ours: a process that cannot start must not take events.
   const consumer = owned.use(
     consume({
@@ -48,19 +58,13 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
     }),
   )
   record.load(consumer)
-  owned.use(await startReactions(reactions, config, { log, metrics, tell, fail }))
+  owned.use(await startReactions(reactions, { ...config, partitions }, { log, metrics, tell, fail }))
   const released = owned.move()
   return { port: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
 }
 
-function notifierTo(
-  url: string,
-  { redis, partitions }: WorkerConfig,
-  owned: Releasers,
-  observer: NotifierOptions['observer'],
-): Notifier {
-  const notices = owned.use(openNotices(redis.reveal(), partitions))
-  return owned.use(openNotifier({ url, notices, observer }))
+function notifierTo(url: string, notices: Notices, owned: Releasers, observer: NotifierOptions['observer']): Notifier {
+  return owned.use(openNotifier({ url, notices: owned.use(notices), observer }))
 }
 
 /** An open breaker knows the cause already; asking the database again would tell no more. */

@@ -4,7 +4,7 @@ import {
   openDeadLetters,
   openQueueView,
   openStoredEvents,
-  type Partition,
+  type Partitions,
   QueueUnavailable,
   type RedisTarget,
 } from '@clerk-mirror/queue'
@@ -39,7 +39,7 @@ export type Operations = AsyncDisposable & {
 
 export type OperationsConfig = {
   redis: RedisTarget
-  partitions: readonly Partition[]
+  partitions: Partitions
   /** Null: what needs the database refuses with `database_required`. */
   database: DatabaseOptions | null
   /** Open encrypted payloads; everything but looking at those works without. */

@@ -4,6 +4,7 @@ import {
   openQueueView,
   openReactionPlaces,
   type Partition,
+  type Partitions,
   type QueueView,
   type ReactionPlaces,
   type RedisTarget,
@@ -25,7 +26,7 @@ export type ReactionDesk = Disposable & {
 /** @throws QueueUnavailable when Redis cannot be reached. */
 export async function openReactionDesk(
   redis: RedisTarget,
-  list: readonly Partition[],
+  list: Partitions,
   ledger: Ledger,
 ): Promise<ReactionDesk> {
   const places = await openReactionPlaces(redis, list)

@@ -1,14 +1,15 @@
 import type { Envelope } from '@clerk-mirror/events'
 import { type ConnectionObserver, observe, openPromptClient, type RedisClient } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
+import { enrol, fixedPlacement, type Placement, type Spread, tokenIn } from './enrolment.js'
 import { inspectRedis, type RedisInspection } from './inspect.js'
 import { memoryShare } from './memory.js'
-import { type Partition, partitionFor } from './partitions.js'
-import { ACCEPT_MS, MEMORY_CHECK_MS, SHED_ABOVE, STREAM_LENGTH } from './policy.js'
+import type { Partition, Partitions } from './partitions.js'
+import { ACCEPT_MS, FORMER_HOME_MS, MEMORY_CHECK_MS, SHED_ABOVE, STREAM_LENGTH } from './policy.js'
 import { type RedisRefusal, redisRefusal } from './redis-refusals.js'
 import type { RedisTarget } from './redis-url.js'
-import { SCRIPT_KEYS, withScripts } from './scripts.js'
-import { JOB_OPTIONS, jobOf } from './stored-job.js'
+import { SCRIPT_KEYS, type Scripted, withScripts } from './scripts.js'
+import { JOB_OPTIONS, jobOf, type StoredJob } from './stored-job.js'
 import { within } from './within.js'
 
 /** After `accepted` the event is durable, as far as Redis is told to be. After `refused` it may be stored or not. */
@@ -24,43 +25,76 @@ export type Door = Disposable & {
   accept: (envelope: Envelope, trace?: string) => Promise<Acceptance>
   /** Redis' memory is so full that no event is taken until workers have made room. */
   isShedding: () => boolean
+  /** Those that may hold events. */
+  partitions: Partitions
   /** What Redis is able and configured to do. @throws when it does not answer. */
   inspect: () => Promise<RedisInspection>
 }
 
-/** Opens the producers' side. Connects in the background: Redis may be absent, now and at any time. */
+/**
+ * Opens the producers' side. Connects in the background: Redis may be absent, now and at any time. Events go to the
+ * partitions that are given, or are spread over so many, which the register knows of before the first event.
+ */
 export function openDoor(
   target: RedisTarget,
-  list: readonly Partition[],
+  to: readonly Partition[] | Spread,
   observer: ConnectionObserver,
   keys: EnvelopeKeys = NO_KEYS,
 ): Door {
   const client = openPromptClient(target)
   observe(client, observer)
-  const scripted = withScripts(client)
+  const placement = 'count' in to ? enrol(client, to) : fixedPlacement(to)
+  const store = storeIn(withScripts(client), placement, keys)
   const memory = watchMemory(client)
   return {
     async accept(envelope, trace) {
       if (memory.isScarce()) return { kind: 'refused', code: 'redis_full', cause: 'used memory is near its limit' }
-      const { key } = partitionFor(envelope.objectId, list)
-      const { id, name, data, timestampMs } = jobOf(envelope, keys, trace)
-      const queueKeys = [...SCRIPT_KEYS.map(key), key(id)]
       try {
-        const added = scripted.clerkAccept(...queueKeys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs)
         // The client's own time-out covers a command that was sent. This one also covers what lies before: a cluster that
         // looks for its nodes. A command that is late may still succeed; the job id makes the next delivery a duplicate.
-        return { kind: 'accepted', how: (await within(ACCEPT_MS, added)) as 'added' }
+        return { kind: 'accepted', how: (await within(ACCEPT_MS, store(envelope, trace))) as 'added' }
       } catch (error) {
         const cause = error instanceof Error ? error.message : String(error)
         return { kind: 'refused', code: redisRefusal(cause), cause }
       }
     },
     isShedding: memory.isScarce,
-    inspect: () => within(ACCEPT_MS, inspectRedis(client, list)),
+    partitions: placement.served,
+    inspect: () => within(ACCEPT_MS, inspectRedis(client, placement.own)),
     [Symbol.dispose]() {
       memory.stop()
+      placement[Symbol.dispose]()
       client.disconnect()
     },
+  }
+}
+
+/** Resolves when there is a live job of the event, with how it came there. */
+function storeIn(client: Scripted, placement: Placement, keys: EnvelopeKeys) {
+  const ask = async ({ key }: Partition, name: string, { id, data, timestampMs }: StoredJob): Promise<string> => {
+    const queueKeys = [...SCRIPT_KEYS.map(key), key(id)]
+    return String(await client.clerkAccept(...queueKeys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs))
+  }
+  /** A former home that does not answer must not keep an event from its home: then the ledger settles the letter. */
+  const askFormerHome = (partition: Partition, job: StoredJob) =>
+    within(FORMER_HOME_MS, ask(partition, '', job)).catch(() => 'absent')
+
+  return async (envelope: Envelope, trace: string | undefined): Promise<string> => {
+    const isReady = placement.ready()
+    if (isReady) await isReady
+    const job = jobOf(envelope, keys, trace)
+    // First: revived where it lies, the letter is not left behind as a second one of the same event.
+    for (const former of placement.formerHomesOf(envelope)) {
+      const how = await askFormerHome(former, job)
+      if (how !== 'absent') return how
+    }
+    const home = placement.homeOf(envelope)
+    for (;;) {
+      const how = await ask(home, job.name, job)
+      const token = tokenIn(how)
+      if (token === undefined) return how
+      await placement.reopen(home, token)
+    }
   }
 }
 

@@ -1,12 +1,15 @@
 import { type Job, Queue, type QueueOptions } from 'bullmq'
 import { openOperatorClient } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
-import type { Partition } from './partitions.js'
+import type { Partition, Partitions } from './partitions.js'
 import type { RedisTarget } from './redis-url.js'
 import { envelopeOf } from './stored-job.js'
 
 /** What tools for BullMQ see of the queue: for looking only, and with what `redact` makes of each body. */
-export type QueueBrowser = AsyncDisposable & { queues: readonly Queue[] }
+export type QueueBrowser = AsyncDisposable & {
+  /** One for each partition that there is now. */
+  queues: () => readonly Queue[]
+}
 
 /** What may be seen of an event's body, which holds personal data. */
 export type Redact = (body: string) => unknown
@@ -17,18 +20,23 @@ export type Redact = (body: string) => unknown
  */
 export function openQueueBrowser(
   target: RedisTarget,
-  list: readonly Partition[],
+  list: Partitions,
   redact: Redact,
   keys: EnvelopeKeys = NO_KEYS,
 ): QueueBrowser {
   const client = openOperatorClient(target)
   client.on('error', () => {}) // every command reports its own
   const options = { connection: client, skipMetasUpdate: true, skipVersionCheck: true, skipWaitingForReady: true }
-  const queues = list.map(({ queue, prefix }) => new RedactedQueue(queue, redact, keys, { ...options, prefix }))
+  const opened = new Map<string, Queue>()
+  const queueOf = ({ queue, prefix }: Partition) => {
+    const known = opened.get(prefix) ?? new RedactedQueue(queue, redact, keys, { ...options, prefix })
+    opened.set(prefix, known)
+    return known
+  }
   return {
-    queues,
+    queues: () => [...list].map(queueOf),
     async [Symbol.asyncDispose]() {
-      await Promise.allSettled(queues.map((queue) => queue.close()))
+      await Promise.allSettled([...opened.values()].map((queue) => queue.close()))
       client.disconnect()
     },
   }

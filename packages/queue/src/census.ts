@@ -1,6 +1,6 @@
 import type { FailureClass } from '@clerk-mirror/events'
 import type { GaugeScripts } from './gauge-scripts.js'
-import type { Partition } from './partitions.js'
+import { firstOf, type Partitions } from './partitions.js'
 import { CENSUS_PAGE, CENSUS_PAGES_MAX } from './policy.js'
 
 export type LettersByClass = Readonly<Record<FailureClass, number>>
@@ -13,13 +13,13 @@ const NONE: LettersByClass = { outage: 0, contention: 0, poison: 0, killer: 0, u
  */
 export class Census {
   readonly #client: GaugeScripts
-  readonly #partitions: readonly Partition[]
+  readonly #partitions: Partitions
   #partition = 0
   #cursor = '0'
   #counting: Record<FailureClass, number> = { ...NONE }
   #last: LettersByClass | null = null
 
-  constructor(client: GaugeScripts, partitions: readonly Partition[]) {
+  constructor(client: GaugeScripts, partitions: Partitions) {
     this.#client = client
     this.#partitions = partitions
   }
@@ -38,7 +38,9 @@ export class Census {
 
   /** True when the last letter of the last partition has been counted. */
   async #countPage(): Promise<boolean> {
-    const key = this.#partitions[this.#partition]?.key ?? String
+    const partitions = [...this.#partitions]
+    // One that was retired since was empty.
+    const { key } = partitions[this.#partition] ?? firstOf(partitions)
     const [cursor, ...counts] = await this.#client.clerkCensus(key('failed'), key(''), this.#cursor, CENSUS_PAGE)
     for (let index = 0; index < counts.length; index += 2) {
       const name = String(counts[index])
@@ -47,7 +49,7 @@ export class Census {
     }
     this.#cursor = String(cursor)
     if (this.#cursor !== '0') return false
-    this.#partition = (this.#partition + 1) % this.#partitions.length
+    this.#partition = (this.#partition + 1) % partitions.length
     if (this.#partition !== 0) return false
     this.#last = this.#counting
     this.#counting = { ...NONE }

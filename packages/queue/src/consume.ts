@@ -3,10 +3,11 @@ import { Failure } from '@clerk-mirror/events'
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { BreakerState } from './breaker.js'
 import { type ConnectionObserver, observe, openPatientClient, type RedisClient } from './connection.js'
+import { Crew } from './crew.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { type Delivery, type Disposition, type Handle, Line } from './line.js'
 import { EVENTS_PACE, type Pace } from './pace.js'
-import type { Partition } from './partitions.js'
+import type { Partition, Partitions } from './partitions.js'
 import { FETCH_RETRY_MS, LEASE_CHECK_MS, LEASE_MS, STALLS_MAX, STOP_PROMPT_MS } from './policy.js'
 import { announce } from './presence.js'
 import { framesOf, reasonLine } from './reason.js'
@@ -29,7 +30,7 @@ export type ConsumerObserver = ConnectionObserver & {
 
 export type ConsumerOptions = {
   target: RedisTarget
-  partitions: readonly Partition[]
+  partitions: Partitions
   handle: Handle
   /** Resolves when the database works; asked while the breaker is open. @throws Failure of class `outage` */
   probe: () => Promise<void>
@@ -57,19 +58,13 @@ export function consume(options: ConsumerOptions): Consumer {
   const { pace = EVENTS_PACE } = options
   const client = withScripts(openPatientClient(options.target))
   observe(client, options.observer)
-  const workers: Worker[] = []
-  let takes = false
-  const takeEvents = (may: boolean) => {
-    takes = may
-    for (const worker of workers) void (may ? worker.resume() : worker.pause(true))
-  }
   const line = new Line({
     handle: options.handle,
     probe: options.probe,
     onBreaker(state) {
       options.observer.breakerChanged(state)
       presence.say()
-      takeEvents(state.kind === 'closed')
+      crew.take(state.kind === 'closed')
     },
     pace,
     ...(options.random && { random: options.random }),
@@ -77,13 +72,20 @@ export function consume(options: ConsumerOptions): Consumer {
   const presence = announce(client, options.partitions, () => ({ breaker: line.breaker.kind, held: line.inHand }))
   const stop = new AbortController()
   const { observer, keys = NO_KEYS } = options
-  const workplace = { client, line, pace, observer, keys, stop: stop.signal }
-  workers.push(...options.partitions.map((partition) => workerOf(partition, workplace, options)))
-  void line.begin().then(takeEvents)
+  const workplace: Workplace = {
+    ...{ client, line, pace, observer, keys, stop: stop.signal },
+    holding: (partition, handle) => crew.holding(partition, handle),
+  }
+  const crew = new Crew({
+    partitions: options.partitions,
+    inFlight: pace.inFlight,
+    workerOf: (partition, inFlight) => workerOf(partition, inFlight, workplace, options),
+  })
+  void line.begin().then((may) => crew.take(may))
   const watch = watchForWedge({
     client,
     partitions: options.partitions,
-    hasRoom: () => takes && line.inHand < pace.inFlight,
+    hasRoom: (partition) => crew.hasRoom(partition),
     wedged: options.observer.wedged,
   })
   return {
@@ -96,7 +98,7 @@ export function consume(options: ConsumerOptions): Consumer {
       line.close()
       // Without Redis nothing can be finished or handed back: the leases run out, and others have the events then.
       const isAlone = !(await answers(client))
-      await Promise.all(workers.map((worker) => worker.close(isAlone)))
+      await crew.close(isAlone)
       await presence.leave()
       client.disconnect()
     },
@@ -118,9 +120,10 @@ type Workplace = {
   keys: EnvelopeKeys
   /** Aborts when the process is to stop. */
   stop: AbortSignal
+  holding: Crew['holding']
 }
 
-function workerOf(partition: Partition, workplace: Workplace, options: ConsumerOptions): Worker {
+function workerOf(partition: Partition, inFlight: number, workplace: Workplace, options: ConsumerOptions): Worker {
   const { client, pace, observer } = workplace
   const { random = Math.random } = options
   const delayOf = async (attemptsMade: number, _type?: string, error?: Error, job?: { id?: string | undefined }) => {
@@ -129,11 +132,13 @@ function workerOf(partition: Partition, workplace: Workplace, options: ConsumerO
     await client.clerkNote(partition.key(job?.id ?? ''), 'retries', delayMs).catch(() => {})
     return delayMs
   }
-  const worker = new Worker(partition.queue, (job, token) => work(job, token, partition, workplace), {
+  const process = (job: Job, token?: string) =>
+    workplace.holding(partition, () => work(job, token, partition, workplace))
+  const worker = new Worker(partition.queue, process, {
     connection: client,
     autorun: false,
     prefix: partition.prefix,
-    concurrency: pace.inFlight,
+    concurrency: inFlight,
     lockDuration: LEASE_MS,
     stalledInterval: LEASE_CHECK_MS,
     maxStalledCount: STALLS_MAX,

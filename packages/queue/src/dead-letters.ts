@@ -2,7 +2,7 @@ import type { EventSource } from '@clerk-mirror/events'
 import { connectOperator } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { type LetterRow, withLetterScripts } from './letter-scripts.js'
-import type { Partition } from './partitions.js'
+import type { Partition, Partitions } from './partitions.js'
 import { AMONG_MAX, PAGE, STREAM_LENGTH } from './policy.js'
 import { asked } from './queue-unavailable.js'
 import { type Reason, readReason } from './reason.js'
@@ -26,7 +26,7 @@ export type DeadLetter = {
 /** The envelope is null for a job that holds none: something else put it into the queue, or its body is lost. */
 export type DeadLetterDetails = DeadLetter & { envelope: StoredEnvelope | null; stack: string | null }
 
-/** Behind a letter, in the order of the list: of time of death and, in one millisecond, of ids. */
+/** Behind a letter, in the order of the list: of time of death and, in one millisecond, of partitions, then of ids. */
 export type LetterPlace = { partition: number; failedAtMs: number; id: string }
 
 export type PlacedLetter = { letter: DeadLetter; place: LetterPlace }
@@ -54,31 +54,31 @@ export type DeadLetters = Disposable & {
 /** The operators' side of the queue: the failed set of a queue is its dead-letter queue. */
 export async function openDeadLetters(
   target: RedisTarget,
-  list: readonly Partition[],
+  list: Partitions,
   keys: EnvelopeKeys = NO_KEYS,
 ): Promise<DeadLetters> {
   const client = withLetterScripts(withScripts(await connectOperator(target)))
-  const inTurn = async (move: (partition: Partition) => Promise<unknown>) => {
-    for (const partition of list) if ((await asked(move(partition))) === 1) return true
-    return false
-  }
+  /** An event may have died in two partitions: both letters are moved. */
+  const everywhere = async (move: (partition: Partition) => Promise<unknown>) =>
+    (await asked(Promise.all([...list].map(move)))).includes(1)
   const next = async (after: LetterPlace | null): Promise<PlacedLetter[]> => {
-    for (let index = after?.partition ?? 0; index < list.length; index += 1) {
-      const { key } = list[index] as Partition
-      const [score, id] = after?.partition === index ? [String(after.failedAtMs), after.id] : ['-inf', '']
-      const rows = await asked(client.clerkLetters(key('failed'), key(''), score, id, PAGE))
-      if (rows.length > 0) return rows.map((row) => placed(row, index))
-    }
-    return []
+    const parts = [...list]
+    const share = Math.ceil(PAGE / parts.length)
+    const pages = parts.map(async ({ key }, index) => {
+      const rows = await client.clerkLetters(key('failed'), key(''), ...startIn(index, after), share)
+      return rows.map((row) => placed(row, index))
+    })
+    return merged(await asked(Promise.all(pages)), share)
   }
   const end = async (): Promise<LetterPlace | null> => {
-    for (let index = list.length - 1; index >= 0; index -= 1) {
-      const last = await asked(client.zrange(list[index]?.key('failed') ?? '', '-1', '-1', 'WITHSCORES'))
+    const ends = [...list].map(async ({ key }, partition): Promise<LetterPlace | null> => {
       // RESP3 answers with pairs, RESP2 with a flat list.
-      const [id, score] = (last as unknown[]).flat()
-      if (id !== undefined) return { partition: index, failedAtMs: Number(score), id: String(id) }
-    }
-    return null
+      const last: unknown[] = await client.zrange(key('failed'), '-1', '-1', 'WITHSCORES')
+      const [id, score] = last.flat()
+      return id === undefined ? null : { partition, failedAtMs: Number(score), id: String(id) }
+    })
+    const found = (await asked(Promise.all(ends))).filter((place) => place !== null)
+    return found.reduce<LetterPlace | null>((last, place) => (last && isBehind(last, place) ? last : place), null)
   }
   return {
     next,
@@ -88,12 +88,12 @@ export async function openDeadLetters(
       const found: PlacedLetter[] = []
       for (let from = 0; from < eventIds.length; from += AMONG_MAX) {
         const ids = eventIds.slice(from, from + AMONG_MAX)
-        for (const [index, { key }] of list.entries()) {
+        for (const [index, { key }] of [...list].entries()) {
           const rows = await asked(client.clerkLettersAmong(key('failed'), key(''), ...ids))
           found.push(...rows.map((row) => placed(row, index)))
         }
       }
-      return found.sort((one, other) => (isBehind(one.place, other.place) ? 1 : -1))
+      return found.sort(inOrder)
     },
     async find(eventId) {
       for (const { key } of list) {
@@ -103,7 +103,7 @@ export async function openDeadLetters(
       return null
     },
     replay: (eventId) =>
-      inTurn(({ key }) => client.clerkReplay(...SCRIPT_KEYS.map(key), key(eventId), eventId, STREAM_LENGTH)),
+      everywhere(({ key }) => client.clerkReplay(...SCRIPT_KEYS.map(key), key(eventId), eventId, STREAM_LENGTH)),
     async replayMany(eventIds) {
       let moved = 0
       for (const { key } of list) {
@@ -113,7 +113,7 @@ export async function openDeadLetters(
       return moved
     },
     discard: (eventId) =>
-      inTurn(({ key }) =>
+      everywhere(({ key }) =>
         client.clerkDiscard(
           ...[key('failed'), key('events'), key(eventId), key(`${eventId}:logs`)],
           ...[eventId, STREAM_LENGTH],
@@ -135,10 +135,30 @@ async function* listOf(next: DeadLetters['next'], end: DeadLetters['end']): Asyn
   }
 }
 
+/** Score and id behind which a partition's letters come after this place. */
+function startIn(partition: number, after: LetterPlace | null): [score: string, id: string] {
+  if (!after) return ['-inf', '']
+  const id = partition === after.partition ? after.id : partition < after.partition ? BEHIND_ALL_IDS : ''
+  return [String(after.failedAtMs), id]
+}
+
+const BEHIND_ALL_IDS = '\u{10ffff}'
+
+/** Of the first letters of each partition those that come first of all: behind a full page that partition may have more. */
+function merged(pages: readonly PlacedLetter[][], share: number): PlacedLetter[] {
+  const unread = pages.flatMap((page) => (page.length === share ? page.slice(-1) : [])).sort(inOrder)[0]
+  return pages
+    .flat()
+    .filter(({ place }) => !unread || !isBehind(place, unread.place))
+    .sort(inOrder)
+}
+
+const inOrder = (one: PlacedLetter, other: PlacedLetter) => (isBehind(one.place, other.place) ? 1 : -1)
+
 /** In the order of the list, ids by their bytes. */
 export function isBehind(one: LetterPlace, other: LetterPlace): boolean {
-  if (one.partition !== other.partition) return one.partition > other.partition
   if (one.failedAtMs !== other.failedAtMs) return one.failedAtMs > other.failedAtMs
+  if (one.partition !== other.partition) return one.partition > other.partition
   return Buffer.compare(Buffer.from(one.id), Buffer.from(other.id)) > 0
 }
 

@@ -4,7 +4,7 @@ import { Census, type LettersByClass } from './census.js'
 import { openPromptClient, type RedisClient } from './connection.js'
 import { type GaugeScripts, withGaugeScripts } from './gauge-scripts.js'
 import { memoryShare } from './memory.js'
-import type { Partition } from './partitions.js'
+import { firstOf, type Partitions } from './partitions.js'
 import { ENDS, GAUGES_LEASE_MS, GAUGES_RENEW_MS, GAUGES_RETRY_MS, READING_MS } from './policy.js'
 import type { RedisTarget } from './redis-url.js'
 
@@ -30,7 +30,7 @@ export type QueueGauges = AsyncDisposable & {
  * read them. Every series would else be there once for each process, and every sum over them wrong. Connects in the
  * background, and again after each outage.
  */
-export function openQueueGauges(target: RedisTarget, partitions: readonly Partition[]): QueueGauges {
+export function openQueueGauges(target: RedisTarget, partitions: Partitions): QueueGauges {
   const client = withGaugeScripts(openPromptClient(target))
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
   const census = new Census(client, partitions)
@@ -75,9 +75,9 @@ class Lease {
   readonly #holder = randomUUID()
   #untilMs = Number.NEGATIVE_INFINITY
 
-  constructor(client: GaugeScripts, partitions: readonly Partition[]) {
+  constructor(client: GaugeScripts, partitions: Partitions) {
     this.#client = client
-    this.#key = partitions[0]?.key('clerk-mirror:gauges') ?? ''
+    this.#key = firstOf(partitions).key('clerk-mirror:gauges')
   }
 
   isHeld(): boolean {
@@ -102,12 +102,12 @@ class Lease {
 
 async function readQueue(
   client: RedisClient & GaugeScripts,
-  partitions: readonly Partition[],
+  partitions: Partitions,
   census: Census,
 ): Promise<QueueReading> {
   const [share, ...parts] = await Promise.all([
     memoryShare(client),
-    ...partitions.map(({ key }) =>
+    ...[...partitions].map(({ key }) =>
       client.clerkRead(key('wait'), key('active'), key('delayed'), key('failed'), key(''), ENDS),
     ),
   ])

@@ -13,6 +13,7 @@ export {
   openDeadLetters,
   type PlacedLetter,
 } from './dead-letters.js'
+export type { DoorPresence, Spread } from './enrolment.js'
 export { type EnvelopeKeys, parseEnvelopeKeys } from './envelope-keys.js'
 export { openQueueGauges, type QueueGauges, type QueueReading } from './gauges.js'
 export { type HandOver, openHandOver } from './hand-over.js'
@@ -20,7 +21,8 @@ export type { RedisInspection } from './inspect.js'
 export type { Delivery, Disposition, Handle } from './line.js'
 export { type Notices, openNotices } from './notices.js'
 export { REACTION_PACE } from './pace.js'
-export { type Partition, partition, partitions, QUEUES, type QueueName } from './partitions.js'
+export { type Partition, type Partitions, partition, partitions, QUEUES, type QueueName } from './partitions.js'
+export { PARTITIONS_MAX } from './policy.js'
 export type { WorkerPresence } from './presence.js'
 export { exportQueueGauges, exportReactionGauges, type GaugeRegistry } from './queue-metrics.js'
 export { QueueUnavailable } from './queue-unavailable.js'
@@ -35,6 +37,15 @@ export {
 export { type Reason, reasonOf } from './reason.js'
 export { parseRedisUrl, type RedisTarget } from './redis-url.js'
 export type { SealedBody } from './sealed-body.js'
+export {
+  openPartitionDesk,
+  openRegister,
+  type PartitionDesk,
+  type PartitionReport,
+  type Register,
+  type Retirement,
+  readPartitions,
+} from './register.js'
 export { openStoredEvents, type RemovedFrom, type StoredEvent, type StoredEvents } from './stored-events.js'
 export type { StoredEnvelope } from './stored-job.js'
 export { WorkerWedged } from './wedge.js'

@@ -1,5 +1,5 @@
 import type { RedisClient } from './connection.js'
-import type { Partition } from './partitions.js'
+import type { Partitions } from './partitions.js'
 import { PROBE_TTL_MS } from './policy.js'
 
 /** What a producer must know of a Redis that it trusts with events. `null`: the server does not tell. */
@@ -11,8 +11,8 @@ export type RedisInspection = {
 }
 
 /** Writes a key and reads the settings that decide whether Redis keeps what it acknowledged. */
-export async function inspectRedis(client: RedisClient, partitions: readonly Partition[]): Promise<RedisInspection> {
-  const writes = partitions.map(({ key }) => client.set(key('clerk-mirror:probe'), '1', 'PX', PROBE_TTL_MS))
+export async function inspectRedis(client: RedisClient, partitions: Partitions): Promise<RedisInspection> {
+  const writes = [...partitions].map(({ key }) => client.set(key('clerk-mirror:probe'), '1', 'PX', PROBE_TTL_MS))
   // INFO and not CONFIG, as far as it goes: an account that may read the configuration may read passwords in it.
   const [info, appendfsync] = await Promise.all([client.info(), setting(client, 'appendfsync'), ...writes])
   const told = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null

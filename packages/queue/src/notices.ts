@@ -1,5 +1,5 @@
 import { openPromptClient } from './connection.js'
-import type { Partition } from './partitions.js'
+import { firstOf, type Partitions } from './partitions.js'
 import { NOTICE_MS } from './policy.js'
 import type { RedisTarget } from './redis-url.js'
 
@@ -12,10 +12,10 @@ export type Notices = Disposable & {
 }
 
 /** Connects in the background. */
-export function openNotices(target: RedisTarget, partitions: readonly Partition[]): Notices {
+export function openNotices(target: RedisTarget, partitions: Partitions): Notices {
   const client = openPromptClient(target)
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
-  const keyOf = (fingerprint: string) => partitions[0]?.key(`clerk-mirror:notice:${fingerprint}`) ?? ''
+  const keyOf = (fingerprint: string) => firstOf(partitions).key(`clerk-mirror:notice:${fingerprint}`)
   return {
     claim: async (fingerprint) => (await client.set(keyOf(fingerprint), '1', 'PX', NOTICE_MS, 'NX')) === 'OK',
     withdraw: async (fingerprint) => void (await client.del(keyOf(fingerprint))),

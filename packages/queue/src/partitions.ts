@@ -5,19 +5,43 @@ export type QueueName = (typeof QUEUES)[keyof typeof QUEUES]
 /** One partition of a queue. All its keys share a slot of a Redis Cluster by the braces in its prefix. */
 export type Partition = { queue: QueueName; prefix: string; key: (name: string) => string }
 
+/** An array, or a register's: then other ones from one moment to the next, so they are listed anew for each request. */
+export type Partitions = Iterable<Partition>
+
 export const partition = (prefix: string, queue: QueueName = QUEUES.events): Partition => ({
   queue,
   prefix,
   key: (name) => `${prefix}:${queue}:${name}`,
 })
 
-/** Of the events queue: `{clerk-0}`, `{clerk-1}`, … */
-export const partitions = (count: number): Partition[] =>
-  Array.from({ length: count }, (_, index) => partition(`{clerk-${index}}`))
+/** The partitions of production; tests have families of their own on a Redis that they share. */
+export const FAMILY = 'clerk'
 
-/** The partition that an event belongs to. There is one until events are spread by a hash of their object's id. */
-export function partitionFor(_objectId: string | null, list: readonly Partition[]): Partition {
-  const [only] = list
-  if (!only || list.length > 1) throw new Error('events are not spread over partitions yet')
-  return only
+/** Of the events queue: `{clerk-0}`, `{clerk-1}`, … */
+export const partitions = (count: number, family = FAMILY): Partition[] =>
+  Array.from({ length: count }, (_, index) => partition(`{${family}-${index}}`))
+
+/** Keeps what belongs to all partitions: who works on them, who tells of them. It is never retired. */
+export function firstOf(list: Partitions): Partition {
+  const [first] = list
+  if (!first) throw new Error('there is no partition')
+  return first
+}
+
+/** Which of so many partitions holds the events of this object, or an event that is about none. */
+export const indexOf = (id: string, count: number): number => (count === 1 ? 0 : hash(id) % count)
+
+/** The event's object decides, so that its events share a partition; and those of different objects do not. */
+export const spreadBy = ({ objectId, eventId }: { objectId: string | null; eventId: string }) => objectId ?? eventId
+
+const FNV_OFFSET = 0x811c9dc5
+const FNV_PRIME = 0x01000193
+
+/** 32 bits: FNV-1a, and a last mix, for its low bits alone are alike for alike ids. It must never change. */
+function hash(text: string): number {
+  let value = FNV_OFFSET
+  for (let index = 0; index < text.length; index += 1) value = Math.imul(value ^ text.charCodeAt(index), FNV_PRIME)
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35)
+  return (value ^ (value >>> 16)) >>> 0
 }

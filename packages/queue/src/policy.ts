@@ -121,6 +121,15 @@ export const PRESENCE_BEAT_MS = 3 * SECOND
 /** Milliseconds that a worker which ends takes to say so; else its word runs out. */
 export const PRESENCE_LEAVE_MS = SECOND / 2
 
+/** Milliseconds that a resent event waits to hear whether its dead letter lies where it would have gone before. */
+export const FORMER_HOME_MS = 100
+/** Partitions at most: a worker has a connection for each of them, and 128 events in hand for all together. */
+export const PARTITIONS_MAX = 64
+/** Milliseconds between looks at the register of partitions: workers serve a new one within seconds. */
+export const REGISTER_LOOK_MS = 2 * SECOND
+/** Milliseconds until a door that could not put its partitions on the register tries again. */
+export const ENROL_RETRY_MS = 250
+
 /**
  * Milliseconds that one process has the right to export the gauges of the queue, and between its renewals: after it
  * died another takes over before the next scrape but one.

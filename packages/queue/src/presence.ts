@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { BreakerState } from './breaker.js'
 import type { RedisClient } from './connection.js'
-import type { Partition } from './partitions.js'
+import { firstOf, type Partitions } from './partitions.js'
 import { PRESENCE_BEAT_MS, PRESENCE_LEAVE_MS, PRESENCE_MS } from './policy.js'
 
 /** A worker that is alive, as it says itself. Time in ms. */
@@ -46,7 +46,7 @@ function withPresence(client: RedisClient): RedisClient & Scripted {
 }
 
 /** The first partition's node keeps them for all: a worker works on every partition. */
-const keyOf = (partitions: readonly Partition[]) => partitions[0]?.key('clerk-mirror:workers') ?? ''
+const keyOf = (partitions: Partitions) => firstOf(partitions).key('clerk-mirror:workers')
 
 export type Presence = {
   /** Says it now, without waiting for the next turn. */
@@ -58,7 +58,7 @@ export type Presence = {
 /** Says again and again that this worker is alive; one that says nothing for PRESENCE_MS counts as dead. */
 export function announce(
   client: RedisClient,
-  partitions: readonly Partition[],
+  partitions: Partitions,
   state: () => Pick<WorkerPresence, 'breaker' | 'held'>,
 ): Presence {
   const scripted = withPresence(client)
@@ -86,7 +86,7 @@ export function announce(
 }
 
 /** The longest at work first. @throws when Redis does not answer. */
-export async function workersAlive(client: RedisClient, partitions: readonly Partition[]): Promise<WorkerPresence[]> {
+export async function workersAlive(client: RedisClient, partitions: Partitions): Promise<WorkerPresence[]> {
   const words = await withPresence(client).clerkPresent(keyOf(partitions), PRESENCE_MS)
   const workers = words.map((word) => JSON.parse(word) as WorkerPresence)
   return workers.sort((one, other) => one.startedAtMs - other.startedAtMs)

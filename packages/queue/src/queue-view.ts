@@ -2,7 +2,7 @@ import { Census, type LettersByClass } from './census.js'
 import { connectOperator, type RedisClient } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { withGaugeScripts } from './gauge-scripts.js'
-import type { Partition } from './partitions.js'
+import type { Partition, Partitions } from './partitions.js'
 import { CLASSES_MS, ENDS } from './policy.js'
 import { type WorkerPresence, workersAlive } from './presence.js'
 import { asked } from './queue-unavailable.js'
@@ -33,17 +33,17 @@ export type QueuedEvent = {
 /** For operators who want to know how the queue stands. All of it throws QueueUnavailable. */
 export type QueueView = Disposable & {
   /** `oldestMs`: since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
-  depth: (of?: readonly Partition[]) => Promise<{ events: QueueDepth; oldestMs: number }>
+  depth: (of?: Partitions) => Promise<{ events: QueueDepth; oldestMs: number }>
   deadByClass: () => Promise<LettersByClass>
   workers: () => Promise<WorkerPresence[]>
   /** Null when the event is not in the queue. */
-  find: (eventId: string, among?: readonly Partition[]) => Promise<QueuedEvent | null>
+  find: (eventId: string, among?: Partitions) => Promise<QueuedEvent | null>
 }
 
 /** @throws QueueUnavailable when Redis cannot be reached. */
 export async function openQueueView(
   target: RedisTarget,
-  list: readonly Partition[],
+  list: Partitions,
   keys: EnvelopeKeys = NO_KEYS,
 ): Promise<QueueView> {
   const client = withGaugeScripts(await connectOperator(target))
@@ -52,7 +52,7 @@ export async function openQueueView(
     async depth(of = list) {
       const parts = await asked(
         Promise.all(
-          of.map(({ key }) =>
+          [...of].map(({ key }) =>
             client.clerkRead(key('wait'), key('active'), key('delayed'), key('failed'), key(''), ENDS),
           ),
         ),

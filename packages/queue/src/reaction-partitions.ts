@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { connectOperator, type RedisClient } from './connection.js'
-import { type Partition, partition, QUEUES } from './partitions.js'
+import { type Partition, type Partitions, partition, QUEUES } from './partitions.js'
 import { asked } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
 
@@ -38,7 +38,7 @@ export type ReactionPlaces = Disposable & {
 }
 
 /** @throws QueueUnavailable when Redis cannot be reached. */
-export async function openReactionPlaces(target: RedisTarget, list: readonly Partition[]): Promise<ReactionPlaces> {
+export async function openReactionPlaces(target: RedisTarget, list: Partitions): Promise<ReactionPlaces> {
   const client = await connectOperator(target)
   const partitions: Partition[] = []
   const names: string[] = []

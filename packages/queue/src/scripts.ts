@@ -1,4 +1,5 @@
 import type { RedisClient } from './connection.js'
+import { CLOSED } from './register-scripts.js'
 
 /*
  * The moves that BullMQ has no single command for. They write BullMQ's own layout, field by field as its
@@ -34,8 +35,9 @@ end
 
 /**
  * ARGV: job id, stream length, name, data, options, timestamp.
- * Adds a job, or revives the dead letter of that id with the new data; drops it while one waits or runs. Whatever it
- * answers, there is a live job of that id when it returns.
+ * Adds a job, or revives the dead letter of that id with the new data; drops it while one waits or runs. Whichever of
+ * these it answers, there is a live job of that id when it returns.
+ * With an empty name it adds none: `absent`. To a partition that was retired it adds none: `closed`, with the token.
  */
 const ACCEPT = `${SHARED}
 local jobId = ARGV[1]
@@ -48,6 +50,9 @@ if redis.call('HEXISTS', job, 'data') == 1 then
   revive(jobId)
   return 'revived'
 end
+if ARGV[3] == '' then return 'absent' end
+local token = redis.call('HGET', meta, '${CLOSED}')
+if token then return 'closed ' .. token end
 redis.call('INCR', id)
 redis.call('HSET', job, 'name', ARGV[3], 'data', ARGV[4], 'opts', ARGV[5], 'timestamp', ARGV[6], 'delay', 0, 'priority', 0)
 redis.call('XADD', events, '*', 'event', 'added', 'jobId', jobId, 'name', ARGV[3])

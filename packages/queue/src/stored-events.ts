@@ -1,7 +1,7 @@
 import { Cluster } from 'ioredis'
 import { connectOperator, type RedisClient } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
-import type { Partition } from './partitions.js'
+import type { Partition, Partitions } from './partitions.js'
 import { SEARCH_PAGE, STREAM_LENGTH } from './policy.js'
 import { asked } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
@@ -43,25 +43,25 @@ export type StoredEvents = Disposable & {
 /** For operators who look for an event by what is in it. @throws when Redis cannot be reached. */
 export async function openStoredEvents(
   target: RedisTarget,
-  list: readonly Partition[],
+  list: Partitions,
   keys: EnvelopeKeys = NO_KEYS,
 ): Promise<StoredEvents> {
   const client = withScripts(await connectOperator(target))
   return {
     async *holding(text, options = {}) {
-      for (const partition of list) {
-        for await (const event of search(client, partition, text, options, keys)) {
-          if (event.text.includes(text) || typeof event.envelope?.body === 'object') yield event
-        }
+      for await (const event of search(client, [...list], text, options, keys)) {
+        if (event.text.includes(text) || typeof event.envelope?.body === 'object') yield event
       }
     },
     async remove(eventId) {
-      for (const { key } of list) {
+      const removals = [...list].map(({ key }) => {
         const queueKeys = [...REMOVE_KEYS.map(key), key(eventId), key(`${eventId}:logs`)]
-        const state = String(await asked(client.clerkRemove(...queueKeys, eventId, STREAM_LENGTH)))
-        if (state !== 'unknown') return REMOVED_FROM[state] ?? 'kept'
-      }
-      return 'gone'
+        return client.clerkRemove(...queueKeys, eventId, STREAM_LENGTH)
+      })
+      // An event may be in two partitions; while a worker has one of them, it is not removed.
+      const states = (await asked(Promise.all(removals))).map(String).filter((state) => state !== 'unknown')
+      const state = states.find((each) => each === 'active') ?? states[0]
+      return state === undefined ? 'gone' : (REMOVED_FROM[state] ?? 'kept')
     },
     [Symbol.dispose]: () => client.disconnect(),
   }
@@ -82,23 +82,29 @@ const REMOVED_FROM: Readonly<Record<string, RemovedFrom>> = {
  */
 async function* search(
   client: RedisClient & Scripted,
-  { key }: Partition,
+  list: readonly Partition[],
   text: string,
   { signal, unsealing = false }: HoldingOptions,
   envelopeKeys: EnvelopeKeys,
 ): AsyncGenerator<StoredEvent> {
-  const prefix = key('')
+  if (list.length === 0) return
+  const starts = list.map(({ key }) => key(''))
+  // All partitions in one walk: each node has keys of several, and a walk reads every key that a node has.
+  const pattern = starts.length === 1 ? `${starts[0]}*` : `*:${list[0]?.queue}:*`
   for (const node of client instanceof Cluster ? client.nodes('master') : [client]) {
     let cursor = '0'
     do {
       if (signal?.aborted) return
-      const [next, keys] = await asked(node.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', SEARCH_PAGE))
+      const [next, keys] = await asked(node.scan(cursor, 'MATCH', pattern, 'COUNT', SEARCH_PAGE))
       cursor = next
-      const found =
-        keys.length > 0 ? await asked(client.clerkHolding(keys.length, ...keys, text, unsealing ? 1 : 0)) : []
-      for (const jobKey of found as string[]) {
-        const event = await asked(readEvent(client, jobKey, jobKey.slice(prefix.length), envelopeKeys))
-        if (event) yield event
+      for (const start of starts) {
+        const ours = keys.filter((key) => key.startsWith(start))
+        const found =
+          ours.length > 0 ? await asked(client.clerkHolding(ours.length, ...ours, text, unsealing ? 1 : 0)) : []
+        for (const jobKey of found as string[]) {
+          const event = await asked(readEvent(client, jobKey, jobKey.slice(start.length), envelopeKeys))
+          if (event) yield event
+        }
       }
     } while (cursor !== '0')
   }

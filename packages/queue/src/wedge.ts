@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RedisClient } from './connection.js'
-import type { Partition } from './partitions.js'
+import type { Partition, Partitions } from './partitions.js'
 import { PROBE_TTL_MS, WEDGE_LOOK_MS, WEDGE_LOOKS } from './policy.js'
 
 /** This worker has room for an event that waits, and does not take it: nothing but a new process helps. */
@@ -32,9 +32,9 @@ type Scripted = {
 
 export type WedgeWatch = {
   client: RedisClient
-  partitions: readonly Partition[]
-  /** Whether this worker would take another event, as far as it knows. */
-  hasRoom: () => boolean
+  partitions: Partitions
+  /** Whether this worker would take another event of the partition, as far as it knows. */
+  hasRoom: (partition: Partition) => boolean
   wedged: (error: WorkerWedged) => void
 }
 
@@ -49,24 +49,24 @@ export function watchForWedge({ client, partitions, hasRoom, wedged }: WedgeWatc
   client.defineCommand('clerkNext', { numberOfKeys: 4, lua: NEXT })
   const scripted = client as RedisClient & Scripted
   const stop = new AbortController()
-  const seen = new Map<Partition, { next: string; looks: number }>()
+  const seen = new Map<string, { next: string; looks: number }>()
 
   const look = async (partition: Partition): Promise<boolean> => {
-    const { key } = partition
+    const { prefix, key } = partition
     const sinceMs = performance.now()
-    const next = hasRoom()
+    const next = hasRoom(partition)
       ? await scripted
           .clerkNext(key('wait'), key('meta'), key('active'), key('clerk-mirror:probe'), PROBE_TTL_MS)
           .catch(() => null)
       : null
     const isLate = performance.now() - sinceMs > WEDGE_LOOK_MS
-    if (next === null || isLate || !hasRoom()) {
-      seen.delete(partition)
+    if (next === null || isLate || !hasRoom(partition)) {
+      seen.delete(prefix)
       return false
     }
-    const before = seen.get(partition)
+    const before = seen.get(prefix)
     const looks = before?.next === next ? before.looks + 1 : 1
-    seen.set(partition, { next, looks })
+    seen.set(prefix, { next, looks })
     return looks >= WEDGE_LOOKS
   }
 
@@ -74,7 +74,7 @@ export function watchForWedge({ client, partitions, hasRoom, wedged }: WedgeWatc
     while (!stop.signal.aborted) {
       await pause(WEDGE_LOOK_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})
       if (stop.signal.aborted) return
-      const found = await Promise.all(partitions.map(look))
+      const found = await Promise.all([...partitions].map(look))
       if (found.includes(true) && !stop.signal.aborted) return wedged(new WorkerWedged())
     }
   }

@@ -11,6 +11,14 @@ export const port: Parser<number> = (raw) => {
   return value
 }
 
+export function wholeNumber(least: number, most: number): Parser<number> {
+  return (raw) => {
+    const value = /^\d{1,9}$/.test(raw) ? Number(raw) : Number.NaN
+    if (!(value >= least && value <= most)) throw new Error(`must be a whole number from ${least} to ${most}`)
+    return value
+  }
+}
+
 export const flag: Parser<boolean> = (raw) => {
   const value = FLAGS.get(raw)
   if (value === undefined) throw new Error(`must be ${listOf([...FLAGS.keys()])}`)

@@ -151,6 +151,12 @@ export const SETTINGS = {
     example: 'loopback,10.0.0.0/8',
     usedBy: ['ingest', 'console'],
   },
+  QUEUE_PARTITIONS: {
+    doc: 'How many partitions of the queue ingest spreads events over, at most 64: so many nodes of a Redis Cluster can share the work. It may be changed at any time (docs/runbook.md).',
+    default: '1',
+    example: '4',
+    usedBy: ['ingest'],
+  },
   REDIS_ALLOW_EVICTION: {
     doc: 'Accept a Redis whose maxmemory-policy may evict events that were already acknowledged. Otherwise ingest refuses to be ready on one.',
     default: 'false',

@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Envelope } from '@clerk-mirror/events'
+import type { RedisClient } from './connection.js'
+import { FAMILY, indexOf, type Partition, type Partitions, partitions, spreadBy } from './partitions.js'
+import { ENROL_RETRY_MS, PRESENCE_BEAT_MS, PRESENCE_MS } from './policy.js'
+import { registerKeys, withRegisterScripts } from './register-scripts.js'
+
+/** Over how many partitions a door spreads its events. */
+export type Spread = { count: number; family?: string }
+
+/** A door that spreads events, as it says itself. Time in ms. */
+export type DoorPresence = { host: string; pid: number; startedAtMs: number; partitions: number }
+
+/** Where events go. */
+export type Placement = Disposable & {
+  /** Those that events go to. */
+  own: readonly Partition[]
+  /** Those that may hold events, of other doors too. */
+  served: Partitions
+  /** Resolves when events may go there; at once, but for the first time. @throws when Redis does not answer. */
+  ready: () => Promise<void> | undefined
+  homeOf: (envelope: Envelope) => Partition
+  /** Where dead letters lie that may be this event's, from when events were spread over another number. */
+  formerHomesOf: (envelope: Envelope) => readonly Partition[]
+  /** Opens a partition again that was closed under this token. @throws when Redis does not answer. */
+  reopen: (partition: Partition, token: string) => Promise<void>
+}
+
+/** Partitions that are there, register or not. */
+export const fixedPlacement = (list: readonly Partition[]): Placement => ({
+  own: list,
+  served: list,
+  ready: () => undefined,
+  homeOf: (envelope) => list[indexOf(spreadBy(envelope), list.length)] as Partition,
+  formerHomesOf: () => [],
+  reopen: async () => {},
+  [Symbol.dispose]() {},
+})
+
+/**
+ * Puts a door's partitions on the register before the first event goes there, and says again and again that it needs
+ * them, so that nobody retires them meanwhile. A door that could not say so for a while and has lost one is told by the
+ * partition itself, which takes nothing more, and enrols again.
+ */
+export function enrol(client: RedisClient, { count, family = FAMILY }: Spread): Placement {
+  const scripted = withRegisterScripts(client)
+  const own = partitions(count, family)
+  const id = randomUUID()
+  const self: DoorPresence = { host: hostname(), pid: process.pid, startedAtMs: Date.now(), partitions: count }
+  const stop = new AbortController()
+  let served = own
+  let formerCounts: number[] = []
+  let isEnrolled = false
+  let enrolling: Promise<void> | undefined
+  const withLetters = new Map<string, boolean>()
+
+  const say = async () => {
+    const [registered = count, ...used] = await scripted.clerkEnrol(
+      ...registerKeys(family),
+      ...[PRESENCE_MS, id, count, JSON.stringify(self)],
+    )
+    if (registered !== served.length) served = partitions(registered, family)
+    formerCounts = used.filter((each) => each !== count)
+    isEnrolled = true
+  }
+  const enrolOnce = () => {
+    enrolling ??= say().finally(() => {
+      enrolling = undefined
+    })
+    return enrolling
+  }
+  const lookForLetters = async () => {
+    const reach = Math.min(served.length, Math.max(0, ...formerCounts))
+    for (const { prefix, key } of served.slice(0, reach)) {
+      withLetters.set(prefix, (await client.zcard(key('failed'))) > 0)
+    }
+  }
+  const sayAgainAndAgain = async () => {
+    while (!stop.signal.aborted) {
+      const waitMs = await enrolOnce()
+        .then(lookForLetters)
+        .then(
+          () => PRESENCE_BEAT_MS,
+          () => ENROL_RETRY_MS,
+        )
+      await pause(waitMs, undefined, { signal: stop.signal, ref: false }).catch(() => {})
+    }
+  }
+  void sayAgainAndAgain()
+  return {
+    own,
+    served: { [Symbol.iterator]: () => served[Symbol.iterator]() },
+    ready: () => (isEnrolled ? undefined : enrolOnce()),
+    homeOf: (envelope) => own[indexOf(spreadBy(envelope), count)] as Partition,
+    formerHomesOf(envelope) {
+      if (formerCounts.length === 0) return []
+      const home = indexOf(spreadBy(envelope), count)
+      const indexes = new Set(formerCounts.map((former) => indexOf(spreadBy(envelope), former)))
+      return served.filter(({ prefix }, at) => at !== home && indexes.has(at) && withLetters.get(prefix) !== false)
+    },
+    async reopen({ key }, token) {
+      await enrolOnce()
+      await scripted.clerkReopen(key('meta'), token)
+    },
+    [Symbol.dispose]() {
+      stop.abort()
+      // So that its partitions can be retired at once; else its word runs out.
+      if (client.status === 'ready') client.hdel(registerKeys(family)[1], id).catch(() => {})
+    },
+  }
+}
+
+/** The token in an answer of a partition that is closed; undefined when it is none. */
+export const tokenIn = (answer: string): string | undefined => /^closed (.+)$/.exec(answer)?.[1]
