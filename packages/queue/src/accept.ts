@@ -60,7 +60,10 @@ export function openDoor(
     },
     isShedding: memory.isScarce,
     partitions: placement.served,
-    inspect: () => within(ACCEPT_MS, inspectRedis(client, placement.own)),
+    async inspect() {
+      const [inspection] = await within(ACCEPT_MS, Promise.all([inspectRedis(client, placement.own), placement.ready()]))
+      return inspection
+    },
     [Symbol.dispose]() {
       memory.stop()
       placement[Symbol.dispose]()
