@@ -1,0 +1,132 @@
+import { Failure } from '@clerk-mirror/events'
+import {
+  type Consumer,
+  consume,
+  type Delivery,
+  openDeadLetters,
+  openDoor,
+  openPartitionDesk,
+  openQueueBrowser,
+  openQueueGauges,
+  openQueueView,
+  openRegister,
+  openStoredEvents,
+  parseRedisUrl,
+  type QueueReading,
+  type RedisTarget,
+} from '@clerk-mirror/queue'
+import { Releasers } from '@clerk-mirror/runtime'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { eventsOf, idsOf } from '../support/family.js'
+import { done, envelope } from '../support/queue.js'
+import { openRedisCluster, type RedisCluster } from '../support/redis-cluster.js'
+import { collect, until } from '../support/until.js'
+
+/*
+ * What the package promises, on three masters with a replica each. Partition 0 and the register lie on the first, 1 and
+ * 2 on the second, 3 on the third.
+ */
+const owned = new Releasers()
+let cluster: RedisCluster
+let target: RedisTarget
+beforeAll(async () => {
+  cluster = owned.use(await openRedisCluster())
+  target = parseRedisUrl(cluster.url)
+})
+afterAll(() => owned[Symbol.asyncDispose]())
+
+const observer = { redisLost: () => {}, redisBack: () => {} }
+
+function work(handle: (batch: readonly Delivery[]) => Promise<void>): Consumer {
+  const quiet = { breakerChanged: () => {}, retrying: () => {}, deadLettered: () => {}, workerFailed: () => {} }
+  const register = owned.use(openRegister(target))
+  return owned.use(
+    consume({
+      ...{ target, partitions: register, probe: async () => {}, observer: { ...observer, ...quiet } },
+      handle: async (batch) => {
+        await handle(batch)
+        const failure = new Failure('poison', 'malformed', 'data.id is not a string')
+        return batch.map(({ envelope: { eventId } }) => (/poison/.test(eventId) ? { kind: 'failed', failure } : done))
+      },
+    }),
+  )
+}
+
+test('a queue of four partitions works: road, letters, replay, gauges, status, search, browser, retirement', async () => {
+  const door = owned.use(openDoor(target, { count: 4 }, observer))
+  await until(() => door.inspect().then(() => true))
+  const handled: string[] = []
+  const worker = work(async (batch) => void handled.push(...batch.map(({ envelope: { eventId } }) => eventId)))
+  const events = eventsOf(200)
+  const poisoned = eventsOf(20).map((event) => ({ ...event, eventId: event.eventId.replace('_', '_poison') }))
+  for (const answer of await Promise.all([...events, ...poisoned].map((event) => door.accept(event)))) {
+    expect(answer).toEqual({ kind: 'accepted', how: 'added' })
+  }
+  await until(() => handled.length === 220)
+  expect(handled.sort()).toEqual(idsOf([...events, ...poisoned]))
+  const { partitions } = door
+  using letters = await openDeadLetters(target, partitions)
+  await until(async () => (await collect(letters.list())).length === 20)
+  expect((await collect(letters.list())).map(({ id }) => id).sort()).toEqual(idsOf(poisoned))
+  expect(await letters.find('msg_poison7')).toMatchObject({ reason: { code: 'malformed' }, objectId: 'user_7' })
+
+  await using gauges = openQueueGauges(target, partitions)
+  let reading: QueueReading | null = null
+  await until(async () => {
+    reading = await gauges.read()
+    return reading?.deadByClass?.poison === 20
+  })
+  expect(reading).toMatchObject({ events: { waiting: 0, active: 0, retrying: 0, dead: 20 } })
+  using view = await openQueueView(target, partitions)
+  expect(await view.depth()).toMatchObject({ events: { dead: 20 } })
+  expect(await view.workers()).toHaveLength(1)
+  expect(await view.find('msg_poison7')).toMatchObject({ where: 'dead' })
+  await using browser = openQueueBrowser(target, partitions, () => 'hidden')
+  const seen = await Promise.all(browser.queues().map((queue) => queue.getJobs(['failed'])))
+  expect(seen.flat().map((job) => job.id ?? '')).toHaveLength(20)
+  using stored = await openStoredEvents(target, partitions)
+  expect(new Set((await collect(stored.holding('user_1'))).map(({ id }) => id)).size).toBe(20)
+  expect(await stored.remove('msg_poison7')).toBe('dead')
+
+  handled.length = 0
+  expect(await letters.replayMany(poisoned.map(({ eventId }) => eventId))).toBe(19)
+  await until(() => handled.length === 19)
+  await until(async () => (await collect(letters.list())).length === 19)
+  for (const { eventId } of poisoned) expect(await letters.discard(eventId)).toBe(eventId !== 'msg_poison7')
+  door[Symbol.dispose]()
+  using desk = await openPartitionDesk(target)
+  await until(async () => (await desk.retire(3)).kind === 'retired')
+  await worker[Symbol.asyncDispose]()
+})
+
+test('a planned failover under load loses nothing, and the worker goes on by itself', async () => {
+  const door = owned.use(openDoor(target, { count: 4 }, observer))
+  await until(() => door.inspect().then(() => true))
+  const handled = new Set<string>()
+  const worker = work(async (batch) => {
+    for (const { envelope: each } of batch) handled.add(each.eventId)
+  })
+  const accepted = new Set<string>()
+  let isPouring = true
+  const pouring = Array.from({ length: 8 }, async (_, lane) => {
+    for (let number = 0; isPouring; number += 1) {
+      const id = `msg_${lane}x${number}`
+      const answer = await door.accept(envelope(id, { objectId: `user_${lane}_${number}` }))
+      if (answer.kind === 'accepted') accepted.add(id)
+    }
+  })
+  const isMore = async (by: number) => {
+    const [before, handledBefore] = [accepted.size, handled.size]
+    await until(() => accepted.size > before + by && handled.size > handledBefore + by)
+  }
+  await isMore(200)
+  for (const key of ['{clerk-0}', '{clerk-1}', '{clerk-3}', '{clerk-0}']) {
+    await cluster.failover(key)
+    await isMore(200)
+  }
+  isPouring = false
+  await Promise.all(pouring)
+  await until(() => [...accepted].every((id) => handled.has(id)))
+  await worker[Symbol.asyncDispose]()
+  door[Symbol.dispose]()
+})

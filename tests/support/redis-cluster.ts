@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Releasers } from '@clerk-mirror/runtime'
+import { Redis } from 'ioredis'
+import { choosePort } from '../../packages/devstack/src/services/ports.js'
+import { findRedisServer, redisAnswers } from '../../packages/devstack/src/services/redis-server.js'
+import { type ServerControl, ServerProcess } from '../../packages/devstack/src/services/server-process.js'
+import { until } from './until.js'
+
+/** `client` is a plain connection to this one server. */
+export type ClusterNode = { port: number; bus: number; server: ServerControl; client: Redis }
+
+/** Three masters, each with a replica, that keep what they acknowledge. */
+export type RedisCluster = AsyncDisposable & {
+  /** As `REDIS_URL` would hold it. */
+  url: string
+  nodes: readonly ClusterNode[]
+  /** Who has the slot of a key now. @throws while nobody does */
+  masterOf: (key: string) => Promise<ClusterNode>
+  /** Who follows them. @throws while nobody does */
+  replicaOf: (key: string) => Promise<ClusterNode>
+  /** A planned change: the replica takes over, and nothing is lost on the way. */
+  failover: (key: string) => Promise<void>
+  /** Brings back every server, and waits until each master has a replica that follows. */
+  mend: () => Promise<void>
+}
+
+const MASTERS = 3
+const SLOTS = 16_384
+/** Milliseconds until a silent server counts as dead: short, for every test of a killed master waits for it. */
+const NODE_TIMEOUT_MS = 1500
+
+export async function openRedisCluster(): Promise<RedisCluster> {
+  await using owned = new Releasers()
+  const folder = mkdtempSync(join(tmpdir(), 'clerk-mirror-cluster-'))
+  owned.defer(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
+  const program = await findRedisServer()
+  if (program === undefined) throw new Error('there is no Redis server program on this machine')
+  const password = randomBytes(12).toString('hex')
+  const opening = Array.from({ length: 2 * MASTERS }, () => openNode(program, folder, password, owned))
+  const nodes = await Promise.all(opening)
+  await form(nodes)
+  const cluster: Omit<RedisCluster, keyof AsyncDisposable> = {
+    url: `redis://:${password}@${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+    nodes,
+    masterOf: (key) => masterOf(nodes, key),
+    replicaOf: (key) => replicaOf(nodes, key),
+    async failover(key) {
+      const replica = await replicaOf(nodes, key)
+      await replica.client.cluster('FAILOVER')
+      await until(async () => (await masterOf(nodes, key)) === replica)
+    },
+    async mend() {
+      for (const { server } of nodes) {
+        await server.start()
+        server.resume()
+      }
+      await until(() => isWhole(nodes), PATIENCE_MS)
+    },
+  }
+  const released = owned.move()
+  return Object.assign(cluster, { [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() })
+}
+
+const PATIENCE_MS = 30_000
+
+async function openNode(program: string, folder: string, password: string, owned: Releasers): Promise<ClusterNode> {
+  const [port, bus] = [await choosePort(), await choosePort()]
+  const data = join(folder, String(port))
+  mkdirSync(data, { mode: 0o700 })
+  const settings = {
+    ...{ bind: '127.0.0.1', port, requirepass: password, masterauth: password, dir: data, save: '""' },
+    ...{ appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction' },
+    ...{ 'cluster-enabled': 'yes', 'cluster-port': bus, 'cluster-node-timeout': NODE_TIMEOUT_MS },
+    // One dead master must not keep the others from their work.
+    ...{ 'cluster-require-full-coverage': 'no', 'repl-diskless-sync-delay': 0 },
+  }
+  const config = join(data, 'redis.conf')
+  writeFileSync(
+    config,
+    Object.entries(settings)
+      .map(([name, value]) => `${name} ${value}\n`)
+      .join(''),
+    { mode: 0o600 },
+  )
+  const server = await ServerProcess.start({
+    title: `Redis ${port}`,
+    program,
+    argv0: 'redis-server',
+    args: [config],
+    logPath: join(data, 'redis.log'),
+    recordPath: join(data, 'redis.process.json'),
+    isReady: () => redisAnswers({ port, password }),
+    say: () => {},
+  })
+  owned.defer(() => server.kill())
+  const client = new Redis({ port, password, maxRetriesPerRequest: 0, retryStrategy: () => 50 })
+  client.on('error', () => {}) // it is killed on purpose
+  owned.defer(() => client.disconnect())
+  return { port, bus, server, client }
+}
+
+async function form(nodes: readonly ClusterNode[]): Promise<void> {
+  for (const [index, { client }] of nodes.slice(0, MASTERS).entries()) {
+    const [from, to] = [Math.ceil((index * SLOTS) / MASTERS), Math.ceil(((index + 1) * SLOTS) / MASTERS) - 1]
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', from, to)
+  }
+  for (const [index, { client }] of nodes.entries()) await client.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1)
+  for (const { client } of nodes) {
+    // Each meets each: until gossip has introduced everybody, seconds pass.
+    for (const other of nodes) await client.call('CLUSTER', 'MEET', '127.0.0.1', other.port, other.bus)
+  }
+  for (const [index, { client }] of nodes.slice(MASTERS).entries()) {
+    const master = String(await nodes[index]?.client.cluster('MYID'))
+    await until(() => client.cluster('REPLICATE', master).then(() => true), PATIENCE_MS)
+  }
+  await until(() => isWhole(nodes), PATIENCE_MS)
+}
+
+/** Every server knows who has which slots, and each replica follows its master. */
+async function isWhole(nodes: readonly ClusterNode[]): Promise<boolean> {
+  const views = nodes.map(async ({ client }) => {
+    const [replication, ranges] = await Promise.all([client.info('replication'), client.cluster('SLOTS')])
+    const follows = /role:slave/.test(replication) ? /master_link_status:up/ : /connected_slaves:1/
+    return follows.test(replication) && ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0) === SLOTS
+  })
+  return (await Promise.all(views)).every(Boolean)
+}
+
+/** As most of those who answer see it: a dead master's word counts for nothing. */
+async function masterOf(nodes: readonly ClusterNode[], key: string): Promise<ClusterNode> {
+  const votes = new Map<number, number>()
+  for (const port of await Promise.all(nodes.map(({ client }) => masterSeenBy(client, key).catch(() => 0)))) {
+    votes.set(port, (votes.get(port) ?? 0) + 1)
+  }
+  votes.delete(0)
+  const [best] = [...votes].sort(([, one], [, other]) => other - one)
+  return nodes.find(({ port }) => port === best?.[0]) ?? nobody(key)
+}
+
+async function masterSeenBy(client: Redis, key: string): Promise<number> {
+  const slot = await client.cluster('KEYSLOT', key)
+  const range = (await client.cluster('SLOTS')).find(([from, to]) => from <= slot && slot <= to)
+  return range?.[2]?.[1] ?? 0
+}
+
+/** As the replica sees it: gossip takes ten seconds until everybody else does. */
+async function replicaOf(nodes: readonly ClusterNode[], key: string): Promise<ClusterNode> {
+  const { port } = await masterOf(nodes, key)
+  for (const node of nodes) {
+    const replication = await node.client.info('replication').catch(() => '')
+    if (/role:slave/.test(replication) && replication.includes(`master_port:${port}\r`)) return node
+  }
+  return nobody(key)
+}
+
+function nobody(key: string): never {
+  throw new Error(`nobody has ${key}`)
+}
