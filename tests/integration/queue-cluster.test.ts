@@ -16,7 +16,8 @@ import {
   type RedisTarget,
 } from '@clerk-mirror/queue'
 import { Releasers } from '@clerk-mirror/runtime'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { indexOf } from '../../packages/queue/src/partitions.js'
 import { eventsOf, idsOf } from '../support/family.js'
 import { done, envelope } from '../support/queue.js'
 import { openRedisCluster, type RedisCluster } from '../support/redis-cluster.js'
@@ -129,4 +130,68 @@ test('a planned failover under load loses nothing, and the worker goes on by its
   await until(() => [...accepted].every((id) => handled.has(id)))
   await worker[Symbol.asyncDispose]()
   door[Symbol.dispose]()
+})
+
+/** As if the network between a master and its replica were gone: what is written from now on is on the master alone. */
+async function cutReplicaOf(key: string): Promise<AsyncDisposable> {
+  const [master, replica] = [await cluster.masterOf(key), await cluster.replicaOf(key)]
+  const [, password = ''] = (await replica.client.config('GET', 'masterauth')) as string[]
+  await replica.client.config('SET', 'masterauth', 'wrong')
+  await master.client.client('KILL', 'TYPE', 'REPLICA')
+  await until(async () => /master_link_status:down/.test(await replica.client.info('replication')))
+  return { [Symbol.asyncDispose]: async () => void (await replica.client.config('SET', 'masterauth', password)) }
+}
+
+/** Nobody planned it: the replica takes over with what it has. */
+async function loseMasterOf(key: string): Promise<void> {
+  const [master, replica] = [await cluster.masterOf(key), await cluster.replicaOf(key)]
+  await master.server.kill()
+  await until(async () => (await cluster.masterOf(key)) === replica)
+}
+
+const inTheLast = eventsOf(400).filter(({ objectId }) => indexOf(objectId ?? '', 4) === 3)
+
+describe.each([
+  { replicas: 1, words: 'loses nothing that was acknowledged, when replicas are waited for' },
+  { replicas: 0, words: 'loses what was acknowledged while its replica lagged, unless replicas are waited for' },
+])('a master that is killed', ({ replicas, words }) => {
+  test(words, async ({ annotate }) => {
+    using door = openDoor(target, { count: 4 }, observer, undefined, replicas)
+    await until(() => door.inspect().then(() => true))
+    const events = inTheLast.map((event) => ({ ...event, eventId: `${event.eventId}r${replicas}` }))
+    const [before, meanwhile] = [events.slice(0, 40), events.slice(40, 60)]
+    const acceptAll = async (some: typeof events) => {
+      const sinceMs = performance.now()
+      const answers = await Promise.all(some.map((event) => door.accept(event)))
+      const tookMs = performance.now() - sinceMs
+      return { tookMs, taken: some.filter((_, index) => answers[index]?.kind === 'accepted'), answers }
+    }
+    expect((await acceptAll(before)).taken).toEqual(before)
+    {
+      await using _cut = await cutReplicaOf('{clerk-3}')
+      const { taken, answers, tookMs } = await acceptAll(meanwhile)
+      expect(taken).toEqual(replicas === 0 ? meanwhile : [])
+      if (replicas > 0) {
+        expect(answers[0]).toMatchObject({ code: 'redis_not_replicated', cause: 'the event is on 0 of 1 replicas' })
+        expect(tookMs).toBeLessThan(4 * 400)
+        // The other partitions have their replicas.
+        expect(await door.accept(envelope('msg_elsewhere', { objectId: 'user_2' }))).toMatchObject({ kind: 'accepted' })
+      }
+      await loseMasterOf('{clerk-3}')
+    }
+    await cluster.mend()
+    using view = await openQueueView(target, door.partitions)
+    const lost = []
+    for (const { eventId } of [...before, ...meanwhile]) if (!(await view.find(eventId))) lost.push(eventId)
+    await annotate(`${lost.length} of ${before.length + meanwhile.length} are gone`)
+    expect(lost).toEqual(meanwhile.map(({ eventId }) => eventId))
+    // Nobody would send again what was acknowledged; what was refused is sent again, and taken.
+    await until(async () => (await acceptAll(meanwhile)).taken.length === meanwhile.length)
+    const handled = new Set<string>()
+    const worker = work(async (batch) => {
+      for (const { envelope: each } of batch) handled.add(each.eventId)
+    })
+    await until(() => events.slice(0, 60).every(({ eventId }) => handled.has(eventId)))
+    await worker[Symbol.asyncDispose]()
+  })
 })

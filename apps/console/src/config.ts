@@ -1,5 +1,11 @@
 import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import { type EnvelopeKeys, type Partition, parseEnvelopeKeys, parseRedisUrl, type RedisTarget } from '@clerk-mirror/queue'
+import {
+  type EnvelopeKeys,
+  type Partition,
+  parseEnvelopeKeys,
+  parseRedisUrl,
+  type RedisTarget,
+} from '@clerk-mirror/queue'
 import {
   type Environment,
   type LogLevel,

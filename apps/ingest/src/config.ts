@@ -5,6 +5,7 @@ import {
   type Partition,
   parseEnvelopeKeys,
   parseRedisUrl,
+  REPLICAS_MAX,
   type RedisTarget,
   type Spread,
 } from '@clerk-mirror/queue'
@@ -27,6 +28,8 @@ export type IngestConfig = {
   redis: Secret<RedisTarget>
   /** Where events go. */
   partitions: Spread | readonly Partition[]
+  /** That must have an event before it counts as durable. */
+  waitReplicas?: number
   signingKeys: Secret<SigningKey[]>
   /** Bodies wait in clear without them. */
   envelopeKeys?: Secret<EnvelopeKeys> | undefined
@@ -47,6 +50,7 @@ export const readIngestConfig = (env: Environment): IngestConfig =>
   readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
     partitions: { count: read.optional('QUEUE_PARTITIONS', wholeNumber(1, PARTITIONS_MAX)) },
+    waitReplicas: read.optional('REDIS_WAIT_REPLICAS', wholeNumber(0, REPLICAS_MAX)),
     signingKeys: read.required('CLERK_WEBHOOK_SIGNING_SECRET', secret(parseSigningSecrets)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     instanceId: read.optional('CLERK_INSTANCE_ID', text),

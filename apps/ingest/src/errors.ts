@@ -19,6 +19,7 @@ export const REFUSALS = {
   headers_too_large: { status: 431, message: 'The headers are larger than 16 KiB.' },
   internal: { status: 500, message: 'Something went wrong here; the log has it.' },
   redis_unavailable: { status: 503, message: 'The event could not be stored; try again.' },
+  redis_not_replicated: { status: 503, message: 'The event is not on enough replicas; try again.' },
   redis_full: { status: 503, message: 'The queue is full; try again.' },
 } as const satisfies Record<string, { status: number; message: string }>
 

@@ -36,6 +36,7 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
         redisBack: () => log.info({ event: 'redis.back' }),
       },
       config.envelopeKeys?.reveal(),
+      config.waitReplicas,
     ),
   )
   // Here too: when all workers are gone, somebody must still say how long events have waited.

@@ -1,6 +1,12 @@
 import { type MirroredKinds, parseMirroredKinds } from '@clerk-mirror/events'
 import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import { type EnvelopeKeys, type Partition, parseEnvelopeKeys, parseRedisUrl, type RedisTarget } from '@clerk-mirror/queue'
+import {
+  type EnvelopeKeys,
+  type Partition,
+  parseEnvelopeKeys,
+  parseRedisUrl,
+  type RedisTarget,
+} from '@clerk-mirror/queue'
 import {
   type Environment,
   flag,

@@ -1,13 +1,15 @@
 import type { Envelope } from '@clerk-mirror/events'
 import { type ConnectionObserver, observe, openPromptClient, type RedisClient } from './connection.js'
-import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { enrol, fixedPlacement, type Placement, type Spread, tokenIn } from './enrolment.js'
+import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { inspectRedis, type RedisInspection } from './inspect.js'
 import { memoryShare } from './memory.js'
 import type { Partition, Partitions } from './partitions.js'
 import { ACCEPT_MS, FORMER_HOME_MS, MEMORY_CHECK_MS, SHED_ABOVE, STREAM_LENGTH } from './policy.js'
 import { type RedisRefusal, redisRefusal } from './redis-refusals.js'
 import type { RedisTarget } from './redis-url.js'
+import { withRegisterScripts } from './register-scripts.js'
+import { NotReplicated, type Write, writerTo } from './replicas.js'
 import { SCRIPT_KEYS, type Scripted, withScripts } from './scripts.js'
 import { JOB_OPTIONS, jobOf, type StoredJob } from './stored-job.js'
 import { within } from './within.js'
@@ -15,7 +17,7 @@ import { within } from './within.js'
 /** After `accepted` the event is durable, as far as Redis is told to be. After `refused` it may be stored or not. */
 export type Acceptance =
   | { kind: 'accepted'; how: 'added' | 'revived' | 'duplicate' }
-  | { kind: 'refused'; code: RedisRefusal; cause: string }
+  | { kind: 'refused'; code: RedisRefusal | 'redis_not_replicated'; cause: string }
 
 export type Door = Disposable & {
   /**
@@ -33,18 +35,21 @@ export type Door = Disposable & {
 
 /**
  * Opens the producers' side. Connects in the background: Redis may be absent, now and at any time. Events go to the
- * partitions that are given, or are spread over so many, which the register knows of before the first event.
+ * partitions that are given, or are spread over so many, which the register knows of before the first event. An event is
+ * durable once it is on so many replicas too.
  */
 export function openDoor(
   target: RedisTarget,
   to: readonly Partition[] | Spread,
   observer: ConnectionObserver,
   keys: EnvelopeKeys = NO_KEYS,
+  replicas = 0,
 ): Door {
   const client = openPromptClient(target)
   observe(client, observer)
-  const placement = 'count' in to ? enrol(client, to) : fixedPlacement(to)
-  const store = storeIn(withScripts(client), placement, keys)
+  const write = writerTo(client, replicas, (each) => withRegisterScripts(withScripts(each)))
+  const placement = 'count' in to ? enrol(client, to, write) : fixedPlacement(to)
+  const store = storeIn(write, placement, keys)
   const memory = watchMemory(client)
   return {
     async accept(envelope, trace) {
@@ -55,13 +60,17 @@ export function openDoor(
         return { kind: 'accepted', how: (await within(ACCEPT_MS, store(envelope, trace))) as 'added' }
       } catch (error) {
         const cause = error instanceof Error ? error.message : String(error)
-        return { kind: 'refused', code: redisRefusal(cause), cause }
+        const code = error instanceof NotReplicated ? 'redis_not_replicated' : redisRefusal(cause)
+        return { kind: 'refused', code, cause }
       }
     },
     isShedding: memory.isScarce,
     partitions: placement.served,
     async inspect() {
-      const [inspection] = await within(ACCEPT_MS, Promise.all([inspectRedis(client, placement.own), placement.ready()]))
+      const [inspection] = await within(
+        ACCEPT_MS,
+        Promise.all([inspectRedis(client, placement.own), placement.ready()]),
+      )
       return inspection
     },
     [Symbol.dispose]() {
@@ -73,10 +82,15 @@ export function openDoor(
 }
 
 /** Resolves when there is a live job of the event, with how it came there. */
-function storeIn(client: Scripted, placement: Placement, keys: EnvelopeKeys) {
-  const ask = async ({ key }: Partition, name: string, { id, data, timestampMs }: StoredJob): Promise<string> => {
-    const queueKeys = [...SCRIPT_KEYS.map(key), key(id)]
-    return String(await client.clerkAccept(...queueKeys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs))
+function storeIn(write: Write<Scripted>, placement: Placement, envelopeKeys: EnvelopeKeys) {
+  const ask = async (
+    { prefix, key }: Partition,
+    name: string,
+    { id, data, timestampMs }: StoredJob,
+  ): Promise<string> => {
+    const keys = [...SCRIPT_KEYS.map(key), key(id)]
+    const values = [id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs]
+    return String(await write(prefix, (client) => client.clerkAccept(...keys, ...values)))
   }
   /** A former home that does not answer must not keep an event from its home: then the ledger settles the letter. */
   const askFormerHome = (partition: Partition, job: StoredJob) =>
@@ -85,7 +99,7 @@ function storeIn(client: Scripted, placement: Placement, keys: EnvelopeKeys) {
   return async (envelope: Envelope, trace: string | undefined): Promise<string> => {
     const isReady = placement.ready()
     if (isReady) await isReady
-    const job = jobOf(envelope, keys, trace)
+    const job = jobOf(envelope, envelopeKeys, trace)
     // First: revived where it lies, the letter is not left behind as a second one of the same event.
     for (const former of placement.formerHomesOf(envelope)) {
       const how = await askFormerHome(former, job)

@@ -5,7 +5,8 @@ import type { Envelope } from '@clerk-mirror/events'
 import type { RedisClient } from './connection.js'
 import { FAMILY, indexOf, type Partition, type Partitions, partitions, spreadBy } from './partitions.js'
 import { ENROL_RETRY_MS, PRESENCE_BEAT_MS, PRESENCE_MS } from './policy.js'
-import { registerKeys, withRegisterScripts } from './register-scripts.js'
+import { type RegisterScripts, registerKeys } from './register-scripts.js'
+import type { Write } from './replicas.js'
 
 /** Over how many partitions a door spreads its events. */
 export type Spread = { count: number; family?: string }
@@ -44,8 +45,12 @@ export const fixedPlacement = (list: readonly Partition[]): Placement => ({
  * them, so that nobody retires them meanwhile. A door that could not say so for a while and has lost one is told by the
  * partition itself, which takes nothing more, and enrols again.
  */
-export function enrol(client: RedisClient, { count, family = FAMILY }: Spread): Placement {
-  const scripted = withRegisterScripts(client)
+export function enrol(
+  client: RedisClient,
+  { count, family = FAMILY }: Spread,
+  write: Write<RegisterScripts>,
+): Placement {
+  const keys = registerKeys(family)
   const own = partitions(count, family)
   const id = randomUUID()
   const self: DoorPresence = { host: hostname(), pid: process.pid, startedAtMs: Date.now(), partitions: count }
@@ -57,9 +62,9 @@ export function enrol(client: RedisClient, { count, family = FAMILY }: Spread): 
   const withLetters = new Map<string, boolean>()
 
   const say = async () => {
-    const [registered = count, ...used] = await scripted.clerkEnrol(
-      ...registerKeys(family),
-      ...[PRESENCE_MS, id, count, JSON.stringify(self)],
+    const word = JSON.stringify(self)
+    const [registered = count, ...used] = await write(keys[0], (scripted) =>
+      scripted.clerkEnrol(...keys, PRESENCE_MS, id, count, word),
     )
     if (registered !== served.length) served = partitions(registered, family)
     formerCounts = used.filter((each) => each !== count)
@@ -100,14 +105,14 @@ export function enrol(client: RedisClient, { count, family = FAMILY }: Spread): 
       const indexes = new Set(formerCounts.map((former) => indexOf(spreadBy(envelope), former)))
       return served.filter(({ prefix }, at) => at !== home && indexes.has(at) && withLetters.get(prefix) !== false)
     },
-    async reopen({ key }, token) {
+    async reopen({ prefix, key }, token) {
       await enrolOnce()
-      await scripted.clerkReopen(key('meta'), token)
+      await write(prefix, (scripted) => scripted.clerkReopen(key('meta'), token))
     },
     [Symbol.dispose]() {
       stop.abort()
       // So that its partitions can be retired at once; else its word runs out.
-      if (client.status === 'ready') client.hdel(registerKeys(family)[1], id).catch(() => {})
+      if (client.status === 'ready') client.hdel(keys[1], id).catch(() => {})
     },
   }
 }

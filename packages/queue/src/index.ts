@@ -22,7 +22,7 @@ export type { Delivery, Disposition, Handle } from './line.js'
 export { type Notices, openNotices } from './notices.js'
 export { REACTION_PACE } from './pace.js'
 export { type Partition, type Partitions, partition, partitions, QUEUES, type QueueName } from './partitions.js'
-export { PARTITIONS_MAX } from './policy.js'
+export { PARTITIONS_MAX, REPLICAS_MAX } from './policy.js'
 export type { WorkerPresence } from './presence.js'
 export { exportQueueGauges, exportReactionGauges, type GaugeRegistry } from './queue-metrics.js'
 export { QueueUnavailable } from './queue-unavailable.js'
@@ -36,7 +36,6 @@ export {
 } from './reaction-partitions.js'
 export { type Reason, reasonOf } from './reason.js'
 export { parseRedisUrl, type RedisTarget } from './redis-url.js'
-export type { SealedBody } from './sealed-body.js'
 export {
   openPartitionDesk,
   openRegister,
@@ -46,6 +45,7 @@ export {
   type Retirement,
   readPartitions,
 } from './register.js'
+export type { SealedBody } from './sealed-body.js'
 export { openStoredEvents, type RemovedFrom, type StoredEvent, type StoredEvents } from './stored-events.js'
 export type { StoredEnvelope } from './stored-job.js'
 export { WorkerWedged } from './wedge.js'

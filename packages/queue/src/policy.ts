@@ -121,6 +121,11 @@ export const PRESENCE_BEAT_MS = 3 * SECOND
 /** Milliseconds that a worker which ends takes to say so; else its word runs out. */
 export const PRESENCE_LEAVE_MS = SECOND / 2
 
+/** Replicas that an event can be waited for on: nobody keeps more of one master. */
+export const REPLICAS_MAX = 5
+/** Milliseconds that replicas have to say that they have an event: what is left of the door's, and one round trip. */
+export const REPLICAS_MS = 300
+
 /** Milliseconds that a resent event waits to hear whether its dead letter lies where it would have gone before. */
 export const FORMER_HOME_MS = 100
 /** Partitions at most: a worker has a connection for each of them, and 128 events in hand for all together. */

@@ -157,6 +157,12 @@ export const SETTINGS = {
     example: '4',
     usedBy: ['ingest'],
   },
+  REDIS_WAIT_REPLICAS: {
+    doc: 'Replicas that must have an event before it is answered with 202, so that a failover loses none. While too few answer, events are refused with 503. 0 waits for none.',
+    default: '0',
+    example: '1',
+    usedBy: ['ingest'],
+  },
   REDIS_ALLOW_EVICTION: {
     doc: 'Accept a Redis whose maxmemory-policy may evict events that were already acknowledged. Otherwise ingest refuses to be ready on one.',
     default: 'false',
