@@ -39,7 +39,13 @@ afterAll(() => owned[Symbol.asyncDispose]())
 const observer = { redisLost: () => {}, redisBack: () => {} }
 
 function work(handle: (batch: readonly Delivery[]) => Promise<void>): Consumer {
-  const quiet = { breakerChanged: () => {}, retrying: () => {}, deadLettered: () => {}, workerFailed: () => {} }
+  const quiet = {
+    breakerChanged: () => {},
+    retrying: () => {},
+    deadLettered: () => {},
+    workerFailed: () => {},
+    wedged: () => {},
+  }
   const register = owned.use(openRegister(target))
   return owned.use(
     consume({

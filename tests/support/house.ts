@@ -12,9 +12,9 @@ import {
   type ServerControl,
   type Tables,
 } from '@clerk-mirror/devstack'
-import { partition } from '@clerk-mirror/queue'
+import { partition, partitions } from '@clerk-mirror/queue'
 import { Releasers } from '@clerk-mirror/runtime'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { findDatabaseServer } from '../../packages/devstack/src/services/database-files.js'
 import { findRedisServer } from '../../packages/devstack/src/services/redis-server.js'
@@ -30,7 +30,8 @@ type Own = 'own redis' | 'own redis and database'
 export type IngestProcess = Program & Door
 export type WorkerProcess = Program & { url: string }
 
-/** The queue of this name and prefix is what the programs use; a Redis of its own keeps it apart from other tests. */
+/** What the programs use, as many as the tests need; a Redis of its own keeps it apart from other tests. */
+const PARTITIONS = partitions(4)
 const { key } = partition('{clerk-0}')
 
 /** False where the server programs are not installed: no other kind of server can be frozen. Says so, once a file. */
@@ -41,13 +42,15 @@ export async function canOpenHouse(own: Own): Promise<boolean> {
   return false
 }
 
-/** Servers of a test's own, with the mirror's tables in the database and nothing in Redis. */
-export async function openHouse(own: Own): Promise<House> {
+/** Servers of a test's own, with the mirror's tables in the database and nothing in Redis; or with a Redis that is given. */
+export async function openHouse(own: Own, redisUrl?: string): Promise<House> {
   await using owned = new Releasers()
   const dataDir = mkdtempSync(join(tmpdir(), 'clerk-mirror-house-'))
   owned.defer(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 }))
   const databaseUrl = own === 'own redis' ? inject('databaseUrl') : undefined
-  const services = owned.use(await openServices({ dataDir, databaseUrl, say: () => {}, tuning: 'fast-throwaway' }))
+  const services = owned.use(
+    await openServices({ dataDir, redisUrl, databaseUrl, say: () => {}, tuning: 'fast-throwaway' }),
+  )
   const url = new URL(databaseUrl ?? services.database.adminUrl)
   url.pathname = `/clerk_mirror_${randomBytes(6).toString('hex')}`
   const env = {
@@ -59,17 +62,25 @@ export async function openHouse(own: Own): Promise<House> {
   if (migrated.code !== 0) throw new Error(`the database was not prepared: ${migrated.stderr}`)
   if (databaseUrl !== undefined) owned.defer(() => queryOnce(url.href, `DROP DATABASE ${url.pathname.slice(1)}`))
   const tables = owned.use(await openTables(url.href))
-  const client = new Redis(env.REDIS_URL, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
+  const client = clientOf(env.REDIS_URL)
   client.on('error', () => {}) // it is killed on purpose
   owned.defer(() => client.disconnect())
   return new House({ env, tables, client, redis: services.redis, database: services.database }, owned.move())
+}
+
+function clientOf(url: string): Redis | Cluster {
+  const nodes = url.split(',').map((node) => new URL(node.includes('://') ? node : `redis://${node}`))
+  const { password = '' } = nodes[0] ?? {}
+  if (nodes.length === 1) return new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
+  const places = nodes.map(({ hostname, port }) => ({ host: hostname, port: Number(port) }))
+  return new Cluster(places, { redisOptions: { password, maxRetriesPerRequest: null } })
 }
 
 type Server = { readonly control?: ServerControl }
 type Furniture = {
   env: Environment & { CLERK_WEBHOOK_SIGNING_SECRET: string; DATABASE_URL: string; REDIS_URL: string }
   tables: Tables
-  client: Redis
+  client: Redis | Cluster
   redis: Server
   database: Server
 }
@@ -78,7 +89,7 @@ export class House implements AsyncDisposable {
   readonly env: Furniture['env']
   readonly tables: Tables
   /** A client of the test's own. */
-  readonly client: Redis
+  readonly client: Redis | Cluster
   readonly #servers: Record<'redis' | 'database', Server>
   readonly #owned: AsyncDisposable
   readonly #programs = new Releasers()
@@ -121,10 +132,21 @@ export class House implements AsyncDisposable {
     return Object.assign(program, { url: `http://127.0.0.1:${port}` })
   }
 
-  /** How many events are in each state. */
+  /** Returns as soon as it takes requests. */
+  async console(env: Environment): Promise<WorkerProcess> {
+    const program = this.#start('console', env)
+    const { port } = await program.says('console.listening')
+    return Object.assign(program, { url: `http://127.0.0.1:${port}` })
+  }
+
+  /** How many events are in each state, in all partitions. */
   async counts() {
-    const [wait, active] = await Promise.all([this.client.llen(key('wait')), this.client.llen(key('active'))])
-    const [delayed, failed] = await Promise.all([this.client.zcard(key('delayed')), this.client.zcard(key('failed'))])
+    const sum = async (sizeOf: (key: string) => Promise<number>, name: string) =>
+      (await Promise.all(PARTITIONS.map((each) => sizeOf(each.key(name))))).reduce((total, size) => total + size, 0)
+    const listSize = (name: string) => sum((list) => this.client.llen(list), name)
+    const setSize = (name: string) => sum((set) => this.client.zcard(set), name)
+    const [wait, active] = await Promise.all([listSize('wait'), listSize('active')])
+    const [delayed, failed] = await Promise.all([setSize('delayed'), setSize('failed')])
     return { wait, active, delayed, failed }
   }
 
@@ -178,8 +200,8 @@ export class House implements AsyncDisposable {
     await this.#owned[Symbol.asyncDispose]()
   }
 
-  #start(app: 'ingest' | 'worker', env: Environment): Program {
-    const anyPorts = { INGEST_PORT: '0', METRICS_PORT: '0', WORKER_PORT: '0' }
+  #start(app: 'ingest' | 'worker' | 'console', env: Environment): Program {
+    const anyPorts = { INGEST_PORT: '0', METRICS_PORT: '0', WORKER_PORT: '0', CONSOLE_PORT: '0' }
     return this.#programs.use(new Program(app, { env: { ...anyPorts, ...this.env, ...env } }))
   }
 }

@@ -130,8 +130,8 @@ export const REPLICAS_MS = 300
 export const FORMER_HOME_MS = 100
 /** Partitions at most: a worker has a connection for each of them, and 128 events in hand for all together. */
 export const PARTITIONS_MAX = 64
-/** Milliseconds between looks at the register of partitions: workers serve a new one within seconds. */
-export const REGISTER_LOOK_MS = 2 * SECOND
+/** Milliseconds between looks at the register of partitions: workers serve a new one within two of them. */
+export const REGISTER_LOOK_MS = SECOND
 /** Milliseconds until a door that could not put its partitions on the register tries again. */
 export const ENROL_RETRY_MS = 250
 
