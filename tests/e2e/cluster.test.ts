@@ -10,6 +10,8 @@ import { until } from '../support/until.js'
  * All processes on three masters with a replica each. Partition 0 and the register lie on the first, 1 and 2 on the
  * second, 3 on the third.
  */
+/** Many processes start one after the other, and the machine may have others to run. */
+const PATIENTLY = { timeout: 180_000 }
 const FOUR = { QUEUE_PARTITIONS: '4' }
 const nothingLeft = { wait: 0, active: 0, delayed: 0, failed: 0 }
 
@@ -31,7 +33,7 @@ const json = async (words: string) => {
   return JSON.parse(stdout)
 }
 
-test('operators see and work on all partitions, by command and by page', async () => {
+test('operators see and work on all partitions, by command and by page', PATIENTLY, async () => {
   await using ingest = await house.ingest(FOUR)
   await using worker = await house.worker()
   const token = 'operator-token-of-the-tests'
@@ -66,45 +68,51 @@ test('operators see and work on all partitions, by command and by page', async (
   await house.settled(people.map(({ eventId }) => eventId))
 })
 
-test('planned failovers under load lose nothing: what came before, meanwhile and afterwards is applied', async ({
-  annotate,
-}) => {
-  await using ingest = await house.ingest(FOUR)
-  await using worker = await house.worker()
-  await until(async () => (await isReady(ingest)) && (await isReady(worker)))
-  const { deliveries } = history({ seed: 41, users: 150, shuffle: true, duplicates: 0.2, deletes: 0.1 })
-  const traffic = pour(ingest, deliveries)
-  for (const [index, key] of ['{clerk-0}', '{clerk-1}', '{clerk-3}'].entries()) {
-    await until(() => taken(traffic.answers).length > 100 * (index + 1))
-    await cluster.failover(key)
-  }
-  await traffic.done
-  await annotate(`${refused(traffic.answers).length} of ${traffic.answers.length} refused`)
-  await house.settled(taken(traffic.answers).map(({ eventId }) => eventId))
-  expect(await house.counts()).toEqual(nothingLeft)
-  expect(await house.differences(deliveries)).toEqual([])
-})
+test(
+  'planned failovers under load lose nothing: what came before, meanwhile and afterwards is applied',
+  PATIENTLY,
+  async ({ annotate }) => {
+    await using ingest = await house.ingest(FOUR)
+    await using worker = await house.worker()
+    await until(async () => (await isReady(ingest)) && (await isReady(worker)))
+    const { deliveries } = history({ seed: 41, users: 150, shuffle: true, duplicates: 0.2, deletes: 0.1 })
+    const traffic = pour(ingest, deliveries)
+    for (const [index, key] of ['{clerk-0}', '{clerk-1}', '{clerk-3}'].entries()) {
+      await until(() => taken(traffic.answers).length > 100 * (index + 1))
+      await cluster.failover(key)
+    }
+    await traffic.done
+    await annotate(`${refused(traffic.answers).length} of ${traffic.answers.length} refused`)
+    await house.settled(taken(traffic.answers).map(({ eventId }) => eventId))
+    expect(await house.counts()).toEqual(nothingLeft)
+    expect(await house.differences(deliveries)).toEqual([])
+  },
+)
 
-test('a master that is killed: its partitions are refused until a replica takes over, and nothing is lost', async ({
-  annotate,
-}) => {
-  await using ingest = await house.ingest({ ...FOUR, REDIS_WAIT_REPLICAS: '1' })
-  await using worker = await house.worker()
-  await until(async () => (await isReady(ingest)) && (await isReady(worker)))
-  const people = signUps(43, 500)
-  const traffic = pour(ingest, people)
-  await until(() => taken(traffic.answers).length > 150)
-  const [master, replica] = [await cluster.masterOf('{clerk-1}'), await cluster.replicaOf('{clerk-1}')]
-  await master.server.kill()
-  await until(() => refused(traffic.answers).length > 20)
-  await until(async () => (await cluster.masterOf('{clerk-1}')) === replica)
-  // It has no replica yet that could have an event as well.
-  await cluster.mend()
-  await traffic.done
-  const answers = refused(traffic.answers)
-  await annotate(`${answers.length} refused, the slowest after ${Math.max(...answers.map(({ tookMs }) => tookMs))} ms`)
-  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]))
-  await house.settled(taken(traffic.answers).map(({ eventId }) => eventId))
-  expect(await house.counts()).toEqual(nothingLeft)
-  expect(await house.differences(people)).toEqual([])
-})
+test(
+  'a master that is killed: its partitions are refused until a replica takes over, and nothing is lost',
+  PATIENTLY,
+  async ({ annotate }) => {
+    await using ingest = await house.ingest({ ...FOUR, REDIS_WAIT_REPLICAS: '1' })
+    await using worker = await house.worker()
+    await until(async () => (await isReady(ingest)) && (await isReady(worker)))
+    const people = signUps(43, 500)
+    const traffic = pour(ingest, people)
+    await until(() => taken(traffic.answers).length > 150)
+    const [master, replica] = [await cluster.masterOf('{clerk-1}'), await cluster.replicaOf('{clerk-1}')]
+    await master.server.kill()
+    await until(() => refused(traffic.answers).length > 20)
+    await until(async () => (await cluster.masterOf('{clerk-1}')) === replica)
+    // It has no replica yet that could have an event as well.
+    await cluster.mend()
+    await traffic.done
+    const answers = refused(traffic.answers)
+    await annotate(
+      `${answers.length} refused, the slowest after ${Math.max(...answers.map(({ tookMs }) => tookMs))} ms`,
+    )
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]))
+    await house.settled(taken(traffic.answers).map(({ eventId }) => eventId))
+    expect(await house.counts()).toEqual(nothingLeft)
+    expect(await house.differences(people)).toEqual([])
+  },
+)
