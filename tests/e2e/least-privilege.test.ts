@@ -163,6 +163,16 @@ inWorld('the command line replays, discards, rebuilds and erases', { timeout: CO
   expect(actions).toEqual(expect.arrayContaining(['replay', 'discard', 'rebuild', 'erase']))
 })
 
+inWorld('the number of partitions goes up and down', { timeout: COMMANDS_MS }, async () => {
+  const other = await started('ingest', 'ingest.listening', { QUEUE_PARTITIONS: '3' })
+  const people = Array.from({ length: 12 }, () => clerkId('user'))
+  const sending = people.map((id) => sent(other.url, 'user.created', clerkUser(id, 1000, { username: id })))
+  await applied(...(await Promise.all(sending)))
+  await other.stop()
+  expect((await ops('partitions list')).partitions).toHaveLength(3)
+  for (const index of [2, 1]) expect(await ops(`partitions retire ${index}`)).toEqual({ kind: 'retired' })
+})
+
 inWorld('the console shows, replays and discards', async () => {
   const { url } = await started('console', 'console.listening')
   const api = async (path: string, body?: object) => {

@@ -1,6 +1,7 @@
 import type { EventSource } from '@clerk-mirror/events'
 import { connectOperator } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
+import { inOrder, isBehind, type LetterPlace, merged, startIn } from './letter-order.js'
 import { type LetterRow, withLetterScripts } from './letter-scripts.js'
 import type { Partition, Partitions } from './partitions.js'
 import { AMONG_MAX, PAGE, STREAM_LENGTH } from './policy.js'
@@ -25,9 +26,6 @@ export type DeadLetter = {
 
 /** The envelope is null for a job that holds none: something else put it into the queue, or its body is lost. */
 export type DeadLetterDetails = DeadLetter & { envelope: StoredEnvelope | null; stack: string | null }
-
-/** Behind a letter, in the order of the list: of time of death and, in one millisecond, of partitions, then of ids. */
-export type LetterPlace = { partition: number; failedAtMs: number; id: string }
 
 export type PlacedLetter = { letter: DeadLetter; place: LetterPlace }
 
@@ -133,33 +131,6 @@ async function* listOf(next: DeadLetters['next'], end: DeadLetters['end']): Asyn
     }
     page = await next(final.place)
   }
-}
-
-/** Score and id behind which a partition's letters come after this place. */
-function startIn(partition: number, after: LetterPlace | null): [score: string, id: string] {
-  if (!after) return ['-inf', '']
-  const id = partition === after.partition ? after.id : partition < after.partition ? BEHIND_ALL_IDS : ''
-  return [String(after.failedAtMs), id]
-}
-
-const BEHIND_ALL_IDS = '\u{10ffff}'
-
-/** Of the first letters of each partition those that come first of all: behind a full page that partition may have more. */
-function merged(pages: readonly PlacedLetter[][], share: number): PlacedLetter[] {
-  const unread = pages.flatMap((page) => (page.length === share ? page.slice(-1) : [])).sort(inOrder)[0]
-  return pages
-    .flat()
-    .filter(({ place }) => !unread || !isBehind(place, unread.place))
-    .sort(inOrder)
-}
-
-const inOrder = (one: PlacedLetter, other: PlacedLetter) => (isBehind(one.place, other.place) ? 1 : -1)
-
-/** In the order of the list, ids by their bytes. */
-export function isBehind(one: LetterPlace, other: LetterPlace): boolean {
-  if (one.failedAtMs !== other.failedAtMs) return one.failedAtMs > other.failedAtMs
-  if (one.partition !== other.partition) return one.partition > other.partition
-  return Buffer.compare(Buffer.from(one.id), Buffer.from(other.id)) > 0
 }
 
 function placed(row: LetterRow, partition: number): PlacedLetter {

@@ -8,8 +8,6 @@ export {
   type DeadLetter,
   type DeadLetterDetails,
   type DeadLetters,
-  isBehind,
-  type LetterPlace,
   openDeadLetters,
   type PlacedLetter,
 } from './dead-letters.js'
@@ -18,6 +16,7 @@ export { type EnvelopeKeys, parseEnvelopeKeys } from './envelope-keys.js'
 export { openQueueGauges, type QueueGauges, type QueueReading } from './gauges.js'
 export { type HandOver, openHandOver } from './hand-over.js'
 export type { RedisInspection } from './inspect.js'
+export { isBehind, type LetterPlace } from './letter-order.js'
 export type { Delivery, Disposition, Handle } from './line.js'
 export { type Notices, openNotices } from './notices.js'
 export { REACTION_PACE } from './pace.js'

@@ -1,3 +1,4 @@
+import { Cluster } from 'ioredis'
 import type { RedisClient } from './connection.js'
 import type { Partitions } from './partitions.js'
 import { PROBE_TTL_MS } from './policy.js'
@@ -10,11 +11,28 @@ export type RedisInspection = {
   appendfsync: string | null
 }
 
-/** Writes a key and reads the settings that decide whether Redis keeps what it acknowledged. */
+/**
+ * Writes a key to each partition and reads the settings that decide whether Redis keeps what it acknowledged, of a cluster
+ * the worst of all masters. @throws when one of them does not answer.
+ */
 export async function inspectRedis(client: RedisClient, partitions: Partitions): Promise<RedisInspection> {
   const writes = [...partitions].map(({ key }) => client.set(key('clerk-mirror:probe'), '1', 'PX', PROBE_TTL_MS))
+  const nodes = client instanceof Cluster ? client.nodes('master') : [client]
+  const [inspections] = await Promise.all([Promise.all(nodes.map(inspectNode)), ...writes])
+  return inspections.reduce((one, other) => ({
+    evicts: worse(one.evicts, other.evicts, true),
+    appendonly: worse(one.appendonly, other.appendonly, false),
+    appendfsync: one.appendfsync === 'always' ? other.appendfsync : one.appendfsync,
+  }))
+}
+
+/** Of two nodes, what is to be feared: the bad answer, then none. */
+const worse = (one: boolean | null, other: boolean | null, bad: boolean) =>
+  [one, other].includes(bad) ? bad : [one, other].includes(null) ? null : !bad
+
+async function inspectNode(node: RedisClient): Promise<RedisInspection> {
   // INFO and not CONFIG, as far as it goes: an account that may read the configuration may read passwords in it.
-  const [info, appendfsync] = await Promise.all([client.info(), setting(client, 'appendfsync'), ...writes])
+  const [info, appendfsync] = await Promise.all([node.info(), setting(node, 'appendfsync')])
   const told = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null
   const [policy, appendonly] = [told('maxmemory_policy'), told('aof_enabled')]
   return {

@@ -41,8 +41,9 @@ for index = 1, #all, 2 do
   if tonumber(string.match(all[index + 1], '^%d+')) <= now - ARGV[1] then redis.call('HDEL', doors, all[index]) end
 end
 local answer = {count()}
-for _, field in ipairs(redis.call('HKEYS', register)) do
-  local used = string.match(field, '^used:(%d+)$')
+local fields = redis.call('HGETALL', register)
+for index = 1, #fields, 2 do
+  local used = string.match(fields[index], '^used:(%d+)$')
   if used then answer[#answer + 1] = tonumber(used) end
 end
 return answer

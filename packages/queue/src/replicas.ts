@@ -93,7 +93,7 @@ function acknowledgements(connection: Redis, replicas: number): () => Promise<vo
     try {
       return Number(Object(await connection.call('WAITAOF', 0, replicas, REPLICAS_MS))[1])
     } catch (error) {
-      if (!(error instanceof Error && /unknown command/i.test(error.message))) throw error
+      if (!(error instanceof Error && /unknown command|NOPERM/i.test(error.message))) throw error
       asksDisks = false
       return replicas
     }

@@ -152,13 +152,13 @@ export const SETTINGS = {
     usedBy: ['ingest', 'console'],
   },
   QUEUE_PARTITIONS: {
-    doc: 'How many partitions of the queue ingest spreads events over, at most 64: so many nodes of a Redis Cluster can share the work. It may be changed at any time (docs/runbook.md).',
+    doc: 'How many partitions of the queue ingest spreads events over, at most 64: so many nodes of a Redis Cluster can share the work. It may be changed at any time (docs/partitions.md).',
     default: '1',
     example: '4',
     usedBy: ['ingest'],
   },
   REDIS_WAIT_REPLICAS: {
-    doc: 'Replicas that must have an event before it is answered with 202, so that a failover loses none. While too few answer, events are refused with 503. 0 waits for none.',
+    doc: 'Replicas that must have an event before it is answered with 202, so that a failover loses none. While too few answer, events are refused with 503. 0 waits for none (docs/partitions.md).',
     default: '0',
     example: '1',
     usedBy: ['ingest'],
