@@ -1,6 +1,7 @@
 import { partitions } from '@clerk-mirror/queue'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { indexOf } from '../../packages/queue/src/partitions.js'
+import { registerKeys, withRegisterScripts } from '../../packages/queue/src/register-scripts.js'
 import { type Family, openFamily } from '../support/family.js'
 import { done, envelope } from '../support/queue.js'
 import { latch, until } from '../support/until.js'
@@ -76,6 +77,7 @@ describe('a partition is retired', () => {
     }
     await forgetDoors()
     expect(await family.desk.retire(1)).toEqual({ kind: 'not-empty', events: 1 })
+    expect(await family.redis.hget(family.key(1, 'meta'), 'clerk-mirror:closed')).toBeNull()
     expect((await family.desk.list()).partitions).toMatchObject([{ events: 0 }, { events: 1 }])
     gate.open()
   })
@@ -109,10 +111,12 @@ describe('a process that was frozen while its partition was retired', () => {
   })
 })
 
-test('an operator who dies between closing a partition and taking it off the register does no harm', async () => {
+test('an operator who sleeps between closing a partition and taking it off the register does no harm', async () => {
   const two = await family.door(2)
-  await family.redis.hset(registerKey(), 'retiring', 'token-of-the-dead')
-  await family.redis.hset(family.key(1, 'meta'), 'clerk-mirror:closed', 'token-of-the-dead')
+  await family.redis.hset(registerKey(), 'retiring', 'token-of-the-sleeper')
+  await family.redis.hset(family.key(1, 'meta'), 'clerk-mirror:closed', 'token-of-the-sleeper')
   expect(await two.accept(event())).toEqual({ kind: 'accepted', how: 'added' })
+  const scripted = withRegisterScripts(family.redis)
+  expect(await scripted.clerkEndRetiring(...registerKeys(family.name), 1, 'token-of-the-sleeper')).toBe(0)
   expect((await family.desk.list()).partitions).toMatchObject([{ events: 0 }, { events: 1 }])
 })

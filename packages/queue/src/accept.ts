@@ -85,16 +85,16 @@ export function openDoor(
 function storeIn(write: Write<Scripted>, placement: Placement, envelopeKeys: EnvelopeKeys) {
   const ask = async (
     { prefix, key }: Partition,
-    name: string,
-    { id, data, timestampMs }: StoredJob,
+    { id, name, data, timestampMs }: StoredJob,
+    options: readonly 'revive-only'[] = [],
   ): Promise<string> => {
     const keys = [...SCRIPT_KEYS.map(key), key(id)]
-    const values = [id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs]
+    const values = [id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs, ...options]
     return String(await write(prefix, (client) => client.clerkAccept(...keys, ...values)))
   }
   /** A former home that does not answer must not keep an event from its home: then the ledger settles the letter. */
   const askFormerHome = (partition: Partition, job: StoredJob) =>
-    within(FORMER_HOME_MS, ask(partition, '', job)).catch(() => 'absent')
+    within(FORMER_HOME_MS, ask(partition, job, ['revive-only'])).catch(() => 'absent')
 
   return async (envelope: Envelope, trace: string | undefined): Promise<string> => {
     const isReady = placement.ready()
@@ -107,7 +107,7 @@ function storeIn(write: Write<Scripted>, placement: Placement, envelopeKeys: Env
     }
     const home = placement.homeOf(envelope)
     for (;;) {
-      const how = await ask(home, job.name, job)
+      const how = await ask(home, job)
       const token = tokenIn(how)
       if (token === undefined) return how
       await placement.reopen(home, token)

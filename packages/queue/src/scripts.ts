@@ -37,7 +37,7 @@ end
  * ARGV: job id, stream length, name, data, options, timestamp.
  * Adds a job, or revives the dead letter of that id with the new data; drops it while one waits or runs. Whichever of
  * these it answers, there is a live job of that id when it returns.
- * With an empty name it adds none: `absent`. To a partition that was retired it adds none: `closed`, with the token.
+ * With one more value it adds none: `absent`. To a partition that was retired it adds none: `closed`, with the token.
  */
 const ACCEPT = `${SHARED}
 local jobId = ARGV[1]
@@ -50,7 +50,7 @@ if redis.call('HEXISTS', job, 'data') == 1 then
   revive(jobId)
   return 'revived'
 end
-if ARGV[3] == '' then return 'absent' end
+if ARGV[7] then return 'absent' end
 local token = redis.call('HGET', meta, '${CLOSED}')
 if token then return 'closed ' .. token end
 redis.call('INCR', id)
