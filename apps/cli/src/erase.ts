@@ -1,6 +1,12 @@
 import { openMirror, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { type EraseResult, erase } from '@clerk-mirror/operations'
-import { openReactionPlaces, openStoredEvents, parseEnvelopeKeys, parseRedisUrl, readPartitions } from '@clerk-mirror/queue'
+import {
+  openReactionPlaces,
+  openStoredEvents,
+  parseEnvelopeKeys,
+  parseRedisUrl,
+  readPartitions,
+} from '@clerk-mirror/queue'
 import { Releasers, readConfig, secret } from '@clerk-mirror/runtime'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'

@@ -24,11 +24,7 @@ export type ReactionDesk = Disposable & {
 }
 
 /** @throws QueueUnavailable when Redis cannot be reached. */
-export async function openReactionDesk(
-  redis: RedisTarget,
-  list: Partitions,
-  ledger: Ledger,
-): Promise<ReactionDesk> {
+export async function openReactionDesk(redis: RedisTarget, list: Partitions, ledger: Ledger): Promise<ReactionDesk> {
   const places = await openReactionPlaces(redis, list)
   try {
     const letters = await openDeadLetters(redis, places.partitions)
