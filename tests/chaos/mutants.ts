@@ -14,15 +14,12 @@ export type Mutant = {
   cursedShare?: number
 }
 
-const ADDED =
-  'const added = scripted.clerkAccept(...queueKeys, id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs);'
-
 export const MUTANTS: readonly Mutant[] = [
   {
     name: '202-before-redis-answered',
     file: 'packages/queue/dist/accept.js',
-    find: "return { kind: 'accepted', how: (await within(ACCEPT_MS, added)) };",
-    replace: "added.catch(() => {}); return { kind: 'accepted', how: 'added' };",
+    find: "return { kind: 'accepted', how: (await within(ACCEPT_MS, store(envelope, trace))) };",
+    replace: "store(envelope, trace).catch(() => {}); return { kind: 'accepted', how: 'added' };",
     only: /kill Redis$|freeze Redis|ingest → Redis (?:cut|refused|half-open)/,
     caughtBy: /^I1/,
   },
@@ -30,14 +27,13 @@ export const MUTANTS: readonly Mutant[] = [
     // What the script does in one step, in three.
     name: '202-without-a-job-when-a-revive-meets-a-discard',
     file: 'packages/queue/dist/accept.js',
-    find: ADDED,
-    replace: `${ADDED.replace('const added =', 'const accept = () =>')}
-      const revive = async () => {
-        await client.hset(key(id), 'data', data);
-        await scripted.clerkReplay(...queueKeys, id, STREAM_LENGTH);
-        return 'revived';
-      };
-      const added = client.zscore(key('failed'), id).then((score) => (score === null ? accept() : revive()));`,
+    find: 'return String(await write(prefix, (client) => client.clerkAccept(...keys, ...values)));',
+    replace: `return String(await write(prefix, async (client) => {
+      if ((await client.zscore(key('failed'), id)) === null) return client.clerkAccept(...keys, ...values);
+      await client.hset(key(id), 'data', data);
+      await client.clerkReplay(...keys, id, STREAM_LENGTH);
+      return 'revived';
+    }));`,
     only: /ingest → Redis (?:cut|delayed)/,
     caughtBy: /^I1/,
     cursedShare: 0.2,
