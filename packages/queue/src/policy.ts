@@ -123,8 +123,10 @@ export const PRESENCE_LEAVE_MS = SECOND / 2
 
 /** Replicas that an event can be waited for on: nobody keeps more of one master. */
 export const REPLICAS_MAX = 5
-/** Milliseconds that replicas have to say that they have an event: what is left of the door's, and one round trip. */
-export const REPLICAS_MS = 300
+/** Milliseconds that replicas have to say that they have an event, and then that it is on their disks, which is known by
+ * then: together what is left of the door's 400 after one round trip. */
+export const REPLICAS_MS = 250
+export const DISKS_MS = 100
 
 /** Milliseconds that a resent event waits to hear whether its dead letter lies where it would have gone before. */
 export const FORMER_HOME_MS = 100

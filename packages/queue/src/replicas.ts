@@ -1,6 +1,6 @@
 import { Cluster, type Redis } from 'ioredis'
 import type { RedisClient } from './connection.js'
-import { REPLICAS_MS } from './policy.js'
+import { DISKS_MS, REPLICAS_MS } from './policy.js'
 
 /** What was written is on the master, and not on as many replicas as it should be: it may be lost with the master. */
 export class NotReplicated extends Error {
@@ -91,7 +91,7 @@ function acknowledgements(connection: Redis, replicas: number): () => Promise<vo
   const ask = () => Promise.all([connection.wait(replicas, REPLICAS_MS), ...(asksDisks ? [askDisks()] : [])])
   const askDisks = async () => {
     try {
-      return Number(Object(await connection.call('WAITAOF', 0, replicas, REPLICAS_MS))[1])
+      return Number(Object(await connection.call('WAITAOF', 0, replicas, DISKS_MS))[1])
     } catch (error) {
       if (!(error instanceof Error && /unknown command|NOPERM/i.test(error.message))) throw error
       asksDisks = false
