@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => family[Symbol.asyncDispose]())
 
 const acceptAll = (door: Awaited<ReturnType<Family['door']>>, events: ReturnType<typeof eventsOf>) =>
-  Promise.all(events.map((event) => door.accept(event)))
+  Promise.all(events.map((event) => until(async () => (await door.accept(event)).kind === 'accepted')))
 const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0)
 /** Somebody whose events are in these partitions, by how many there are of them. */
 function personIn(homes: Readonly<Record<number, number>>): string {
