@@ -23,10 +23,10 @@ const everything = parseMirroredKinds('*')
 let count = 0
 
 /** `members` are JSON text: some of what is odd is no JavaScript value. */
-function arrivalOf(type: string, members: string): Arrival {
+function arrivalOf(type: string, members: string, timestamp = 1_700_000_000_000): Arrival {
   count += 1
   const eventId = `msg_odd${count}`
-  const body = `{"type":"${type}","timestamp":1700000000000,"data":{"id":"odd_${count}"${members && `,${members}`}}}`
+  const body = `{"type":"${type}","timestamp":${timestamp},"data":{"id":"odd_${count}"${members && `,${members}`}}}`
   const envelope: Envelope = { eventId, type, objectId: null, instanceId: null, source: 'clerk', receivedAtMs: 1, body }
   const decoded = decode(envelope, everything)
   if (decoded.kind !== 'change') throw new Error(`not a change: ${JSON.stringify(decoded)}`)
@@ -167,4 +167,16 @@ test('what is kept is the text that Clerk sent', async () => {
     arrival.change?.objectId,
   ])
   expect(rows).toEqual([{ username: 'second', public_metadata: metadata }])
+})
+
+test('a delete is applied whenever it claims to have happened', async () => {
+  const times = [1, 253_402_300_800_000, 8_640_000_000_000_001, Number.MAX_SAFE_INTEGER]
+  const deletes = times.map((timestamp) => arrivalOf('user.deleted', '"deleted":true', timestamp))
+  await applyAll(deletes)
+  const ids = deletes.map(({ change }) => change?.objectId)
+  const rows = await database.query<{ n: bigint }>(
+    `SELECT COUNT(*) AS n FROM clerk_objects WHERE deleted_at IS NOT NULL AND id IN (${ids.map(() => '?').join(',')})`,
+    ids,
+  )
+  expect(Number(rows[0]?.n)).toBe(times.length)
 })

@@ -26,26 +26,26 @@ export async function applyBatch(
 ): Promise<AppliedBatch> {
   const positions = firstPositions(batch)
   const distinct = batch.filter((arrival, index) => positions.get(arrival.entry.eventId) === index)
-  const decided = await claimEvents(
+  const claims = await claimEvents(
     transaction,
     distinct.map((arrival) => arrival.entry),
     nowMs,
   )
-  const fresh = distinct.filter(({ entry }) => !decided.has(entry.eventId))
-  const claims = fresh.flatMap(({ change, entry }) => (change ? [{ change, source: entry.source }] : []))
+  const fresh = distinct.filter(({ entry }) => !claims.decided.has(entry.eventId))
+  const claimed = fresh.flatMap(({ change, entry }) => (change ? [{ change, source: entry.source }] : []))
   const outcomes = new Map<string, Outcome>(fresh.map(({ entry }) => [entry.eventId, 'ignored']))
   let asked: ReadonlySet<string> = new Set()
-  if (claims.length > 0) {
-    const changes = claims.map(({ change }) => change)
+  if (claimed.length > 0) {
+    const changes = claimed.map(({ change }) => change)
     const heads = await lockHeads(transaction, headsOf(changes), reactions ? comparedBy(reactions, changes) : [])
-    const decision = decide(claims, heads, nowMs)
+    const decision = decide(claimed, heads, nowMs)
     const cascaded = await write(transaction, decision, nowMs)
     if (reactions) asked = await askForReactions(transaction, decision.happenings, cascaded, reactions, nowMs)
     for (const [eventId, outcome] of decision.outcomes) outcomes.set(eventId, outcome)
   }
   const outcomeOf = (eventId: string) => outcomes.get(eventId) ?? 'duplicate'
   const freshEntries = fresh.map((arrival) => arrival.entry)
-  await recordOutcomes(transaction, freshEntries, outcomeOf, nowMs)
+  await recordOutcomes(transaction, freshEntries, claims, outcomeOf, nowMs)
   const inOrder = batch.map(({ entry }, index) =>
     positions.get(entry.eventId) === index ? outcomeOf(entry.eventId) : 'duplicate',
   )

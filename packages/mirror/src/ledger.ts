@@ -39,15 +39,23 @@ const COLUMNS = [
 // All that the deciding delivery says: a dead letter that was discarded may come again with a body that can be read.
 const REWRITTEN = ['type', 'object_id', 'instance_id', 'source', 'outcome', 'attempts', 'applied_at']
 
+/** What the ledger said of events before this transaction. */
+export type Claims = {
+  /** Decided: a delivery of these is a duplicate. */
+  decided: ReadonlySet<string>
+  /** Known, and decided anew, such as an ignored event. */
+  reopened: ReadonlySet<string>
+}
+
 /**
- * Claims the events for this transaction, and returns those that were decided before. The rows stay locked, so of two
- * workers that hold the same event the second waits here and then finds what the first decided.
+ * Claims the events for this transaction. The rows stay locked, so of two workers that hold the same event the second
+ * waits here and then finds what the first decided.
  */
 export async function claimEvents(
   transaction: Transaction,
   entries: readonly LedgerEntry[],
   nowMs: number,
-): Promise<Set<string>> {
+): Promise<Claims> {
   const rows = rowsOf(entries, nowMs, () => PENDING)
   await transaction.execute(upsert({ table: 'webhook_events', columns: COLUMNS, updates: [], rows }))
   const ids = entries.map((entry) => entry.eventId)
@@ -55,17 +63,34 @@ export async function claimEvents(
     `SELECT event_id, outcome FROM webhook_events WHERE event_id IN (${placeholders(ids.length)})`,
     ids,
   )
-  return new Set(stored.filter((row) => DECISIVE.includes(row.outcome)).map((row) => row.event_id))
+  const known = stored.filter((row) => row.outcome !== PENDING)
+  const [decided, reopened] = [new Set<string>(), new Set<string>()]
+  for (const { event_id, outcome } of known) (DECISIVE.includes(outcome) ? decided : reopened).add(event_id)
+  return { decided, reopened }
 }
 
+/** Writes what became of events that this transaction has claimed. Of those that it added, only the outcome is missing. */
 export async function recordOutcomes(
   transaction: Transaction,
   entries: readonly LedgerEntry[],
+  { reopened }: Claims,
   outcomeOf: (eventId: string) => Outcome | Removal,
   nowMs: number,
 ): Promise<void> {
-  if (entries.length === 0) return
-  const rows = rowsOf(entries, nowMs, outcomeOf)
+  const added = entries.filter(({ eventId }) => !reopened.has(eventId)).map(({ eventId }) => eventId)
+  const idsOf = new Map<string, string[]>(added.map((eventId) => [outcomeOf(eventId), []]))
+  for (const eventId of added.sort()) idsOf.get(outcomeOf(eventId))?.push(eventId)
+  for (const [outcome, ids] of idsOf) {
+    // Without the hint a small table is scanned, past rows that others hold.
+    const where = `FORCE INDEX (PRIMARY) SET outcome=? WHERE event_id IN (${placeholders(ids.length)})`
+    await transaction.execute({ sql: `UPDATE webhook_events ${where}`, values: [outcome, ...ids] })
+  }
+  const rows = rowsOf(
+    entries.filter((entry) => reopened.has(entry.eventId)),
+    nowMs,
+    outcomeOf,
+  )
+  if (rows.length === 0) return
   await transaction.execute(upsert({ table: 'webhook_events', columns: COLUMNS, updates: REWRITTEN, rows }))
 }
 
@@ -77,9 +102,9 @@ export async function recordRemoval(
   nowMs: number,
 ): Promise<void> {
   if (entries.length === 0) return
-  const decided = await claimEvents(transaction, entries, nowMs)
-  const open = entries.filter((entry) => !decided.has(entry.eventId))
-  await recordOutcomes(transaction, open, () => removal, nowMs)
+  const claims = await claimEvents(transaction, entries, nowMs)
+  const open = entries.filter((entry) => !claims.decided.has(entry.eventId))
+  await recordOutcomes(transaction, open, claims, () => removal, nowMs)
 }
 
 function rowsOf(entries: readonly LedgerEntry[], nowMs: number, outcomeOf: (eventId: string) => string): SqlValue[][] {
