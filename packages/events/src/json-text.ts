@@ -4,11 +4,21 @@
  * it only has to find where values begin and end.
  */
 
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const BACKSLASH = 0x5c
+/** Brackets and braces differ in one bit. */
+const BRACKET_BIT = 0x20
+const OPENING = 0x7b
+const CLOSING = 0x7d
+const SPACE = 0x20
+
 /** The text of the member `key` of the object that `text` is; the last one counts, as in JSON.parse. */
 export function memberText(text: string, key: string): string | null {
   let found: string | null = null
-  eachMember(text, (quoted, start, end) => {
-    if (isKey(quoted, key)) found = text.slice(start, end)
+  eachMember(text, (at, keyEnd, start, end) => {
+    if (isKey(text, at, keyEnd, key)) found = text.slice(start, end)
   })
   return found
 }
@@ -26,19 +36,23 @@ export function changedMembers(before: string, after: string): string[] {
 
 function membersOf(text: string): Map<string, string> {
   const members = new Map<string, string>()
-  eachMember(text, (quoted, start, end) => {
+  eachMember(text, (at, keyEnd, start, end) => {
+    const quoted = text.slice(at, keyEnd)
     members.set(quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1), text.slice(start, end))
   })
   return members
 }
 
-function eachMember(text: string, visit: (quotedKey: string, start: number, end: number) => void): void {
+type Visit = (key: number, keyEnd: number, start: number, end: number) => void
+
+/** Tells of each member where its key stands, quotes included, and where its value. */
+function eachMember(text: string, visit: Visit): void {
   let at = skipSpace(text, skipSpace(text, 0) + 1)
-  while (text[at] === '"') {
+  while (text.charCodeAt(at) === QUOTE) {
     const keyEnd = skipString(text, at)
     const start = skipSpace(text, skipSpace(text, keyEnd) + 1)
     const end = skipValue(text, start)
-    visit(text.slice(at, keyEnd), start, end)
+    visit(at, keyEnd, start, end)
     at = skipSpace(text, skipSpace(text, end) + 1)
   }
 }
@@ -50,13 +64,13 @@ export function withNulled(text: string, key: string): string {
   let copied = 0
   let at = 0
   while (at < text.length) {
-    if (text[at] !== '"') {
+    if (text.charCodeAt(at) !== QUOTE) {
       at += 1
       continue
     }
     const stringEnd = skipString(text, at)
     const colon = skipSpace(text, stringEnd)
-    if (text[colon] === ':' && isKey(text.slice(at, stringEnd), key)) {
+    if (text.charCodeAt(colon) === COLON && isKey(text, at, stringEnd, key)) {
       const start = skipSpace(text, colon + 1)
       result += `${text.slice(copied, start)}null`
       copied = skipValue(text, start)
@@ -78,43 +92,57 @@ export function wellFormedText(text: string): string {
   return text.replace(ESCAPES, (sequence) => (isLone(sequence) ? '\\ufffd' : sequence)).toWellFormed()
 }
 
-const isKey = (quoted: string, key: string) =>
-  quoted.includes('\\') ? JSON.parse(quoted) === key : quoted.length === key.length + 2 && quoted.slice(1, -1) === key
+/** Whether the string from one quote to behind the other says `key`, which may be written with escapes. */
+function isKey(text: string, start: number, end: number, key: string): boolean {
+  if (end - start === key.length + 2) return text.startsWith(key, start + 1)
+  // An escape is longer than what it stands for.
+  if (end - start < key.length + 2) return false
+  const quoted = text.slice(start, end)
+  return quoted.includes('\\') && JSON.parse(quoted) === key
+}
+
+// By codes and not by characters: this walks over every byte that the mirror stores.
 
 function skipSpace(text: string, from: number): number {
   let at = from
-  while (text[at] === ' ' || text[at] === '\n' || text[at] === '\r' || text[at] === '\t') at += 1
+  while (text.charCodeAt(at) <= SPACE) at += 1
   return at
 }
 
 function skipString(text: string, from: number): number {
-  let end = text.indexOf('"', from + 1)
-  while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
-  return end + 1
-}
-
-function isEscaped(text: string, quote: number): boolean {
-  let slash = quote - 1
-  while (text[slash] === '\\') slash -= 1
-  return (quote - slash) % 2 === 0
+  let at = from + 1
+  while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1
+  return at + 1
 }
 
 /** Counts brackets instead of recursing: a body may nest as deep as it is long. */
 function skipValue(text: string, from: number): number {
+  const first = text.charCodeAt(from)
+  if (first === QUOTE) return skipString(text, from)
+  if ((first | BRACKET_BIT) !== OPENING) return skipScalar(text, from)
   let depth = 0
   let at = from
-  do {
-    const char = text[at]
-    if (char === '"') at = skipString(text, at)
-    else {
-      if (char === '{' || char === '[') depth += 1
-      else if (char === '}' || char === ']') depth -= 1
-      at += 1
+  while (at < text.length) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) {
+      at = skipString(text, at)
+      continue
     }
-  } while (depth > 0 || (at < text.length && isScalarPart(text, from, at)))
+    at += 1
+    if ((code | BRACKET_BIT) === OPENING) depth += 1
+    else if ((code | BRACKET_BIT) === CLOSING) depth -= 1
+    if (depth === 0) return at
+  }
   return at
 }
 
-/** A number or literal runs on until a delimiter; a string or a bracketed value has ended where it ended. */
-const isScalarPart = (text: string, from: number, at: number) =>
-  !'"{['.includes(text[from] ?? '') && !',]} \n\r\t'.includes(text[at] ?? ',')
+/** A number or literal runs on until a delimiter. */
+function skipScalar(text: string, from: number): number {
+  let at = from
+  while (at < text.length) {
+    const code = text.charCodeAt(at)
+    if (code === COMMA || code <= SPACE || (code | BRACKET_BIT) === CLOSING) return at
+    at += 1
+  }
+  return at
+}
