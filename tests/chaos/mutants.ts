@@ -26,14 +26,22 @@ export const MUTANTS: readonly Mutant[] = [
   {
     // What the script does in one step, in three.
     name: '202-without-a-job-when-a-revive-meets-a-discard',
-    file: 'packages/queue/dist/accept.js',
-    find: 'return String(await write(prefix, (client) => client.clerkAccept(...keys, ...values)));',
-    replace: `return String(await write(prefix, async (client) => {
-      if ((await client.zscore(key('failed'), id)) === null) return client.clerkAccept(...keys, ...values);
-      await client.hset(key(id), 'data', data);
-      await client.clerkReplay(...keys, id, STREAM_LENGTH);
-      return 'revived';
-    }));`,
+    file: 'packages/queue/dist/arrivals.js',
+    find: 'return write(prefix, (client) => client.clerkAccept(keys.length, ...keys, options, STREAM_LENGTH, ...values));',
+    replace: `return write(prefix, async (client) => {
+      const queueKeys = (id) => [...SCRIPT_KEYS.map(key), key(id)];
+      const accept = async ({ id, name, data, timestampMs }) => {
+        const all = [...queueKeys(id), options, STREAM_LENGTH, id, name, data, timestampMs];
+        return (await client.clerkAccept(queueKeys(id).length, ...all))[0];
+      };
+      const revive = async ({ id, data }) => {
+        await client.hset(key(id), 'data', data);
+        await client.clerkReplay(...queueKeys(id), id, STREAM_LENGTH);
+        return 'revived';
+      };
+      const isDead = async ({ id }) => (await client.zscore(key('failed'), id)) !== null;
+      return Promise.all(jobs.map(async (job) => ((await isDead(job)) ? revive(job) : accept(job))));
+    });`,
     only: /ingest → Redis (?:cut|delayed)/,
     caughtBy: /^I1/,
     cursedShare: 0.2,
@@ -57,8 +65,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'dead-letter-not-revived-when-it-comes-again',
     file: 'packages/queue/dist/scripts.js',
-    find: "  if redis.call('ZREM', failed, jobId) == 0 then\n    redis.call('XADD'",
-    replace: "  if true then\n    redis.call('XADD'",
+    find: "elseif redis.call('ZREM', failed, jobId) == 1 then",
+    replace: 'elseif false then',
     only: /worker → Redis cut/,
     caughtBy: /no dead letter/,
   },

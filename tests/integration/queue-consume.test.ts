@@ -27,9 +27,9 @@ test('events that wait are worked on in batches, and nothing of them is left', a
   expect(await queue.redis.keys(`${queue.partition.prefix}:clerk-events:msg_*`)).toEqual([])
 })
 
-test('a worker has 128 events in hand at most, 64 in a batch, and 4 MiB of bodies in one', async () => {
+test('a worker has 256 events in hand at most, 128 in a batch, and 4 MiB of bodies in one', async () => {
   await using queue = await openTestQueue()
-  await acceptAll(queue, ids(300))
+  await acceptAll(queue, ids(500))
   const large = Array.from({ length: 60 }, (_, index) => `msg_large${index}`)
   const body = 'x'.repeat(120_000)
   for (const id of large) await queue.door.accept(envelope(id, { body }))
@@ -41,15 +41,15 @@ test('a worker has 128 events in hand at most, 64 in a batch, and 4 MiB of bodie
     return batch.map(() => done)
   }
   const worker = queue.work({ handle })
-  await until(() => worker.inHand() === 128)
+  await until(() => worker.inHand() === 256)
   // It has asked for as many as it may have: the rest waits, for this worker or another.
-  expect(await queue.redis.llen(queue.partition.key('wait'))).toBe(232)
+  expect(await queue.redis.llen(queue.partition.key('wait'))).toBe(304)
   gate.open()
   const waiting = () => queue.redis.llen(queue.partition.key('wait'))
   await until(async () => (await waiting()) === 0 && worker.inHand() >= large.length)
   largeGate.open()
   await until(() => isDrained(queue))
-  expect(Math.max(...worker.seen.handled.map((batch) => batch.length))).toBe(64)
+  expect(Math.max(...worker.seen.handled.map((batch) => batch.length))).toBe(128)
   expect(Math.max(...bytes)).toBeLessThanOrEqual(4 * 1024 * 1024)
   expect(Math.max(...bytes), 'as many as fit').toBeGreaterThan(2 * 1024 * 1024)
 })

@@ -92,11 +92,16 @@ test('two queues of one prefix keep their events, letters and workers apart', as
 test.each([
   ['addStandardJob', '2eee45c9'],
   ['reprocessJob', '4ea10933'],
+  ['moveToFinished', '8e744ec5'],
+  ['moveToActive', '7d35069d'],
 ])('the script %s that ours follow is the one that they were modelled on', (name, expected) => {
   const scripts = createRequire(import.meta.url)('bullmq/dist/cjs/scripts') as Record<string, { content: string }>
   const hash = createHash('sha256')
     .update(scripts[name]?.content ?? '')
     .digest('hex')
     .slice(0, 8)
-  expect(hash, `BullMQ changed ${name}: compare scripts.ts with it, then note its new hash here`).toBe(expected)
+  expect(
+    hash,
+    `BullMQ changed ${name}: compare scripts.ts and together-scripts.ts with it, then note its new hash here`,
+  ).toBe(expected)
 })

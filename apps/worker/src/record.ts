@@ -6,7 +6,7 @@ import type { News, NotifierOptions } from './notify.js'
 
 /** Seconds from Clerk's change to the committed row: from a quiet stack's 50 ms to Svix' last retry after 27 h. */
 const LAG_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36_000, 100_000]
-const BATCH_EVENTS = [1, 2, 4, 8, 16, 32, 64]
+const BATCH_EVENTS = [1, 2, 4, 8, 16, 32, 64, 128]
 const BATCH_BYTES = [1024, 16_384, 65_536, 262_144, 1_048_576, 2_097_152, 4_194_304]
 const APPLY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20]
 

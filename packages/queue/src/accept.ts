@@ -1,27 +1,28 @@
 import type { Envelope } from '@clerk-mirror/events'
+import { Arrivals, acceptMany } from './arrivals.js'
 import { type ConnectionObserver, observe, openPromptClient, type RedisClient } from './connection.js'
 import { enrol, fixedPlacement, type Placement, type Spread, tokenIn } from './enrolment.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { inspectRedis, type RedisInspection } from './inspect.js'
 import { memoryShare } from './memory.js'
 import type { Partition, Partitions } from './partitions.js'
-import { ACCEPT_MS, FORMER_HOME_MS, MEMORY_CHECK_MS, SHED_ABOVE, STREAM_LENGTH } from './policy.js'
+import { ACCEPT_MS, FORMER_HOME_MS, MEMORY_CHECK_MS, SHED_ABOVE } from './policy.js'
 import { type RedisRefusal, redisRefusal } from './redis-refusals.js'
 import type { RedisTarget } from './redis-url.js'
 import { withRegisterScripts } from './register-scripts.js'
 import { NotReplicated, type Write, writerTo } from './replicas.js'
-import { SCRIPT_KEYS, type Scripted, withScripts } from './scripts.js'
-import { JOB_OPTIONS, jobOf, type StoredJob } from './stored-job.js'
+import { type Scripted, type Stored, withScripts } from './scripts.js'
+import { jobOf, type StoredJob } from './stored-job.js'
 import { within } from './within.js'
 
 /** After `accepted` the event is durable, as far as Redis is told to be. After `refused` it may be stored or not. */
 export type Acceptance =
-  | { kind: 'accepted'; how: 'added' | 'revived' | 'duplicate' }
+  | { kind: 'accepted'; how: Stored }
   | { kind: 'refused'; code: RedisRefusal | 'redis_not_replicated'; cause: string }
 
 export type Door = Disposable & {
   /**
-   * One round trip. Answers within `ACCEPT_MS`, whatever becomes of Redis; never throws. `trace`, a W3C traceparent,
+   * One round trip, together with what arrives at the same time. Answers within `ACCEPT_MS`, whatever becomes of Redis; never throws. `trace`, a W3C traceparent,
    * travels with the event.
    */
   accept: (envelope: Envelope, trace?: string) => Promise<Acceptance>
@@ -57,7 +58,7 @@ export function openDoor(
       try {
         // The client's own time-out covers a command that was sent. This one also covers what lies before: a cluster that
         // looks for its nodes. A command that is late may still succeed; the job id makes the next delivery a duplicate.
-        return { kind: 'accepted', how: (await within(ACCEPT_MS, store(envelope, trace))) as 'added' }
+        return { kind: 'accepted', how: (await within(ACCEPT_MS, store(envelope, trace))) as Stored }
       } catch (error) {
         const cause = error instanceof Error ? error.message : String(error)
         const code = error instanceof NotReplicated ? 'redis_not_replicated' : redisRefusal(cause)
@@ -83,18 +84,18 @@ export function openDoor(
 
 /** Resolves when there is a live job of the event, with how it came there. */
 function storeIn(write: Write<Scripted>, placement: Placement, envelopeKeys: EnvelopeKeys) {
-  const ask = async (
-    { prefix, key }: Partition,
-    { id, name, data, timestampMs }: StoredJob,
-    options: readonly 'revive-only'[] = [],
-  ): Promise<string> => {
-    const keys = [...SCRIPT_KEYS.map(key), key(id)]
-    const values = [id, STREAM_LENGTH, name, data, JOB_OPTIONS, timestampMs, ...options]
-    return String(await write(prefix, (client) => client.clerkAccept(...keys, ...values)))
+  const arrivals = new Map<string, Arrivals>()
+  const arrivalsAt = (home: Partition): Arrivals => {
+    const known = arrivals.get(home.prefix) ?? new Arrivals(write, home)
+    arrivals.set(home.prefix, known)
+    return known
   }
   /** A former home that does not answer must not keep an event from its home: then the ledger settles the letter. */
   const askFormerHome = (partition: Partition, job: StoredJob) =>
-    within(FORMER_HOME_MS, ask(partition, job, ['revive-only'])).catch(() => 'absent')
+    within(FORMER_HOME_MS, acceptMany(write, partition, [job], '')).then(
+      ([answer]) => answer ?? 'absent',
+      () => 'absent',
+    )
 
   return async (envelope: Envelope, trace: string | undefined): Promise<string> => {
     const isReady = placement.ready()
@@ -107,7 +108,7 @@ function storeIn(write: Write<Scripted>, placement: Placement, envelopeKeys: Env
     }
     const home = placement.homeOf(envelope)
     for (;;) {
-      const how = await ask(home, job)
+      const how = await arrivalsAt(home).add(job)
       const token = tokenIn(how)
       if (token === undefined) return how
       await placement.reopen(home, token)

@@ -14,6 +14,7 @@ import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
 import { type Scripted, withScripts } from './scripts.js'
 import { envelopeOf, sealedFailure, traceOf } from './stored-job.js'
+import { Together } from './together.js'
 import { type WorkerWedged, watchForWedge } from './wedge.js'
 import { within } from './within.js'
 
@@ -132,9 +133,11 @@ function workerOf(partition: Partition, inFlight: number, workplace: Workplace, 
     await client.clerkNote(partition.key(job?.id ?? ''), 'retries', delayMs).catch(() => {})
     return delayMs
   }
-  const process = (job: Job, token?: string) =>
-    workplace.holding(partition, () => work(job, token, partition, workplace))
-  const worker = new Worker(partition.queue, process, {
+  const together: Together = new Together(partition, client, () => worker.concurrency)
+  const process = together.counting((job, token) =>
+    workplace.holding(partition, () => work(job, token, partition, workplace)),
+  )
+  const settings = {
     connection: client,
     autorun: false,
     prefix: partition.prefix,
@@ -145,7 +148,9 @@ function workerOf(partition: Partition, inFlight: number, workplace: Workplace, 
     runRetryDelay: FETCH_RETRY_MS,
     removeOnComplete: { count: 0 },
     settings: { backoffStrategy: delayOf },
-  })
+  }
+  const worker: Worker = new Worker(partition.queue, process, settings, together.backend)
+  worker.on('closing', () => void together.handBack())
   worker.on('error', (error) => {
     // The connection has told its observer already; BullMQ tells each of its errors again.
     if (client.status === 'ready') observer.workerFailed(error)

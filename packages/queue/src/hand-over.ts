@@ -60,12 +60,11 @@ export function openHandOver(target: RedisTarget, events: Partition, reactions: 
       return isFull ? 0 : Math.max(0, REACTIONS_WAITING_MAX - waiting)
     },
     async put({ key }, jobs) {
-      const keys = SCRIPT_KEYS.map(key)
-      const added = jobs.map((envelope) => {
-        const { id, name, data, timestampMs } = jobOf(envelope, NO_KEYS)
-        return client.clerkAccept(...keys, key(id), id, STREAM_LENGTH, name, data, REACTION_JOB_OPTIONS, timestampMs)
-      })
-      await Promise.all(added)
+      const stored = jobs.map((envelope) => jobOf(envelope, NO_KEYS))
+      const keys = [...SCRIPT_KEYS, ...stored.map(({ id }) => id)].map(key)
+      const args = stored.flatMap(({ id, name, data, timestampMs }) => [id, name, data, timestampMs])
+      if (stored.length > 0)
+        await client.clerkAccept(keys.length, ...keys, REACTION_JOB_OPTIONS, STREAM_LENGTH, ...args)
     },
     [Symbol.dispose]: () => client.disconnect(),
   }

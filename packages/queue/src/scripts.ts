@@ -10,54 +10,71 @@ import { CLOSED } from './register-scripts.js'
  * cannot tell it, for a letter that is replayed after a week keeps that.
  */
 
-/** KEYS of these scripts, in order; the job's own key comes last. */
+/** KEYS of these scripts, in order; the keys of jobs come behind them. */
 export const SCRIPT_KEYS = ['wait', 'meta', 'id', 'active', 'events', 'marker', 'failed'] as const
 
 const SHARED = `
 local wait, meta, id, active, events, marker, failed, job = unpack(KEYS)
-local function enqueue(jobId, previous)
+local function nowMs()
   local time = redis.call('TIME')
-  redis.call('HSET', job, 'queuedAt', time[1] * 1000 + math.floor(time[2] / 1000))
-  redis.call('LPUSH', wait, jobId)
-  local state = redis.call('HMGET', meta, 'paused', 'concurrency')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local function enqueue(jobIds, previous)
+  redis.call('LPUSH', wait, unpack(jobIds))
+  local state = redis.call('HMGET', meta, 'paused', 'concurrency', 'opts.maxLenEvents')
   local isFull = state[2] and redis.call('LLEN', active) >= tonumber(state[2])
   if not state[1] and not isFull then redis.call('ZADD', marker, 0, '0') end
-  local event = {'event', 'waiting', 'jobId', jobId}
-  if previous then event[5] = 'prev'; event[6] = previous end
-  local length = redis.call('HGET', meta, 'opts.maxLenEvents') or ARGV[2]
-  redis.call('XADD', events, 'MAXLEN', '~', length, '*', unpack(event))
+  for _, jobId in ipairs(jobIds) do
+    local event = {'event', 'waiting', 'jobId', jobId}
+    if previous then event[5] = 'prev'; event[6] = previous end
+    redis.call('XADD', events, 'MAXLEN', '~', state[3] or ARGV[2], '*', unpack(event))
+  end
 end
 local function revive(jobId)
   redis.call('HDEL', job, 'atm', 'ats', 'stc', 'defa', 'failedReason', 'stacktrace', 'finishedOn', 'processedOn', 'strikes')
-  enqueue(jobId, 'failed')
+  redis.call('HSET', job, 'queuedAt', nowMs())
+  enqueue({jobId}, 'failed')
 end
 `
 
 /**
- * ARGV: job id, stream length, name, data, options, timestamp.
+ * KEYS: the usual ones, then those of the jobs. ARGV: options, stream length; then id, name, data and timestamp of each.
  * Adds a job, or revives the dead letter of that id with the new data; drops it while one waits or runs. Whichever of
- * these it answers, there is a live job of that id when it returns.
- * With one more value it adds none: `absent`. To a partition that was retired it adds none: `closed`, with the token.
+ * these it answers of an event, there is a live job of that id when it returns.
+ * Without options it adds none: `absent`. To a partition that was retired it adds none: `closed`, with the token.
+ *
+ * Many at once, because most of what a script costs is to begin it. When Redis is full the first write fails, so either
+ * none of them is stored or all are.
  */
 const ACCEPT = `${SHARED}
-local jobId = ARGV[1]
-if redis.call('HEXISTS', job, 'data') == 1 then
-  if redis.call('ZREM', failed, jobId) == 0 then
-    redis.call('XADD', events, 'MAXLEN', '~', ARGV[2], '*', 'event', 'duplicated', 'jobId', jobId)
-    return 'duplicate'
-  end
-  redis.call('HSET', job, 'name', ARGV[3], 'data', ARGV[4])
-  revive(jobId)
-  return 'revived'
-end
-if ARGV[7] then return 'absent' end
+local now = nowMs()
 local token = redis.call('HGET', meta, '${CLOSED}')
-if token then return 'closed ' .. token end
-redis.call('INCR', id)
-redis.call('HSET', job, 'name', ARGV[3], 'data', ARGV[4], 'opts', ARGV[5], 'timestamp', ARGV[6], 'delay', 0, 'priority', 0)
-redis.call('XADD', events, '*', 'event', 'added', 'jobId', jobId, 'name', ARGV[3])
-enqueue(jobId)
-return 'added'
+local refusal = ARGV[1] == '' and 'absent' or token and 'closed ' .. token
+local answers, fresh = {}, {}
+for at = 3, #ARGV, 4 do
+  local jobId, name, data = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  job = KEYS[${SCRIPT_KEYS.length} + (at + 1) / 4]
+  local answer = 'duplicate'
+  if redis.call('HEXISTS', job, 'data') == 0 then
+    answer = refusal or 'added'
+    if not refusal then
+      redis.call('INCR', id)
+      redis.call('HSET', job, 'name', name, 'data', data, 'opts', ARGV[1], 'timestamp', ARGV[at + 3],
+        'delay', 0, 'priority', 0, 'queuedAt', now)
+      redis.call('XADD', events, '*', 'event', 'added', 'jobId', jobId, 'name', name)
+      fresh[#fresh + 1] = jobId
+    end
+  elseif redis.call('ZREM', failed, jobId) == 1 then
+    answer = 'revived'
+    redis.call('HSET', job, 'name', name, 'data', data)
+    revive(jobId)
+  else
+    redis.call('XADD', events, 'MAXLEN', '~', ARGV[2], '*', 'event', 'duplicated', 'jobId', jobId)
+  end
+  answers[#answers + 1] = answer
+end
+if #fresh > 0 then enqueue(fresh) end
+return answers
 `
 
 /** ARGV: job id, stream length. Moves a dead letter back as if it had never been tried; 0 when it is none (any more). */
@@ -142,9 +159,13 @@ return state
 /** A suspect starts; an event is handed back untried; a suspect finished its attempt; one is queued again in so many ms. */
 export type Note = 'strike' | 'not-started' | 'finished' | 'retries'
 
+/** What became of an event at the door. */
+export type Stored = 'added' | 'revived' | 'duplicate'
+
 type Command = (...args: (string | number)[]) => Promise<unknown>
 export type Scripted = {
-  clerkAccept: Command
+  /** First the number of keys. */
+  clerkAccept: (...args: (string | number)[]) => Promise<string[]>
   clerkReplay: Command
   clerkReplayMany: Command
   clerkNote: (job: string, note: Note, attemptOrMs?: number) => Promise<number>
@@ -156,7 +177,7 @@ export type Scripted = {
 /** A client that knows the scripts; ioredis sends their hash, and their text when the server has forgotten them. */
 export function withScripts(client: RedisClient): RedisClient & Scripted {
   const numberOfKeys = SCRIPT_KEYS.length + 1
-  client.defineCommand('clerkAccept', { numberOfKeys, lua: ACCEPT })
+  client.defineCommand('clerkAccept', { lua: ACCEPT })
   client.defineCommand('clerkReplay', { numberOfKeys, lua: REPLAY })
   client.defineCommand('clerkReplayMany', { numberOfKeys, lua: REPLAY_MANY })
   client.defineCommand('clerkNote', { numberOfKeys: 1, lua: NOTE })

@@ -1,0 +1,180 @@
+import { type BackendFactory, createRedisBackend, type Job, type RedisQueueBackend } from 'bullmq'
+import type { RedisClient } from './connection.js'
+import type { Partition } from './partitions.js'
+import { LEASE_MS, START_HOLD_MS, START_MAX, STREAM_LENGTH } from './policy.js'
+import type { Scripted } from './scripts.js'
+import { TOGETHER_KEYS, type TogetherScripted, withTogether } from './together-scripts.js'
+
+type Process = (job: Job, token?: string) => Promise<void>
+type Finish = {
+  args: [id: string, token: string, fetchNext: 0 | 1]
+  settle: (answer: unknown) => void
+  fail: (error: unknown) => void
+}
+/** What a script said of one start: an event's fields and id, or that there is none. */
+type Started = { token: string; answer: unknown }
+
+/** Takes the place of a script's arguments, which begin with a key. */
+const TOGETHER = 'together'
+/** BullMQ's worker numbers its lock tokens, one after the other. */
+const TOKEN = /^(.+:)(\d+)$/
+
+/**
+ * Has a BullMQ Worker finish events, and start others, many at a time. BullMQ asks Redis for each event by itself; its
+ * `backendFactory` is the seam at which those questions are gathered:
+ *
+ * - Events that are finished in the same turn of the event loop, which are those of one batch, go there as one script.
+ * - Where a worker asks for one event it gets all that it will ask for next, locked with the tokens that it will use.
+ *   What it does not ask for after all is handed back.
+ */
+export class Together {
+  readonly #client: RedisClient & Scripted & TogetherScripted
+  readonly #partition: Partition
+  readonly #inFlight: () => number
+  readonly #keys: readonly string[]
+  readonly #asked = new Map<number, () => Promise<unknown>>()
+  #backend: RedisQueueBackend | undefined
+  #finishes: Finish[] = []
+  #started: Started[] = []
+  #holding: NodeJS.Timeout | undefined
+  #lastNumber = -1
+  #lastAsked = 0
+  /** Events that the worker has got and not begun, works on, and is finishing. */
+  readonly #given = new Set<unknown>()
+  #running = 0
+  #finishing = 0
+
+  /** `inFlight`: how many events the worker may have at present. */
+  constructor(partition: Partition, client: RedisClient & Scripted, inFlight: () => number) {
+    this.#inFlight = inFlight
+    this.#client = withTogether(client)
+    this.#partition = partition
+    this.#keys = TOGETHER_KEYS.map(partition.key)
+  }
+
+  readonly backend: BackendFactory<RedisQueueBackend> = (name, options, connections) => {
+    const backend = createRedisBackend(name, options, connections)
+    this.#backend = backend
+    const completeAlone = backend.moveToCompleted.bind(backend)
+    const failAlone = backend.moveToFailed.bind(backend)
+    const startAlone = backend.moveToActive.bind(backend)
+    const execCommand = backend.execCommand.bind(backend)
+    // BullMQ's own method makes of a script's answer, errors included, what the worker expects.
+    const read = (id: string, ask: () => Promise<unknown>) => {
+      this.#lastAsked += 1
+      this.#asked.set(this.#lastAsked, ask)
+      return backend.moveToFinished(id, [TOGETHER, this.#lastAsked])
+    }
+    backend.execCommand = (redis, command, args) => {
+      const ask = args[0] === TOGETHER && this.#asked.get(args[1])
+      if (!ask) return execCommand(redis, command, args)
+      this.#asked.delete(args[1])
+      return ask()
+    }
+    backend.moveToCompleted = (job, value, removeOnComplete, token, fetchNext) => {
+      const { id, parentKey, opts } = job
+      // No event of ours is part of a flow or names a key for duplicates; what is, was not put there by the door.
+      const isOrdinary = value === undefined && removeOnComplete === undefined && !parentKey && !opts.deduplication
+      if (!isOrdinary || id === undefined) return completeAlone(job, value, removeOnComplete, token, fetchNext)
+      return this.#whileFinishing(async () => {
+        const finishedOn = Date.now()
+        return { result: await read(id, () => this.#finish(id, token, fetchNext)), finishedOn }
+      })
+    }
+    backend.moveToFailed = (...args) => this.#whileFinishing(() => failAlone(...args))
+    backend.moveToActive = async (token, worker) => {
+      const started = await this.#start(token)
+      return started === undefined ? startAlone(token, worker) : read('', async () => this.#give(started))
+    }
+    return backend
+  }
+
+  /** The worker's processor, counted. */
+  readonly counting =
+    (process: Process): Process =>
+    async (job, token) => {
+      this.#given.delete(job.id)
+      this.#running += 1
+      try {
+        return await process(job, token)
+      } finally {
+        this.#running -= 1
+      }
+    }
+
+  /** Hands back what was started and not asked for, as if nobody had ever had it. */
+  async handBack(): Promise<void> {
+    clearTimeout(this.#holding)
+    for (const { token, answer } of this.#started.splice(0)) {
+      const id = idIn(answer)
+      if (id === undefined) continue
+      // Should it fail, the lease runs out.
+      await this.#client.clerkNote(this.#partition.key(id), 'not-started').catch(() => {})
+      await this.#backend?.moveJobFromActiveToWait(id, token).catch(() => {})
+    }
+  }
+
+  async #whileFinishing<T>(work: () => Promise<T>): Promise<T> {
+    this.#finishing += 1
+    try {
+      return await work()
+    } finally {
+      this.#finishing -= 1
+    }
+  }
+
+  #give(answer: unknown): unknown {
+    const id = idIn(answer)
+    if (id !== undefined) this.#given.add(id)
+    return answer
+  }
+
+  /** What a script said of the event that this token is for; undefined when BullMQ's own is to be asked. */
+  async #start(token: string): Promise<unknown> {
+    const [, prefix, digits] = TOKEN.exec(token) ?? []
+    const number = Number(digits)
+    // A worker that hands an event back asks for another with the token of that one.
+    if (prefix === undefined || number <= this.#lastNumber) return undefined
+    this.#lastNumber = number
+    if (this.#started.length === 0) await this.#startMany(prefix, number)
+    if (this.#started[0]?.token !== token) return undefined
+    const { answer } = this.#started.shift() ?? {}
+    if (this.#started.length === 0) clearTimeout(this.#holding)
+    return answer
+  }
+
+  async #startMany(prefix: string, number: number): Promise<void> {
+    const room = this.#inFlight() - this.#given.size - this.#running - this.#finishing
+    const count = Math.max(1, Math.min(START_MAX, room))
+    const answers = await this.#client.clerkStart(...this.#keys, ...this.#head(), count, prefix, number)
+    this.#started = answers.map((answer, index) => ({ token: `${prefix}${number + index}`, answer }))
+    if (answers.length > 1) this.#holding = setTimeout(() => void this.handBack(), START_HOLD_MS)
+  }
+
+  #head(): (string | number)[] {
+    return [this.#partition.key(''), Date.now(), LEASE_MS, STREAM_LENGTH]
+  }
+
+  #finish(id: string, token: string, fetchNext: boolean): Promise<unknown> {
+    return new Promise((settle, fail) => {
+      this.#finishes.push({ args: [id, token, fetchNext ? 1 : 0], settle, fail })
+      // The events of a batch are settled one after the other, and all of them before the next tick.
+      if (this.#finishes.length === 1) process.nextTick(() => void this.#finishMany())
+    })
+  }
+
+  async #finishMany(): Promise<void> {
+    const finishes = this.#finishes.splice(0)
+    const args = finishes.flatMap(({ args }) => args)
+    try {
+      const answers = await this.#client.clerkFinish(...this.#keys, ...this.#head(), ...args)
+      for (const [index, { settle }] of finishes.entries()) settle(this.#give(answers[index]))
+    } catch (error) {
+      for (const { fail } of finishes) fail(error)
+    }
+  }
+}
+
+/** The id of the event that was started; undefined where none was. */
+const idIn = (answer: unknown): string | undefined =>
+  Array.isArray(answer) && typeof answer[1] === 'string' ? answer[1] : undefined
