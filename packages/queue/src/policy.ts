@@ -144,7 +144,7 @@ export const DISKS_MS = 100
 
 /** Milliseconds that a resent event waits to hear whether its dead letter lies where it would have gone before. */
 export const FORMER_HOME_MS = 100
-/** Partitions at most: a worker has a connection for each of them, and 128 events in hand for all together. */
+/** Partitions at most: a worker has a connection for each of them, and 256 events in hand for all together. */
 export const PARTITIONS_MAX = 64
 /** Milliseconds between looks at the register of partitions: workers serve a new one within two of them. */
 export const REGISTER_LOOK_MS = SECOND
