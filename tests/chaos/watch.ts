@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { BATCH_MAX, IN_FLIGHT_MAX } from '../../packages/queue/src/policy.js'
 import type { Violation } from '../support/invariants.js'
 import type { Fleet } from './fleet.js'
 import type { Site } from './site.js'
@@ -13,10 +14,6 @@ const LOOK_MS = 500
 /** The look itself must not become the load. */
 const REST_FACTOR = 8
 const ANSWER_WITHIN_MS = 1_000
-
-/** Bounds of the worker, as its metrics show them: events in hand, and in one transaction. */
-const IN_FLIGHT_MAX = 128
-const BATCH_MAX = 64
 
 /** Looks on while everything runs: snapshots of the tables, and the workers' own numbers. */
 export function openWatch(site: Site, fleet: Fleet): Watch {
@@ -49,6 +46,7 @@ export function openWatch(site: Site, fleet: Fleet): Watch {
   }
 }
 
+/** The worker's bounds, as its metrics show them: events in hand, and in one transaction. */
 async function boundsOf(url: string): Promise<string[]> {
   try {
     const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })

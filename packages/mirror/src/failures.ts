@@ -58,6 +58,10 @@ export function classify(error: unknown): Failure {
 
 const PACKET_TOO_LARGE = 1153
 
+/** Of an event that no statement can carry: the server may hang up before its answer is read. */
+export const packetTooLarge = (cause: Failure): Failure =>
+  new Failure('unknown', `mysql_${PACKET_TOO_LARGE}`, describe(cause, PACKET_TOO_LARGE), cause)
+
 const codeOf = (error: unknown, number: number | null) => {
   if (number !== null) return `mysql_${number}`
   const code = property(error, 'code')

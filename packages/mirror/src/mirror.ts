@@ -2,10 +2,11 @@ import { type Arrival, applyBatch } from './apply.js'
 import { canary } from './canary.js'
 import { openPrisma } from './connection.js'
 import type { DatabaseOptions } from './database-url.js'
+import { packetTooLarge } from './failures.js'
 import { type Applied, applyIsolated } from './isolate.js'
 import { type OperatorVerbs, operatorVerbs } from './operator-verbs.js'
 import type { Reactions } from './outbox.js'
-import { type PacketLimit, partsFor } from './parts.js'
+import { exceedsPacket, type PacketLimit, partsFor } from './parts.js'
 import { TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
 import { type ReactionReads, reactionReads } from './reaction-reads.js'
 import { type MirrorReads, mirrorReads } from './reads.js'
@@ -55,7 +56,11 @@ export function openMirror(
     async apply(batch) {
       const applied: Applied[] = []
       for (const part of partsFor(batch, packet)) applied.push(...(await applyIsolated(part, attempts)))
-      return applied
+      return applied.map((each, index) => {
+        const arrival = batch[index]
+        const isTooLarge = each.kind === 'failed' && arrival && exceedsPacket(arrival, packet)
+        return isTooLarge ? { kind: 'failed', failure: packetTooLarge(each.failure) } : each
+      })
     },
     canary: attempts.canary,
     ...mirrorReads(prisma),

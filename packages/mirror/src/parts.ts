@@ -21,4 +21,7 @@ export function partsFor(batch: readonly Arrival[], { bytes: packetBytes }: Pack
   return parts
 }
 
+/** Whether no statement can carry the event. */
+export const exceedsPacket = (arrival: Arrival, { bytes }: PacketLimit): boolean => sizeOf(arrival) >= bytes
+
 const sizeOf = ({ change }: Arrival) => (change && !change.deleted ? change.data.length : 0)
