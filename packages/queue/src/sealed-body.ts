@@ -25,14 +25,21 @@ export function seal(text: string, beside: string, keys: EnvelopeKeys): string |
 
 const SEALED = /^([\w.-]{1,32}):([\w-]+)$/
 
-/** The text, or why it cannot be had. */
+/**
+ * The text, or why it cannot be had. When the key of that id does not open it, the others are tried: a new key that was
+ * put in the place of an old one shuts nobody out for good, for the old one can be listed under any id.
+ */
 export function unseal(sealed: string, beside: string, keys: EnvelopeKeys): string | SealedBody {
   const [, keyId = '?', base64 = ''] = SEALED.exec(sealed) ?? []
   const bytes = Buffer.from(base64, 'base64url')
   if (bytes.length < NONCE_BYTES + TAG_BYTES) return { keyId, fault: 'not-authentic' }
-  const key = keys.get(keyId)
-  if (!key) return { keyId, fault: 'key-missing' }
-  return decrypted(bytes, beside, key) ?? { keyId, fault: 'not-authentic' }
+  const named = keys.get(keyId)
+  if (!named) return { keyId, fault: 'key-missing' }
+  for (const key of new Set([named, ...keys.values()])) {
+    const text = decrypted(bytes, beside, key)
+    if (text !== null) return text
+  }
+  return { keyId, fault: 'not-authentic' }
 }
 
 function decrypted(bytes: Buffer, beside: string, key: KeyObject): string | null {

@@ -130,9 +130,18 @@ describe('a sealed body', () => {
     }
     for (let length = 0; length < bytes.length; length += 1) expect(isRefused(bytes.subarray(0, length))).toBe(true)
   })
+})
 
-  test('does not open with another key of the same id', () => {
+describe('a sealed body whose key’s id another key has taken', () => {
+  test('does not open', () => {
     const impostor = parseEnvelopeKeys(`k1:${two}`)
     expect(stored(envelope('msg_1'), KEYS, impostor)).toMatchObject({ body: { keyId: 'k1', fault: 'not-authentic' } })
+  })
+
+  test('opens again when its own key is listed besides, under any id', () => {
+    const event = envelope('msg_1')
+    expect(stored(event, KEYS, parseEnvelopeKeys(`k1:${two},k3:${base64()},lost:${one}`))).toEqual(event)
+    const strangers = parseEnvelopeKeys(`k1:${two},k3:${base64()}`)
+    expect(stored(event, KEYS, strangers)).toMatchObject({ body: { keyId: 'k1', fault: 'not-authentic' } })
   })
 })
