@@ -68,12 +68,14 @@ describe('an address that sends what no signature can make good', () => {
     expect((await send(unsigned('198.51.100.1'))).status).toBe(400)
   })
 
-  test('does not get around it from another address of its network, nor by an address that is none', async () => {
+  test('does not get around it from another address of its network, by a port, nor by an address that is none', async () => {
     for (let count = 0; count < UNSIGNED_MAX; count += 1) await send(unsigned(`2001:db8:0:1::${count}`))
     expect((await send(unsigned('2001:db8:0:1:ffff::1'))).status).toBe(429)
     expect((await send(unsigned('2001:db8:0:2::1'))).status).toBe(400)
+    expect((await send(unsigned('[2001:db8:0:1::1]:4711'))).status).toBe(429)
     for (let count = 0; count < UNSIGNED_MAX; count += 1) await send(unsigned(`nobody-${count}`))
     expect((await send(unsigned('somebody-else'))).status).toBe(429)
+    expect((await send(unsigned('192.0.2.5:4711'))).status).toBe(400)
   })
 })
 

@@ -46,11 +46,17 @@ export class FailuresByAddress {
   }
 }
 
+/** As some gateways write `X-Forwarded-For`: `203.0.113.7:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`. */
+const WITH_PORT = /^(?:([\d.]{7,15}):\d{1,5}|\[([^\]]{2,50})\](?::\d{1,5})?)$/
+
 /**
- * What counts as one source: an IPv4 address, or the /64 of an IPv6 address, which is what one customer gets. A proxy
- * passes on whatever a client wrote, so that what is no address at all is one source too, and nothing of it is kept.
+ * What counts as one source: an IPv4 address, or the /64 of an IPv6 address, which is what one customer gets; a port
+ * beside it does not count. A proxy passes on whatever a client wrote, so that what is no address at all is one source
+ * too, and nothing of it is kept.
  */
-export function networkOf(address: string): string {
+export function networkOf(written: string): string {
+  const [, v4, v6] = WITH_PORT.exec(written) ?? []
+  const address = v4 ?? v6 ?? written
   if (isIP(address) === 0) return 'unknown'
   if (!isIPv6(address)) return address
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? []
