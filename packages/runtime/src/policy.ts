@@ -16,6 +16,12 @@ export const READINESS_DEADLINE_MS = 2_000
 /** Ends before the readiness as a whole does, so that the answer can still name the check that hangs. */
 export const CHECK_DEADLINE_MS = 1_500
 
+/**
+ * Whoever reaches a public port may ask for /readyz as fast as they like, and each look costs Redis a write to its disk.
+ * Probes come every few seconds, and a balancer takes several in a row before it acts: a second changes nothing for them.
+ */
+export const READINESS_KEPT_MS = 1_000
+
 /** Probes and scrapers send a few short lines at once; whoever is slower is holding a socket. */
 export const HEADERS_TIMEOUT_MS = 5_000
 export const REQUEST_TIMEOUT_MS = 10_000

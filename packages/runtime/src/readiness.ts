@@ -1,5 +1,5 @@
 import { DeadlineExceeded, within } from './deadline.js'
-import { CHECK_DEADLINE_MS, READINESS_DEADLINE_MS } from './policy.js'
+import { CHECK_DEADLINE_MS, READINESS_DEADLINE_MS, READINESS_KEPT_MS } from './policy.js'
 
 export interface Check {
   readonly ok: boolean
@@ -27,18 +27,22 @@ export async function readyz(readiness: Readiness): Promise<HealthAnswer> {
 
 /**
  * Runs the checks beside each other, each within CHECK_DEADLINE_MS, so that the answer names the one that hangs.
- * Calls that overlap share one run: a crowd of probes costs Redis and MySQL no more than one.
+ * Calls that overlap share one run, and READINESS_KEPT_MS long its answer: a flood of probes costs Redis and MySQL no
+ * more than one probe a second.
  */
 export function readinessOf(checks: Readonly<Record<string, () => Promise<Check>>>): Readiness {
-  let running: ReturnType<Readiness> | undefined
   const runOne = async ([name, check]: [string, () => Promise<Check>]) =>
     [name, await bounded(CHECK_DEADLINE_MS, check).catch(failed)] as const
   const runAll = async () => Object.fromEntries(await Promise.all(Object.entries(checks).map(runOne)))
+  let answer: ReturnType<Readiness> | undefined
+  let keptUntilMs = 0
   return () => {
-    running ??= runAll().finally(() => {
-      running = undefined
+    if (answer !== undefined && performance.now() < keptUntilMs) return answer
+    keptUntilMs = Number.POSITIVE_INFINITY
+    answer = runAll().finally(() => {
+      keptUntilMs = performance.now() + READINESS_KEPT_MS
     })
-    return running
+    return answer
   }
 }
 

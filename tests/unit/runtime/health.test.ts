@@ -145,17 +145,41 @@ describe('readiness', () => {
     expect(body.checks).toEqual({ redis: ok, mysql: { ok: false, cause } })
   })
 
-  test('asks Redis once for a crowd of probes, and again for the next', async () => {
+  test('asks Redis once a second, however many probes come, and says then what has changed', async () => {
+    vi.useFakeTimers()
     let asked = 0
     const readiness = readinessOf({
       redis: async () => {
         asked += 1
-        return ok
+        return asked === 1 ? { ok: false, cause: 'loading' } : ok
       },
     })
-    await Promise.all(Array.from({ length: 50 }, () => readyz(readiness)))
+    const crowd = () => Promise.all(Array.from({ length: 50 }, () => readyz(readiness)))
+    const statuses = async () => [...new Set((await crowd()).map(({ status }) => status))]
+    expect(await statuses()).toEqual([503])
+    await vi.advanceTimersByTimeAsync(999)
+    expect(await statuses()).toEqual([503])
     expect(asked).toBe(1)
-    await readyz(readiness)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await statuses()).toEqual([200])
     expect(asked).toBe(2)
+  })
+
+  test('is looked at for longer than its answer is kept, and all who came meanwhile have that one answer', async () => {
+    vi.useFakeTimers()
+    let asked = 0
+    const readiness = readinessOf({
+      redis: () => {
+        asked += 1
+        return hangs()
+      },
+    })
+    const answers = [readyz(readiness)]
+    await vi.advanceTimersByTimeAsync(1_400)
+    answers.push(readyz(readiness))
+    await vi.advanceTimersByTimeAsync(100)
+    answers.push(readyz(readiness))
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([503, 503, 503])
+    expect(asked).toBe(1)
   })
 })
