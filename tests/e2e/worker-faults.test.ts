@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Delivery } from '@clerk-mirror/devstack'
 import { expect, test } from 'vitest'
-import { WEDGE_LOOK_MS } from '../../packages/queue/src/policy.js'
+import { WEDGE_LOOK_MS, WEDGE_LOOKS } from '../../packages/queue/src/policy.js'
 import { watchForWedge } from '../../packages/queue/src/wedge.js'
 import { pour, signUps } from '../support/deliveries.js'
 import { openFaultProxy } from '../support/fault-proxy.js'
@@ -98,6 +98,35 @@ test(
     ])
     await house.worker()
     await house.settled(idsOf(events))
+  },
+)
+
+test(
+  'a worker whose account lacks a right in Redis says so and rests, is no wedge, and works when it has the right',
+  IN_HOUSE,
+  async () => {
+    await using house = await openHouse('own redis')
+    const url = new URL(house.env.REDIS_URL)
+    url.username = 'worker'
+    url.password = 'made-up'
+    const account = (...rules: string[]) => house.client.call('ACL', 'SETUSER', url.username, ...rules)
+    // By the script that takes an event, which is the hottest of all.
+    await account('on', `>${url.password}`, '~*', '&*', '+@all', '-rpoplpush')
+    const ingest = await house.ingest()
+    const events = signUps(4, 3)
+    await pour(ingest, events).done
+    const worker = await house.worker({ REDIS_URL: url.href })
+    const cause = expect.stringContaining('lacks a right in Redis')
+    await until(async () => (await health(worker.url, '/readyz')).status === 503)
+    expect(await health(worker.url, '/readyz')).toMatchObject({ body: { checks: { redis: { ok: false, cause } } } })
+    await pause(WEDGE_LOOK_MS * (WEDGE_LOOKS + 2))
+    expect(worker.isRunning).toBe(true)
+    expect(worker.logged('queue.error')).toMatchObject([
+      { err: { message: expect.stringMatching(/can't run|ACL failure/) } },
+    ])
+    await account('+rpoplpush')
+    await house.settled(idsOf(events))
+    await until(() => isReady(worker))
   },
 )
 

@@ -36,7 +36,7 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
   const reactions = owned.use(listReactions(config))
   const mirror = owned.use(openMirror(config.database.reveal(), { reactions: reactions.forMirror }))
   const readiness = readinessOf({
-    redis: () => consumer.ping().then(() => ({ ok: true })),
+    redis: () => redisCheck(consumer),
     mysql: () => databaseCheck(consumer, mirror.canary),
   })
   const { host, port } = config
@@ -65,6 +65,12 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
 
 function notifierTo(url: string, notices: Notices, owned: Releasers, observer: NotifierOptions['observer']): Notifier {
   return owned.use(openNotifier({ url, notices: owned.use(notices), observer }))
+}
+
+async function redisCheck(consumer: Consumer): Promise<Check> {
+  await consumer.ping()
+  const cause = consumer.refusal()
+  return cause === null ? { ok: true } : { ok: false, cause }
 }
 
 /** An open breaker knows the cause already; asking the database again would tell no more. */

@@ -12,6 +12,7 @@ import { FETCH_RETRY_MS, LEASE_CHECK_MS, LEASE_MS, STALLS_MAX, STOP_PROMPT_MS } 
 import { announce } from './presence.js'
 import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
+import { Refusals } from './refusals.js'
 import { type Scripted, withScripts } from './scripts.js'
 import { envelopeOf, sealedFailure, traceOf } from './stored-job.js'
 import { Together } from './together.js'
@@ -49,6 +50,8 @@ export type Consumer = AsyncDisposable & {
   inHand: () => number
   /** @throws when Redis does not answer. */
   ping: () => Promise<void>
+  /** Why Redis, which answers, does not let this worker take events; null when it does. */
+  refusal: () => string | null
 }
 
 /**
@@ -59,13 +62,20 @@ export function consume(options: ConsumerOptions): Consumer {
   const { pace = EVENTS_PACE } = options
   const client = withScripts(openPatientClient(options.target))
   observe(client, options.observer)
+  let takes = false
+  const steer = () => crew.take(takes && !refusals.rests)
+  const refusals = new Refusals(steer)
+  const takeEvents = (may: boolean) => {
+    takes = may
+    steer()
+  }
   const line = new Line({
     handle: options.handle,
     probe: options.probe,
     onBreaker(state) {
       options.observer.breakerChanged(state)
       presence.say()
-      crew.take(state.kind === 'closed')
+      takeEvents(state.kind === 'closed')
     },
     pace,
     ...(options.random && { random: options.random }),
@@ -74,7 +84,7 @@ export function consume(options: ConsumerOptions): Consumer {
   const stop = new AbortController()
   const { observer, keys = NO_KEYS } = options
   const workplace: Workplace = {
-    ...{ client, line, pace, observer, keys, stop: stop.signal },
+    ...{ client, line, pace, observer, refusals, keys, stop: stop.signal },
     holding: (partition, handle) => crew.holding(partition, handle),
   }
   const crew = new Crew({
@@ -82,20 +92,22 @@ export function consume(options: ConsumerOptions): Consumer {
     inFlight: pace.inFlight,
     workerOf: (partition, inFlight) => workerOf(partition, inFlight, workplace, options),
   })
-  void line.begin().then((may) => crew.take(may))
+  void line.begin().then(takeEvents)
   const watch = watchForWedge({
     client,
     partitions: options.partitions,
-    hasRoom: (partition) => crew.hasRoom(partition),
+    hasRoom: (partition) => !refusals.lacksRight && crew.hasRoom(partition),
     wedged: options.observer.wedged,
   })
   return {
     breaker: () => line.breaker,
     inHand: () => line.inHand,
     ping: async () => void (await client.ping()),
+    refusal: () => refusals.cause,
     async [Symbol.asyncDispose]() {
       stop.abort()
       watch[Symbol.dispose]()
+      refusals[Symbol.dispose]()
       line.close()
       // Without Redis nothing can be finished or handed back: the leases run out, and others have the events then.
       const isAlone = !(await answers(client))
@@ -118,6 +130,7 @@ type Workplace = {
   line: Line
   pace: Pace
   observer: ConsumerObserver
+  refusals: Refusals
   keys: EnvelopeKeys
   /** Aborts when the process is to stop. */
   stop: AbortSignal
@@ -125,7 +138,7 @@ type Workplace = {
 }
 
 function workerOf(partition: Partition, inFlight: number, workplace: Workplace, options: ConsumerOptions): Worker {
-  const { client, pace, observer } = workplace
+  const { client, pace, observer, refusals } = workplace
   const { random = Math.random } = options
   const delayOf = async (attemptsMade: number, _type?: string, error?: Error, job?: { id?: string | undefined }) => {
     const delayMs = Math.max(retryDelay(attemptsMade, random, pace), error instanceof Later ? error.notBeforeMs : 0)
@@ -153,7 +166,8 @@ function workerOf(partition: Partition, inFlight: number, workplace: Workplace, 
   worker.on('closing', () => void together.handBack())
   worker.on('error', (error) => {
     // The connection has told its observer already; BullMQ tells each of its errors again.
-    if (client.status === 'ready') observer.workerFailed(error)
+    if (client.status !== 'ready') return
+    if (error.name !== 'ReplyError' || refusals.add(error.message)) observer.workerFailed(error)
   })
   return worker
 }

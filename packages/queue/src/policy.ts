@@ -104,6 +104,9 @@ export const CONNECT_PROMPT_MS = SECOND
 export const CONNECT_PATIENT_MS = 5 * SECOND
 /** Milliseconds after which a worker that could not fetch an event tries again. */
 export const FETCH_RETRY_MS = SECOND
+/** Milliseconds after which a refusal by Redis that was not heard again is over: longer than between two tries of
+ * whatever a worker asks by itself. */
+export const REFUSAL_MS = 3 * (FETCH_RETRY_MS + LEASE_CHECK_MS)
 /** Milliseconds that the key lives which shows that Redis takes writes. */
 export const PROBE_TTL_MS = 10 * SECOND
 /** Milliseconds without a byte until a worker's connection counts as half-open; longer than any blocking read. */
