@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import {
   BODY_BYTES_MAX,
   BODY_BYTES_SUM_MAX,
-  BODY_PIECE_BYTES,
   CONNECTIONS_MAX,
   HEADERS_MAX,
   HEADERS_MS,
@@ -12,6 +11,7 @@ import {
   TIMEOUT_CHECK_MS,
   UNSIGNED_MAX,
 } from '../../apps/ingest/src/policy.js'
+import { BODY_PIECE_BYTES } from '../../packages/runtime/src/policy.js'
 import { bytesOf, nowS, signedRequest, withBody, withHeader, withMore } from '../edge/request.js'
 import { besiege } from '../edge/siege.js'
 import { type EdgeSite, openEdgeSite } from '../edge/site.js'

@@ -31,9 +31,6 @@ export const BACKLOG_MAX = 4096
 /** Bytes of all bodies that are in memory: two thousand of the largest that Clerk sends, in a process of 512 MiB. */
 export const BODY_BYTES_SUM_MAX = 64 * 1024 * 1024
 
-/** Bytes that each piece of a body takes besides its own, as measured: it may come in pieces of one byte. */
-export const BODY_PIECE_BYTES = 512
-
 /** Requests from one address that no signature can make good, before it gets 429 until its window ends. Clerk sends none;
  * a clock that is wrong makes some, and sixty lines in the log tell as much as sixty thousand. */
 export const UNSIGNED_MAX = 60

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Connections } from './connections.js'
+import type { Connections } from '@clerk-mirror/runtime'
 import { CODE_OF_NODE, REFUSALS, refusalBody } from './errors.js'
 import type { IngestMetrics } from './metrics.js'
 

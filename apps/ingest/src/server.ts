@@ -1,11 +1,9 @@
-import { LIVEZ, type Log, type Readiness, readyz, type Span } from '@clerk-mirror/runtime'
+import { type Connections, LIVEZ, type Log, type Readiness, readyz, type Span } from '@clerk-mirror/runtime'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { Connections } from './connections.js'
 import { CODE_OF_FASTIFY, REFUSALS, type RefusalCode, refusalBody } from './errors.js'
 import type { IngestMetrics } from './metrics.js'
 import {
   BODY_BYTES_MAX,
-  BODY_PIECE_BYTES,
   HEADER_BYTES_MAX,
   HEADERS_MAX,
   HEADERS_MS,
@@ -140,8 +138,7 @@ const isShort = ({ headers }: FastifyRequest) =>
 /** Tells whose turn it is on each connection, and how much of it is in memory. */
 function watchTurns(server: FastifyInstance, connections: Connections): void {
   server.addHook('preParsing', ({ raw }, _reply, payload, done) => {
-    connections.bodyBegins(raw)
-    payload.on('data', (chunk: Buffer) => connections.received(raw, BODY_PIECE_BYTES + chunk.length))
+    connections.reading(raw, payload)
     done(null, payload)
   })
   server.addHook('preHandler', ({ raw }, _reply, done) => {

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Door, exportQueueGauges, openDoor, openQueueGauges } from '@clerk-mirror/queue'
 import {
+  Connections,
   type Log,
   listenError,
   openMetrics,
@@ -11,7 +12,6 @@ import {
   serveHealth,
 } from '@clerk-mirror/runtime'
 import type { IngestConfig } from './config.js'
-import { Connections } from './connections.js'
 import { ingestMetrics } from './metrics.js'
 import { BACKLOG_MAX, BODY_BYTES_SUM_MAX, CONNECTIONS_MAX, LOOK_MS } from './policy.js'
 import { redisCheck, warnOfLoss } from './redis-safety.js'

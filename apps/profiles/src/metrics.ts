@@ -17,4 +17,17 @@ export const profilesMetrics = (metrics: Metrics) => ({
     buckets: REQUEST_SECONDS,
     labels: ['route'],
   }),
+  connections: metrics.gauge({
+    name: 'clerk_mirror_profiles_connections',
+    help: 'Open connections to the public port',
+  }),
+  bodyBytes: metrics.gauge({
+    name: 'clerk_mirror_profiles_body_bytes',
+    help: 'Bytes of bodies that are arriving or being worked on',
+  }),
+  closed: metrics.counter({
+    name: 'clerk_mirror_profiles_connections_closed_total',
+    help: 'Connections closed to make room, by reason: displaced, body_memory or no_place',
+    labels: ['reason'],
+  }),
 })

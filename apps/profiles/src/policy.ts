@@ -18,6 +18,17 @@ export const BODY_BYTES_MAX = 256 * 1024
 /** Bytes of all headers. Clerk keeps a session token below the 4 KB of a cookie, and there are others beside it. */
 export const HEADER_BYTES_MAX = 16 * 1024
 
+/** Headers of a request that are kept: browsers and proxies send some forty. Node's own limit of a thousand lets
+ * connections that stop within their headers take 100 KB each. */
+export const HEADERS_MAX = 100
+
+/** Open connections, at some 15 KB each: a thousand browsers that keep six each for as long as they are kept. Beyond,
+ * whoever has waited longest makes room, and a browser opens another one without a word. */
+export const CONNECTIONS_MAX = 6_000
+
+/** Bytes of all bodies that are in memory: 128 of the largest, which take some times as much while they are parsed. */
+export const BODY_BYTES_SUM_MAX = 32 * 1024 * 1024
+
 /** Characters of a path's parameter: a username of 120 emoji, each written as 12 characters in a URL. */
 export const PARAMETER_MAX = 1500
 

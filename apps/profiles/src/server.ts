@@ -1,4 +1,4 @@
-import { LIVEZ, type Log, type Readiness, readyz } from '@clerk-mirror/runtime'
+import { type Connections, LIVEZ, type Log, type Readiness, readyz } from '@clerk-mirror/runtime'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { apiRoutes } from './api-routes.js'
@@ -7,7 +7,15 @@ import { Refusal } from './errors.js'
 import { meRoutes } from './me-routes.js'
 import type { ProfilesMetrics } from './metrics.js'
 import { type PageOptions, pageRoutes } from './page-routes.js'
-import { BODY_BYTES_MAX, HEADER_BYTES_MAX, HEADERS_MS, KEEP_ALIVE_MS, PARAMETER_MAX, REQUEST_MS } from './policy.js'
+import {
+  BODY_BYTES_MAX,
+  HEADER_BYTES_MAX,
+  HEADERS_MAX,
+  HEADERS_MS,
+  KEEP_ALIVE_MS,
+  PARAMETER_MAX,
+  REQUEST_MS,
+} from './policy.js'
 import { refuse, refuseRaw, report } from './refuse.js'
 import { SECURITY_HEADERS } from './security-headers.js'
 import type { SessionOptions } from './session.js'
@@ -23,6 +31,7 @@ declare module 'fastify' {
 
 export type ServerOptions = PageOptions & {
   session: SessionOptions
+  connections: Connections
   readiness: Readiness
   metrics: ProfilesMetrics
   log: Log
@@ -37,7 +46,7 @@ const METHODS: readonly (readonly [RegExp, string])[] = [
 
 /** The read API, the editor's API and the pages, as a Fastify server that does not listen yet. */
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { profiles, assets, session, metrics, log } = options
+  const { profiles, assets, session, connections, metrics, log } = options
   const server = Fastify({
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS,
@@ -52,6 +61,9 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
       refuse(assets, request, reply.headers(SECURITY_HEADERS), error)
     },
   })
+  server.server.maxHeadersCount = HEADERS_MAX
+  connections.watch(server.server)
+  watchTurns(server, connections)
   server.removeContentTypeParser('text/plain')
   server.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))
   server.addHook('onSend', conditional)
@@ -80,6 +92,23 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     reply.type('application/json; charset=utf-8').send(JSON.stringify(server.swagger())),
   )
   return server
+}
+
+/** Tells whose turn it is on each connection, and how much of it is in memory. */
+function watchTurns(server: FastifyInstance, connections: Connections): void {
+  // With a callback and not a promise: in between, what is listened to would flow past the parser.
+  server.addHook('preParsing', ({ raw }, _reply, payload, done) => {
+    connections.reading(raw, payload)
+    done(null, payload)
+  })
+  server.addHook('preHandler', ({ raw }, _reply, done) => {
+    connections.working(raw)
+    done()
+  })
+  server.addHook('onSend', ({ raw }, _reply, payload, done) => {
+    connections.answered(raw)
+    done(null, payload)
+  })
 }
 
 const DOCUMENT = {

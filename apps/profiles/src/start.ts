@@ -1,8 +1,17 @@
 import { openProfiles } from '@clerk-mirror/mirror'
-import { listenError, openMetrics, Releasers, readinessOf, type Surroundings, serveHealth } from '@clerk-mirror/runtime'
+import {
+  Connections,
+  listenError,
+  openMetrics,
+  Releasers,
+  readinessOf,
+  type Surroundings,
+  serveHealth,
+} from '@clerk-mirror/runtime'
 import { readAssets } from './assets.js'
 import type { ProfilesConfig } from './config.js'
 import { profilesMetrics } from './metrics.js'
+import { BODY_BYTES_SUM_MAX, CONNECTIONS_MAX } from './policy.js'
 import { buildServer } from './server.js'
 
 export type ProfilesProcess = AsyncDisposable & { port: number; metricsPort: number }
@@ -18,9 +27,16 @@ export async function startProfiles(config: ProfilesConfig, { log }: Surrounding
   const health = owned.use(
     await serveHealth({ host, port: config.metricsPort, settingName: 'METRICS_PORT', readiness, metrics, log }),
   )
+  const site = profilesMetrics(metrics)
+  const limits = { connectionsMax: CONNECTIONS_MAX, bodyBytesMax: BODY_BYTES_SUM_MAX }
+  const connections = new Connections(limits, (reason) => site.closed.inc({ reason }))
+  metrics.beforeScrape(async () => {
+    site.connections.set({}, connections.count)
+    site.bodyBytes.set({}, connections.bodyBytes)
+  })
   const server = await buildServer({
     ...{ profiles, assets: readAssets(), publishableKey, session: { jwtKey, authorizedParties } },
-    ...{ readiness, metrics: profilesMetrics(metrics), log },
+    ...{ connections, readiness, metrics: site, log },
   })
   owned.defer(() => server.close())
   await server.listen({ host, port: config.port }).catch((error: unknown) => {

@@ -1,4 +1,5 @@
 export { ConfigFaults, type Environment, type Fault, type Parser, type Read, readConfig } from './config.js'
+export { type CloseReason, type ConnectionLimits, Connections } from './connections.js'
 export { environment } from './environment.js'
 export { type FailureLimit, FailuresByAddress, networkOf } from './failures-by-address.js'
 export { type HealthOptions, type HealthServer, serveHealth } from './health.js'

@@ -40,3 +40,6 @@ export const STACK_FRAME_LIMIT = 30
 
 /** At the end of a process, the last spans get this long to reach their receiver; nobody waits longer for traces. */
 export const TRACES_FLUSH_MS = 2_000
+
+/** Bytes that each piece of a body takes besides its own, as measured: it may come in pieces of one byte. */
+export const BODY_PIECE_BYTES = 512

@@ -1,5 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { BODY_PIECE_BYTES } from './policy.js'
 
 export type ConnectionLimits = {
   connectionsMax: number
@@ -77,6 +79,12 @@ export class Connections {
     if (held.working.size > 0) return
     this.#waiting.delete(socket)
     this.#waiting.add(socket)
+  }
+
+  /** From here on the body counts by the memory that it takes, until the answer. */
+  reading(request: IncomingMessage, body: Readable): void {
+    this.bodyBegins(request)
+    body.on('data', (piece: Buffer) => this.received(request, BODY_PIECE_BYTES + piece.length))
   }
 
   bodyBegins(request: IncomingMessage): void {

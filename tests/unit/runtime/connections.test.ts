@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer, IncomingMessage, type Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { type CloseReason, Connections } from '@clerk-mirror/runtime'
 import { afterEach, expect, test } from 'vitest'
-import { type CloseReason, Connections } from '../../apps/ingest/src/connections.js'
-import { until } from '../support/until.js'
+import { until } from '../../support/until.js'
 
 const LIMITS = { connectionsMax: 3, bodyBytesMax: 100 }
 
