@@ -21,7 +21,8 @@ export const SILENCE_MS = 20_000
 export const KEEP_ALIVE_MS = 75_000
 
 /** Open connections: ten thousand slow ones are held without closing any, at some 15 KB each. Beyond, whoever has waited
- * longest makes room. Svix and a proxy keep some dozens. */
+ * longest makes room. Svix and a proxy keep some dozens. The process must be allowed more open files than that (the hard
+ * limit `nofile`): else newcomers are turned away instead. */
 export const CONNECTIONS_MAX = 12_000
 
 /** Connections that the kernel keeps until they are let in. With Node's 511, a flood that comes back all at once makes an

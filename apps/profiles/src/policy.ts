@@ -23,7 +23,8 @@ export const HEADER_BYTES_MAX = 16 * 1024
 export const HEADERS_MAX = 100
 
 /** Open connections, at some 15 KB each: a thousand browsers that keep six each for as long as they are kept. Beyond,
- * whoever has waited longest makes room, and a browser opens another one without a word. */
+ * whoever has waited longest makes room, and a browser opens another one without a word. The hard limit `nofile` of
+ * the process must be above it. */
 export const CONNECTIONS_MAX = 6_000
 
 /** Bytes of all bodies that are in memory: 128 of the largest, which take some times as much while they are parsed. */
