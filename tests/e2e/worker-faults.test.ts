@@ -121,9 +121,9 @@ test(
     expect(await health(worker.url, '/readyz')).toMatchObject({ body: { checks: { redis: { ok: false, cause } } } })
     await pause(WEDGE_LOOK_MS * (WEDGE_LOOKS + 2))
     expect(worker.isRunning).toBe(true)
-    expect(worker.logged('queue.error')).toMatchObject([
-      { err: { message: expect.stringMatching(/can't run|ACL failure/) } },
-    ])
+    const [told, ...more] = worker.logged('queue.error')
+    expect(told).toMatchObject({ err: { message: expect.stringMatching(/can't run|ACL failure/) } })
+    expect(more.length).toBeLessThan(3) // one for each script that it refuses
     await account('+rpoplpush')
     await house.settled(idsOf(events))
     await until(() => isReady(worker))
