@@ -84,7 +84,7 @@ function work(react: (run: Run) => Promise<void>, { objectNow = now, timeoutMs, 
     target: target(),
     partitions: [place],
     handle: runnerOf(reaction, {
-      mirror: { objectNow, canary },
+      ...{ objectNow, canary },
       log,
       stop: stop.signal,
       onDone: () => said.push('done'),

@@ -1,7 +1,8 @@
 import { Failure } from '@clerk-mirror/events'
-import type { AskedReaction, Mirror } from '@clerk-mirror/mirror'
+import type { AskedReaction, Mirror, ObjectNow } from '@clerk-mirror/mirror'
 import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue'
 import type { Log } from '@clerk-mirror/runtime'
+import type { ReadObject } from './object-reader.js'
 import { RUN_MS } from './policy.js'
 import { askedIn } from './reaction-job.js'
 import type { CurrentObject, Reaction, Run } from './reactions/reaction.js'
@@ -17,7 +18,8 @@ export class TryLater extends Failure {
 }
 
 export type RunnerOptions = {
-  mirror: Pick<Mirror, 'objectNow' | 'canary'>
+  objectNow: ReadObject
+  canary: Mirror['canary']
   log: Log
   /** Aborted when the worker stops: what runs is given up, and runs elsewhere. */
   stop: AbortSignal
@@ -54,29 +56,49 @@ const failed = (failure: Failure): Disposition => ({
 })
 
 /** Reads the object when the reaction asks for it, and remembers that this failed. */
-function reader(objectId: string, { mirror }: RunnerOptions) {
+function reader(objectId: string, { objectNow, canary }: RunnerOptions) {
   let failure: Failure | null = null
   const object = async (): Promise<CurrentObject | null> => {
     try {
-      const now = await mirror.objectNow(objectId)
-      return now && { ...now, fields: JSON.parse(now.data) as Record<string, unknown> }
+      const now = await objectNow(objectId)
+      return now && withFields(now)
     } catch (error) {
-      failure = await blamed(error, mirror.canary)
+      if (!(error instanceof Failure)) throw error
+      failure = await blamed(error, canary)
       throw failure
     }
   }
   return { object, failure: () => failure }
 }
 
+/** Parsed when they are looked at: most that is told of an object are its ids. */
+function withFields(now: ObjectNow): CurrentObject {
+  let fields: CurrentObject['fields'] | undefined
+  return {
+    ...now,
+    get fields() {
+      fields ??= parsed(now.data)
+      return fields
+    },
+  }
+}
+
+function parsed(data: string): CurrentObject['fields'] {
+  try {
+    return JSON.parse(data) as Record<string, unknown>
+  } catch {
+    throw new Failure('unknown', 'object_unreadable', 'the stored object is no JSON')
+  }
+}
+
 /** The failure of a read, or, when the database does not work at all, that. */
-async function blamed(error: unknown, canary: () => Promise<void>): Promise<Failure> {
-  if (!(error instanceof Failure)) return new Failure('unknown', 'object_unreadable', 'the stored object is no JSON')
-  if (error.class === 'outage') return error
+async function blamed(failure: Failure, canary: () => Promise<void>): Promise<Failure> {
+  if (failure.class === 'outage') return failure
   try {
     await canary()
-    return error
+    return failure
   } catch (outage) {
-    return outage instanceof Failure ? outage : error
+    return outage instanceof Failure ? outage : failure
   }
 }
 

@@ -16,6 +16,7 @@ import { webhookReaction } from './change-webhook.js'
 import { demandNames } from './choose-reactions.js'
 import type { ChangeWebhookConfig, WorkerConfig } from './config.js'
 import type { News } from './notify.js'
+import { objectReader } from './object-reader.js'
 import { REACTION_CONNECTIONS } from './policy.js'
 import type { Reaction } from './reactions/reaction.js'
 import { reactionRecorder } from './record-reactions.js'
@@ -75,6 +76,7 @@ export async function startReactions(
   exportGauges(places, (partition) => owned.use(openQueueGauges(target, [partition])), { mirror, record, metrics })
   const relay = owned.use(openRelay({ mirror, handOver, partitions: places, observer: record.relay }))
   list.onAsked(relay.wake)
+  const objectNow = objectReader(mirror.objectsNow)
   const stop = new AbortController()
   // Each run listens to it, and many may run.
   setMaxListeners(0, stop.signal)
@@ -84,7 +86,7 @@ export async function startReactions(
       consume({
         target,
         partitions: [places.get(name) ?? reactionPartition(events, name)],
-        handle: runnerOf(reaction, { mirror, log, stop: stop.signal, onDone: record.done }),
+        handle: runnerOf(reaction, { objectNow, canary: mirror.canary, log, stop: stop.signal, onDone: record.done }),
         probe: mirror.canary,
         observer: { ...record.runsOf(name), wedged: fail },
         pace: REACTION_PACE,

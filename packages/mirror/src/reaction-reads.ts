@@ -10,6 +10,7 @@ import {
   readOutbox,
   removeFromOutbox,
 } from './outbox.js'
+import { placeholders } from './sql.js'
 
 /** What everybody may know of a user: what their public page shows. */
 export type PublicUser = {
@@ -42,8 +43,8 @@ export type ReactionReads = {
   outboxOf: (eventId: string) => Promise<string[]>
   removeFromOutbox: (rowIds: readonly bigint[]) => Promise<void>
   outboxDepth: () => Promise<OutboxDepth>
-  /** Null for an object that is deleted, or that nothing was told of yet. */
-  objectNow: (id: string) => Promise<ObjectNow | null>
+  /** By id, in one statement. Without those that are deleted, or that nothing was told of yet. */
+  objectsNow: (ids: readonly string[]) => Promise<Map<string, ObjectNow>>
 }
 
 export function reactionReads(prisma: PrismaClient, clock: () => number): ReactionReads {
@@ -53,7 +54,7 @@ export function reactionReads(prisma: PrismaClient, clock: () => number): Reacti
     outboxOf: (eventId) => outboxOf(prisma, eventId).catch(fail),
     removeFromOutbox: (rowIds) => removeFromOutbox(prisma, rowIds).catch(fail),
     outboxDepth: () => outboxDepth(prisma, clock()).catch(fail),
-    objectNow: (id) => objectNow(prisma, id).catch(fail),
+    objectsNow: (ids) => objectsNow(prisma, ids).catch(fail),
   }
 }
 
@@ -68,15 +69,18 @@ type Row = Record<'id' | 'kind' | 'event_id' | 'data', string> &
   }
 
 /** Head and row in one statement, so that they are of one moment. */
-const OBJECT_NOW = `
+const objectsNowSql = (ids: number) => `
 SELECT o.id, o.kind, o.event_id, o.updated_at_ms, o.timestamp_ms, o.user_id, o.organization_id, o.data,
   u.id AS row_id, u.username, u.display_name, u.img_url, u.tagline
 FROM clerk_objects AS o LEFT JOIN users AS u ON u.clerk_id = o.id
-WHERE o.id = ? AND o.event_id IS NOT NULL AND o.deleted_at IS NULL`
+WHERE o.id IN (${placeholders(ids)}) AND o.event_id IS NOT NULL AND o.deleted_at IS NULL`
 
-async function objectNow(prisma: PrismaClient, id: string): Promise<ObjectNow | null> {
-  const [row] = await prisma.$queryRawUnsafe<Row[]>(OBJECT_NOW, id)
-  if (!row) return null
+async function objectsNow(prisma: PrismaClient, ids: readonly string[]): Promise<Map<string, ObjectNow>> {
+  const rows = await prisma.$queryRawUnsafe<Row[]>(objectsNowSql(ids.length), ...ids)
+  return new Map(rows.map((row) => [row.id, objectOf(row)]))
+}
+
+function objectOf(row: Row): ObjectNow {
   const { username, display_name: displayName, img_url: imgUrl, tagline } = row
   return {
     ...{ id: row.id, kind: row.kind, userId: row.user_id, organizationId: row.organization_id, data: row.data },
