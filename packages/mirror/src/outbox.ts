@@ -99,17 +99,30 @@ const rowOf = (asked: AskedReaction): SqlValue[] => [
   ...[JSON.stringify(asked.changedFields), timeValue(asked.askedAtMs)],
 ]
 
+type StoredRow = Record<'reaction' | 'kind' | 'object_id' | 'event_id' | 'changed_fields', string> &
+  Record<'user_id' | 'organization_id', string | null> &
+  Record<'id' | 'updated_at_ms' | 'timestamp_ms', bigint> & { happening: Happening['what']; asked_at: Date }
+
 /** The oldest of a reaction. Locks nothing: of two who read the same rows, the second hands over what is there. */
 export async function readOutbox(prisma: PrismaClient, reaction: string, limit: number): Promise<OutboxRow[]> {
-  const rows = await prisma.reactionOutbox.findMany({ where: { reaction }, orderBy: { id: 'asc' }, take: limit })
-  return rows.map(({ id, happening, eventId, updatedAtMs, timestampMs, changedFields, askedAt, ...row }) => ({
-    rowId: id,
+  // In SQL, for a worker reads ten pages a second, and Prisma's compiler takes milliseconds for each.
+  const rows = await prisma.$queryRawUnsafe<StoredRow[]>(
+    `SELECT id,${COLUMNS.join(',')} FROM reaction_outbox WHERE reaction=? ORDER BY id LIMIT ?`,
+    reaction,
+    limit,
+  )
+  return rows.map((row) => ({
+    rowId: row.id,
     asked: {
-      ...row,
-      what: happening as Happening['what'],
-      version: { updatedAtMs: Number(updatedAtMs), timestampMs: Number(timestampMs), eventId },
-      changedFields: JSON.parse(changedFields) as string[],
-      askedAtMs: askedAt.getTime(),
+      ...{ reaction: row.reaction, what: row.happening, kind: row.kind, objectId: row.object_id },
+      ...{ userId: row.user_id, organizationId: row.organization_id },
+      version: {
+        updatedAtMs: Number(row.updated_at_ms),
+        timestampMs: Number(row.timestamp_ms),
+        eventId: row.event_id,
+      },
+      changedFields: JSON.parse(row.changed_fields) as string[],
+      askedAtMs: row.asked_at.getTime(),
     },
   }))
 }
