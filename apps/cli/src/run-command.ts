@@ -8,6 +8,7 @@ import { exportDeadLetters, listDeadLetters, showDeadLetter } from './dead-lette
 import { eraseUser } from './erase.js'
 import { migrateDatabase } from './migrate.js'
 import { listPartitions, retirePartition } from './partitions.js'
+import { askReaction, forgetReaction, listReactions } from './reactions.js'
 import { rebuildTables } from './rebuild.js'
 import { showStatus } from './status.js'
 import { showTrace } from './trace.js'
@@ -21,6 +22,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'dead-letters export': exportDeadLetters,
   trace: showTrace,
   status: showStatus,
+  'reactions list': listReactions,
+  'reactions ask': askReaction,
+  'reactions forget': forgetReaction,
   'audit list': listAudit,
   'partitions list': listPartitions,
   'partitions retire': retirePartition,

@@ -7,6 +7,8 @@ const CODES: Readonly<Record<OperationsErrorCode, ConsoleCode>> = {
   database_required: 'database_unavailable',
   filter_empty: 'invalid_request',
   invalid_cursor: 'invalid_request',
+  reaction_unknown: 'not_found',
+  reaction_alive: 'invalid_request',
 }
 
 /** What went wrong in an operation, in the console's terms. */

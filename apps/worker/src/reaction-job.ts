@@ -4,9 +4,9 @@ import { reactionJobId } from '@clerk-mirror/queue'
 
 /** How an asked reaction lies in its queue: as an event does, with what was asked for as its body. */
 export function reactionJob(asked: AskedReaction): Envelope {
-  const { reaction, objectId, version, askedAtMs } = asked
+  const { reaction, objectId, version, askedAtMs, requestId } = asked
   return {
-    eventId: reactionJobId(reaction, version.eventId, objectId),
+    eventId: reactionJobId(reaction, requestId === undefined ? version.eventId : `asked ${requestId}`, objectId),
     type: reaction,
     objectId,
     instanceId: null,

@@ -1,6 +1,7 @@
 export { Failure } from '@clerk-mirror/events'
 export type { Counts, NewAction } from './actions.js'
 export type { Arrival } from './apply.js'
+export type { AskRequest, AskRun } from './ask.js'
 export { type ConnectFailureCode, DatabaseConnectError } from './connect-failure.js'
 export { connectionConfig } from './connection.js'
 export { type DatabaseOptions, parseDatabaseUrl } from './database-url.js'

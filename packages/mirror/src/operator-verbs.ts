@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { TypedKind } from '@clerk-mirror/events'
 import { beginAction, type Counts, type NewAction, recordCounts } from './actions.js'
+import { type AskRequest, type AskRun, type AskStep, askable, askNext, beginAsk } from './ask.js'
 import { throughContention } from './contention.js'
 import { eraseUser } from './erase.js'
 import type { PrismaClient } from './generated/client.js'
@@ -45,6 +46,12 @@ export type OperatorVerbs = {
   beginRebuild: (request: RebuildRequest) => Promise<RebuildRun>
   /** Rebuilds the next page; `counts` are of the whole run. @throws Failure; nothing of the page was changed then. */
   rebuildNext: (run: RebuildRun) => Promise<RebuildStep>
+  /** How many objects a request would ask for. @throws Failure */
+  askable: (request: Pick<AskRequest, 'kind' | 'ids'>) => Promise<number>
+  /** Begins to ask a reaction for objects as they are now, or finds the same request that was interrupted. @throws Failure */
+  beginAsk: (request: AskRequest) => Promise<AskRun>
+  /** Asks for the next page. @throws Failure; nothing of the page was asked for then. */
+  askNext: (run: AskRun) => Promise<AskStep>
   /** Tombstones the user, with all that names them. Again is harmless. @throws Failure */
   eraseUser: (request: EraseRequest) => Promise<Erased>
   /** Notes in the ledger that these events are taken from the queue unapplied. @throws Failure */
@@ -71,6 +78,9 @@ export function operatorVerbs(
     beginRebuild: (request) => attempt(() => beginRebuild(prisma, request, clock())),
     rebuildNext: ({ actionId, tables }) =>
       inTurn((transaction) => rebuildNext(transaction, actionId, kindsOf(tables), clock())),
+    askable: (request) => attempt(() => askable(prisma, request)),
+    beginAsk: (request) => attempt(() => beginAsk(prisma, request, clock())),
+    askNext: (run) => inTurn((transaction) => askNext(transaction, run, clock())),
     async eraseUser({ userId, actor }) {
       const head = await attempt(() => prisma.clerkObject.findUnique({ where: { id: userId }, select: { kind: true } }))
       if (head && head.kind !== 'user') return { kind: 'not-a-user', objectKind: head.kind }

@@ -30,6 +30,8 @@ export type AskedReaction = {
   /** Top-level fields whose value is another than the mirror held. Empty unless the object was updated. */
   changedFields: readonly string[]
   askedAtMs: number
+  /** Of an operator who asked for it on purpose; absent where the change itself did. */
+  requestId?: string
 }
 
 /** The place of an asked reaction in the outbox. */
@@ -37,7 +39,7 @@ export type OutboxRow = { rowId: bigint; asked: AskedReaction }
 
 const COLUMNS = [
   ...['reaction', 'happening', 'kind', 'object_id', 'user_id', 'organization_id'],
-  ...['event_id', 'updated_at_ms', 'timestamp_ms', 'changed_fields', 'asked_at'],
+  ...['event_id', 'updated_at_ms', 'timestamp_ms', 'changed_fields', 'asked_at', 'request_id'],
 ]
 
 /**
@@ -53,13 +55,17 @@ export async function askForReactions(
 ): Promise<Set<string>> {
   const all = [...happenings, ...cascadedHappenings(happenings, cascaded)]
   const asked = all.flatMap((happening) => askedFor(happening, reactions, nowMs))
+  await writeOutbox(transaction, asked)
+  return new Set(asked.map(({ reaction }) => reaction))
+}
+
+export async function writeOutbox(transaction: Transaction, asked: readonly AskedReaction[]): Promise<void> {
   for (let from = 0; from < asked.length; from += OUTBOX_ROWS) {
     const rows = asked.slice(from, from + OUTBOX_ROWS).map(rowOf)
     const row = `(${placeholders(COLUMNS.length)})`
     const sql = `INSERT INTO reaction_outbox (${COLUMNS.join(',')}) VALUES ${new Array(rows.length).fill(row).join(',')}`
     await transaction.execute({ sql, values: rows.flat() })
   }
-  return new Set(asked.map(({ reaction }) => reaction))
 }
 
 /** What went with a deleted user or organization was deleted too, by the same event. */
@@ -96,11 +102,11 @@ function askedFor({ what, head, before }: Happening, reactions: Reactions, asked
 const rowOf = (asked: AskedReaction): SqlValue[] => [
   ...[asked.reaction, asked.what, asked.kind, asked.objectId, asked.userId, asked.organizationId],
   ...[asked.version.eventId, asked.version.updatedAtMs, asked.version.timestampMs],
-  ...[JSON.stringify(asked.changedFields), timeValue(asked.askedAtMs)],
+  ...[JSON.stringify(asked.changedFields), timeValue(asked.askedAtMs), asked.requestId ?? null],
 ]
 
 type StoredRow = Record<'reaction' | 'kind' | 'object_id' | 'event_id' | 'changed_fields', string> &
-  Record<'user_id' | 'organization_id', string | null> &
+  Record<'user_id' | 'organization_id' | 'request_id', string | null> &
   Record<'id' | 'updated_at_ms' | 'timestamp_ms', bigint> & { happening: Happening['what']; asked_at: Date }
 
 /** The oldest of a reaction. Locks nothing: of two who read the same rows, the second hands over what is there. */
@@ -123,6 +129,7 @@ export async function readOutbox(prisma: PrismaClient, reaction: string, limit: 
       },
       changedFields: JSON.parse(row.changed_fields) as string[],
       askedAtMs: row.asked_at.getTime(),
+      ...(row.request_id !== null && { requestId: row.request_id }),
     },
   }))
 }
@@ -148,7 +155,7 @@ export async function removeFromOutbox(prisma: PrismaClient, rowIds: readonly bi
   await prisma.$executeRawUnsafe(`DELETE FROM reaction_outbox WHERE id IN (${placeholders(rowIds.length)})`, ...rowIds)
 }
 
-/** What waits to be handed over, of all reactions. */
+/** What waits to be handed over. */
 export type OutboxDepth = {
   /** Up to OUTBOX_COUNTED. */
   rows: number
@@ -156,11 +163,17 @@ export type OutboxDepth = {
   oldestMs: number
 }
 
-export async function outboxDepth(prisma: PrismaClient, nowMs: number): Promise<OutboxDepth> {
+/** Of one reaction, or of all. */
+export async function outboxDepth(prisma: PrismaClient, nowMs: number, reaction?: string): Promise<OutboxDepth> {
+  const where = reaction === undefined ? '' : 'WHERE reaction=? '
   const [counted] = await prisma.$queryRawUnsafe<{ rows: bigint }[]>(
-    `SELECT COUNT(*) AS \`rows\` FROM (SELECT 1 FROM reaction_outbox LIMIT ${OUTBOX_COUNTED}) AS counted`,
+    `SELECT COUNT(*) AS \`rows\` FROM (SELECT 1 FROM reaction_outbox ${where}LIMIT ${OUTBOX_COUNTED}) AS counted`,
+    ...(reaction === undefined ? [] : [reaction]),
   )
-  const oldest = await prisma.reactionOutbox.findFirst({ orderBy: { id: 'asc' }, select: { askedAt: true } })
+  const oldest = await prisma.reactionOutbox.findFirst({
+    ...(reaction !== undefined && { where: { reaction } }),
+    ...{ orderBy: { id: 'asc' }, select: { askedAt: true } },
+  })
   const oldestMs = oldest ? Math.max(0, nowMs - oldest.askedAt.getTime()) : 0
   return { rows: Number(counted?.rows ?? 0), oldestMs }
 }

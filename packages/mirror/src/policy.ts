@@ -33,3 +33,6 @@ export const OUTBOX_COUNTED = 100_000
 
 /** Reactions of one event that a trace lists while they are in the outbox. */
 export const OUTBOX_LISTED = 50
+
+/** Objects that an operator asks a reaction for in one transaction: their heads are locked for some 20 ms. */
+export const ASK_BATCH = 500

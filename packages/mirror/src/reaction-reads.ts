@@ -42,7 +42,8 @@ export type ReactionReads = {
   /** Names of the reactions to this event's change that are there. */
   outboxOf: (eventId: string) => Promise<string[]>
   removeFromOutbox: (rowIds: readonly bigint[]) => Promise<void>
-  outboxDepth: () => Promise<OutboxDepth>
+  /** Of one reaction, or of all. */
+  outboxDepth: (reaction?: string) => Promise<OutboxDepth>
   /** By id, in one statement. Without those that are deleted, or that nothing was told of yet. */
   objectsNow: (ids: readonly string[]) => Promise<Map<string, ObjectNow>>
 }
@@ -53,7 +54,7 @@ export function reactionReads(prisma: PrismaClient, clock: () => number): Reacti
     outboxReactions: () => outboxReactions(prisma).catch(fail),
     outboxOf: (eventId) => outboxOf(prisma, eventId).catch(fail),
     removeFromOutbox: (rowIds) => removeFromOutbox(prisma, rowIds).catch(fail),
-    outboxDepth: () => outboxDepth(prisma, clock()).catch(fail),
+    outboxDepth: (reaction) => outboxDepth(prisma, clock(), reaction).catch(fail),
     objectsNow: (ids) => objectsNow(prisma, ids).catch(fail),
   }
 }

@@ -7,6 +7,10 @@ export type OperationsErrorCode =
   | 'database_required'
   /** A bulk verb was given a filter without any part: it must say `all` to mean all. */
   | 'filter_empty'
+  /** No worker has ever had a reaction of this name, and nothing waits for it. */
+  | 'reaction_unknown'
+  /** A worker that is alive has this reaction. */
+  | 'reaction_alive'
   /** The cursor is none that a page of these operations gave. */
   | 'invalid_cursor'
 

@@ -14,6 +14,7 @@ import { type DeadLetterOperations, deadLetterOperations } from './dead-letters.
 import { Ledger } from './ledger.js'
 import { OperationsError } from './operations-error.js'
 import { openReactionDesk } from './reaction-desk.js'
+import type { ReactionOperations } from './reactions.js'
 import { readStatus, type Status } from './status.js'
 import { type Trace, trace } from './trace.js'
 
@@ -26,6 +27,7 @@ export type Operations = AsyncDisposable & {
   deadLetters: DeadLetterOperations
   /** Runs of reactions that were given up. */
   reactionLetters: DeadLetterOperations
+  reactions: ReactionOperations
   /** The story of an event (msg_…, or any svix-id) or of a Clerk object; null when nobody knows of the id. */
   trace: (id: string) => Promise<Trace | null>
   status: () => Promise<Status>
@@ -56,6 +58,11 @@ export async function openOperations(config: OperationsConfig): Promise<Operatio
   return {
     deadLetters: toldAll(deadLetterOperations(letters, ledger)),
     reactionLetters: toldAll(reactions.deadLetters),
+    reactions: {
+      list: () => told(reactions.verbs.list()),
+      ask: (options) => told(reactions.verbs.ask(options)),
+      forget: (...asked) => told(reactions.verbs.forget(...asked)),
+    },
     trace: (id) => told(trace({ queue, stored, reactions, ledger }, id)),
     status: () => told(readStatus(queue, reactions, ledger, Date.now())),
     activity: async () => told(activity.lastHour(ledger.required.activitySince, Date.now())),

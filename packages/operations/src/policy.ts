@@ -30,3 +30,6 @@ export const TRACE_EVENTS = 50
 
 /** Milliseconds that a trace looks through the queue for events of an object: pages want an answer in four seconds. */
 export const TRACE_SEARCH_MS = 2_000
+
+/** Rows of a forgotten reaction's outbox that are removed at once: some 20 ms, and a worker that asks waits for none. */
+export const FORGET_PAGE = 1_000

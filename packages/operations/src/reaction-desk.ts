@@ -12,11 +12,13 @@ import {
 } from '@clerk-mirror/queue'
 import { type DeadLetterOperations, deadLetterOperations } from './dead-letters.js'
 import type { Ledger } from './ledger.js'
+import { type ReactionOperations, reactionOperations } from './reactions.js'
 import type { ReactionStatus } from './status.js'
 import type { ReactionTrace } from './trace.js'
 
 /** The reactions queue, as far as operators see and move it. New reactions are seen at the next question. */
 export type ReactionDesk = Disposable & {
+  verbs: ReactionOperations
   deadLetters: DeadLetterOperations
   status: () => Promise<ReactionStatus[]>
   /** What of the reactions to a change is still in the queue. */
@@ -46,6 +48,7 @@ function desk(places: ReactionPlaces, letters: DeadLetters, queue: QueueView, le
     return Promise.all(places.partitions.map((partition, index) => ask(places.names[index] ?? '', partition)))
   }
   return {
+    verbs: reactionOperations({ places, queue, ledger }),
     deadLetters: looking(deadLetterOperations(letters, ledger, 'reactions'), places.look),
     status: () =>
       each(async (reaction, partition) => {

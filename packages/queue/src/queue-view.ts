@@ -35,7 +35,7 @@ export type QueueView = Disposable & {
   /** `oldestMs`: since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
   depth: (of?: Partitions) => Promise<{ events: QueueDepth; oldestMs: number }>
   deadByClass: () => Promise<LettersByClass>
-  workers: () => Promise<WorkerPresence[]>
+  workers: (of?: readonly Partition[]) => Promise<WorkerPresence[]>
   /** Null when the event is not in the queue. */
   find: (eventId: string, among?: Partitions) => Promise<QueuedEvent | null>
 }
@@ -72,7 +72,7 @@ export async function openQueueView(
       }
       return classes.counts
     },
-    workers: () => asked(workersAlive(client, list)),
+    workers: (of = list) => asked(workersAlive(client, of)),
     async find(eventId, among = list) {
       for (const partition of among) {
         const event = await asked(readEvent(client, partition, eventId, keys))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import { Queue } from 'bullmq'
 import { connectOperator, type RedisClient } from './connection.js'
-import { type Partition, type Partitions, partition, QUEUES } from './partitions.js'
+import { firstOf, type Partition, type Partitions, partition, QUEUES } from './partitions.js'
 import { asked } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
 
@@ -33,22 +34,35 @@ export type ReactionPlaces = Disposable & {
   partitions: readonly Partition[]
   /** Those of the last look, in the order of the partitions. */
   names: readonly string[]
+  /** Of any reaction, also of one that is not among them. */
+  placeOf: (reaction: string) => Partition
   /** Asks which reactions there are by now. @throws QueueUnavailable */
   look: () => Promise<void>
+  /** Removes all runs of a reaction, and its name. Nobody may work on them. @throws QueueUnavailable */
+  forget: (reaction: string) => Promise<void>
 }
 
 /** @throws QueueUnavailable when Redis cannot be reached. */
 export async function openReactionPlaces(target: RedisTarget, list: Partitions): Promise<ReactionPlaces> {
+  const events = firstOf(list)
   const client = await connectOperator(target)
   const partitions: Partition[] = []
   const names: string[] = []
-  const [events] = list
+  const placeOf = (reaction: string) => reactionPartition(events, reaction)
   const look = async () => {
-    if (!events) return
     const known = (await asked(client.smembers(namesKey(events)))).filter((name) => REACTION_NAME.test(name)).sort()
     names.splice(0, names.length, ...known)
-    partitions.splice(0, partitions.length, ...known.map((name) => reactionPartition(events, name)))
+    partitions.splice(0, partitions.length, ...known.map(placeOf))
+  }
+  const forget = async (reaction: string) => {
+    const { queue, prefix } = placeOf(reaction)
+    const options = { connection: client, skipMetasUpdate: true, skipVersionCheck: true, skipWaitingForReady: true }
+    const runs = new Queue(queue, { ...options, prefix })
+    runs.on('error', () => {}) // the removal reports its own
+    await asked(runs.obliterate({ force: true }).finally(() => runs.close()))
+    // Last: while it is named, an interrupted removal is seen and can be done again.
+    await asked(client.srem(namesKey(events), reaction))
   }
   await look()
-  return { partitions, names, look, [Symbol.dispose]: () => client.disconnect() }
+  return { partitions, names, placeOf, look, forget, [Symbol.dispose]: () => client.disconnect() }
 }

@@ -1,0 +1,117 @@
+import type { AskRequest, Mirror } from '@clerk-mirror/mirror'
+import type { QueueDepth, QueueView, ReactionPlaces } from '@clerk-mirror/queue'
+import type { Ledger } from './ledger.js'
+import { OperationsError } from './operations-error.js'
+import { FORGET_PAGE } from './policy.js'
+
+/** What waits for a reaction. */
+export type ReactionBacklog = {
+  reaction: string
+  /** Workers that are alive and have it; with none, what waits for it waits for ever. */
+  workers: number
+  /** Asked for and not handed to its queue yet: up to 100,000. */
+  outbox: number
+  queue: QueueDepth
+  /** Seconds since the oldest of all that was asked for, queued, replayed or due for its retry; 0 without one. */
+  oldestAgeS: number
+}
+
+export type AskOptions = AskRequest & {
+  /** Counts, and asks for nothing. */
+  dryRun?: boolean
+  /** Stops after the page that is being asked for; the same request goes on from there. */
+  signal?: AbortSignal
+  onProgress?: (asked: number, of: number) => void
+}
+
+/** `matched`: objects of the request that were alive when it began or went on. */
+export type AskResult = { isDone: boolean; isResumed: boolean; matched: number; asked: number }
+
+export type ForgetOptions = { actor: string; dryRun?: boolean; signal?: AbortSignal }
+
+/** Of a dry run, what there is to remove; else what was removed, all of it or, after an interruption, a part. */
+export type ForgetResult = { isDone: boolean; outbox: number; runs: number }
+
+export type ReactionOperations = {
+  /** Of every reaction that a worker has ever had, or that something waits for. */
+  list: () => Promise<ReactionBacklog[]>
+  /** Asks a reaction for objects as they are now, whatever it wants to hear of by itself. */
+  ask: (options: AskOptions) => Promise<AskResult>
+  /** Removes what waits of a reaction that no worker has any more, its dead letters too. */
+  forget: (reaction: string, options: ForgetOptions) => Promise<ForgetResult>
+}
+
+type Around = { places: ReactionPlaces; queue: QueueView; ledger: Ledger }
+
+export function reactionOperations({ places, queue, ledger }: Around): ReactionOperations {
+  const backlogOf = async (mirror: Mirror, reaction: string): Promise<ReactionBacklog> => {
+    const of = [places.placeOf(reaction)]
+    const [workers, outbox, runs] = await Promise.all([
+      queue.workers(of),
+      mirror.outboxDepth(reaction),
+      queue.depth(of),
+    ])
+    return {
+      ...{ reaction, workers: workers.length, outbox: outbox.rows, queue: runs.events },
+      oldestAgeS: Math.max(outbox.oldestMs, runs.oldestMs) / 1000,
+    }
+  }
+  const known = async (mirror: Mirror): Promise<string[]> => {
+    await places.look()
+    return [...new Set([...places.names, ...(await mirror.outboxReactions())])].sort()
+  }
+  const demandKnown = async (mirror: Mirror, reaction: string) => {
+    const names = await known(mirror)
+    if (names.includes(reaction)) return
+    const there = names.length > 0 ? `there are ${names.join(', ')}` : 'there are none'
+    throw new OperationsError('reaction_unknown', `No worker has ever had the reaction "${reaction}": ${there}.`)
+  }
+  return {
+    async list() {
+      const mirror = ledger.required
+      return Promise.all((await known(mirror)).map((reaction) => backlogOf(mirror, reaction)))
+    },
+    async ask({ dryRun = false, signal, onProgress, ...request }) {
+      const mirror = ledger.required
+      await demandKnown(mirror, request.reaction)
+      const matched = await mirror.askable(request)
+      if (dryRun) return { isDone: false, isResumed: false, matched, asked: 0 }
+      const run = await mirror.beginAsk(request)
+      for (;;) {
+        const { isDone, asked } = await mirror.askNext(run)
+        // Objects come and go meanwhile.
+        onProgress?.(asked, isDone ? asked : Math.max(matched, asked))
+        if (isDone || signal?.aborted) return { isDone, isResumed: run.isResumed, matched, asked }
+      }
+    },
+    async forget(reaction, { actor, dryRun = false, signal }) {
+      const mirror = ledger.required
+      await demandKnown(mirror, reaction)
+      const { workers, outbox, queue: depth } = await backlogOf(mirror, reaction)
+      if (workers > 0) {
+        throw new OperationsError(
+          'reaction_alive',
+          `${workers === 1 ? 'A worker has' : `${workers} workers have`} the reaction "${reaction}": take it out of REACTIONS or CHANGE_WEBHOOK_URLS first.`,
+        )
+      }
+      const runs = Object.values(depth).reduce((sum, count) => sum + count, 0)
+      if (dryRun) return { isDone: false, outbox, runs }
+      const actionId = await mirror.beginAction({ actor, action: 'forget', subjectId: reaction, details: null })
+      const removed = await emptyOutbox(mirror, reaction, signal)
+      const isDone = !signal?.aborted
+      if (isDone) await places.forget(reaction)
+      await mirror.recordCounts(actionId, { outbox: removed, runs: isDone ? runs : 0 }, isDone)
+      return { isDone, outbox: removed, runs: isDone ? runs : 0 }
+    },
+  }
+}
+
+async function emptyOutbox(mirror: Mirror, reaction: string, signal: AbortSignal | undefined): Promise<number> {
+  let removed = 0
+  for (;;) {
+    const rows = await mirror.outbox(reaction, FORGET_PAGE)
+    if (rows.length === 0 || signal?.aborted) return removed
+    await mirror.removeFromOutbox(rows.map(({ rowId }) => rowId))
+    removed += rows.length
+  }
+}
