@@ -35,7 +35,7 @@ export type QueueView = Disposable & {
   /** `oldestMs`: since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
   depth: (of?: Partitions) => Promise<{ events: QueueDepth; oldestMs: number }>
   deadByClass: () => Promise<LettersByClass>
-  workers: (of?: readonly Partition[]) => Promise<WorkerPresence[]>
+  workers: (of?: Partitions) => Promise<WorkerPresence[]>
   /** Null when the event is not in the queue. */
   find: (eventId: string, among?: Partitions) => Promise<QueuedEvent | null>
 }
