@@ -20,9 +20,9 @@ import { writeSection } from './results.js'
  * in this one. Rounds alternate, so that whatever else the machine does falls on all; and the processors' time that the
  * road took for an event is measured beside its speed, for that tells the same on a machine that is busy otherwise.
  */
-const ROUNDS = 5
+const ROUNDS = 3
 const LANES = 64
-const USERS = 500
+const USERS = 1_500
 const ROOT = join(import.meta.dirname, '..')
 const LOOK_MS = 20
 
