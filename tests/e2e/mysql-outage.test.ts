@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Pour, pour, refused, signUps } from '../support/deliveries.js'
 import { canOpenHouse, type House, type IngestProcess, openHouse, type WorkerProcess } from '../support/house.js'
-import { health, isReady } from '../support/processes.js'
+import { isReady, onceNotReady } from '../support/processes.js'
 import { until } from '../support/until.js'
 
 /** From the database's return until all is applied: a probe comes at least every three seconds. */
@@ -51,7 +51,7 @@ async function expectAllTaken(traffic: readonly Pour[]) {
 async function expectBreakerOpen(worker: WorkerProcess, cause: string) {
   expect(await worker.says('breaker.opened')).toMatchObject({ level: 'error', msg: expect.stringContaining(cause) })
   const mysql = { ok: false, cause: expect.stringContaining(cause) }
-  expect(await health(worker.url, '/readyz')).toMatchObject({ status: 503, body: { checks: { mysql } } })
+  expect(await onceNotReady(worker)).toMatchObject({ status: 503, body: { checks: { mysql } } })
   expect(await health(worker.url, '/livez')).toEqual(alive)
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Answer, post, pour, refused, signUps, taken } from '../support/deliveries.js'
 import { canOpenHouse, type House, type IngestProcess, openHouse } from '../support/house.js'
-import { health, isReady } from '../support/processes.js'
+import { health, isReady, onceNotReady } from '../support/processes.js'
 import { until } from '../support/until.js'
 
 /** The promise is 500 ms, on a machine that has nothing else to do. */
@@ -81,8 +81,8 @@ describe.skipIf(!isPossible)('Redis', () => {
     const refusals = await oneAfterTheOther(ingest, events.slice(0, 10))
     refusals.push(...(await allAtOnce(ingest, events)))
     await annotate(expectRefusals(refusals))
-    expect(await health(ingest.url, '/readyz')).toMatchObject({ status: 503, ...sayingWhy })
-    expect(await health(worker.url, '/readyz')).toMatchObject(notReady)
+    expect(await onceNotReady(ingest)).toMatchObject({ status: 503, ...sayingWhy })
+    expect(await onceNotReady(worker)).toMatchObject(notReady)
     expect([await health(ingest.url, '/livez'), await health(worker.url, '/livez')]).toEqual([alive, alive])
 
     await house.redis.start()
@@ -103,8 +103,8 @@ describe.skipIf(!isPossible)('Redis', () => {
     await until(() => taken(traffic.answers).length > 200)
     house.redis.pause()
     const frozenAtMs = performance.now()
-    expect(await health(ingest.url, '/readyz')).toMatchObject(notReady)
-    expect(await health(worker.url, '/readyz')).toMatchObject(notReady)
+    expect(await onceNotReady(ingest)).toMatchObject(notReady)
+    expect(await onceNotReady(worker)).toMatchObject(notReady)
     expect(await health(ingest.url, '/livez')).toEqual(alive)
     await until(() => performance.now() - frozenAtMs > LEASE_MS)
     house.redis.resume()
@@ -123,8 +123,8 @@ describe.skipIf(!isPossible)('Redis', () => {
     await until(() => taken(traffic.answers).length > 200)
     await house.redis.kill()
     await until(() => refused(traffic.answers).length > 100)
-    expect(await health(ingest.url, '/readyz')).toMatchObject(notReady)
-    expect(await health(worker.url, '/readyz')).toMatchObject(notReady)
+    expect(await onceNotReady(ingest)).toMatchObject(notReady)
+    expect(await onceNotReady(worker)).toMatchObject(notReady)
     await house.redis.start()
     await until(() => isReady(ingest), BACK_WITHIN_MS)
     await traffic.done
@@ -145,7 +145,7 @@ describe.skipIf(!isPossible)('a Redis', () => {
     await house.client.config('SET', 'maxmemory', '100kb')
     const refusals = await oneAfterTheOther(ingest, events.slice(20))
     await annotate(expectRefusals(refusals, 'redis_full'))
-    expect(await health(ingest.url, '/readyz')).toMatchObject({ status: 503, ...sayingWhy })
+    expect(await onceNotReady(ingest)).toMatchObject({ status: 503, ...sayingWhy })
     await using worker = await house.worker()
     await worker.says('queue.error') // it has asked for events, and Redis could not give them
 
@@ -161,7 +161,7 @@ describe.skipIf(!isPossible)('a Redis', () => {
     await using ingest = await house.ingest()
     await ingest.says('redis.unsafe')
     const cause = expect.stringContaining('REDIS_ALLOW_EVICTION')
-    expect(await health(ingest.url, '/readyz')).toMatchObject({ status: 503, body: { checks: { redis: { cause } } } })
+    expect(await onceNotReady(ingest)).toMatchObject({ status: 503, body: { checks: { redis: { cause } } } })
     await using accepting = await house.ingest({ REDIS_ALLOW_EVICTION: 'true' })
     expect(await accepting.says('redis.unsafe')).toMatchObject({ level: 'warn', msg: expect.stringContaining('evict') })
     await until(() => isReady(accepting))

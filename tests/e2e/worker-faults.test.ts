@@ -7,7 +7,7 @@ import { watchForWedge } from '../../packages/queue/src/wedge.js'
 import { pour, signUps } from '../support/deliveries.js'
 import { openFaultProxy } from '../support/fault-proxy.js'
 import { canOpenHouse, type House, openHouse } from '../support/house.js'
-import { health, isReady } from '../support/processes.js'
+import { health, isReady, onceNotReady } from '../support/processes.js'
 import { envelope, openTestQueue, type TestQueue } from '../support/queue.js'
 import { until } from '../support/until.js'
 
@@ -234,7 +234,7 @@ test('a worker that may not log in takes nothing from those that may', IN_HOUSE,
   await pour(ingest, events).done
   await house.settled(idsOf(events))
   expect(await house.counts()).toEqual(nothingLeft)
-  expect(await health(stranger.url, '/readyz')).toMatchObject({
+  expect(await onceNotReady(stranger)).toMatchObject({
     status: 503,
     body: { checks: { mysql: { ok: false } } },
   })

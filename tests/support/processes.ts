@@ -110,3 +110,9 @@ export async function health(url: string, path: '/livez' | '/readyz'): Promise<H
 }
 
 export const isReady = async ({ url }: { url: string }) => (await health(url, '/readyz')).status === 200
+
+/** What it says once it is not ready; an answer is kept for a moment. */
+export async function onceNotReady(process: { url: string }): ReturnType<typeof health> {
+  await until(async () => !(await isReady(process)))
+  return await health(process.url, '/readyz')
+}
