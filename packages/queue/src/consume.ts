@@ -3,7 +3,7 @@ import { Failure } from '@clerk-mirror/events'
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { BreakerState } from './breaker.js'
 import { type ConnectionObserver, observe, openPatientClient, type RedisClient } from './connection.js'
-import { Crew } from './crew.js'
+import { Crew, type Hand } from './crew.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { type Delivery, type Disposition, type Handle, Line } from './line.js'
 import { EVENTS_PACE, type Pace } from './pace.js'
@@ -137,7 +137,7 @@ type Workplace = {
   holding: Crew['holding']
 }
 
-function workerOf(partition: Partition, inFlight: number, workplace: Workplace, options: ConsumerOptions): Worker {
+function workerOf(partition: Partition, inFlight: number, workplace: Workplace, options: ConsumerOptions): Hand {
   const { client, pace, observer, refusals } = workplace
   const { random = Math.random } = options
   const delayOf = async (attemptsMade: number, _type?: string, error?: Error, job?: { id?: string | undefined }) => {
@@ -163,13 +163,14 @@ function workerOf(partition: Partition, inFlight: number, workplace: Workplace, 
     settings: { backoffStrategy: delayOf },
   }
   const worker: Worker = new Worker(partition.queue, process, settings, together.backend)
+  worker.on('paused', () => void together.handBack())
   worker.on('closing', () => void together.handBack())
   worker.on('error', (error) => {
     // The connection has told its observer already; BullMQ tells each of its errors again.
     if (client.status !== 'ready') return
     if (error.name !== 'ReplyError' || refusals.add(error.message)) observer.workerFailed(error)
   })
-  return worker
+  return { worker, handBack: () => together.handBack() }
 }
 
 /** Whatever failed together is not tried together again: part of each delay is random. */

@@ -2,21 +2,25 @@ import type { Worker } from 'bullmq'
 import type { Partition, Partitions } from './partitions.js'
 import { REGISTER_LOOK_MS } from './policy.js'
 
+/** `handBack`: gives back what it took and will not begin. */
+export type Hand = { worker: Worker; handBack: () => Promise<void> }
+
 export type CrewOptions = {
   partitions: Partitions
   /** Takes at most so many events at once. */
-  workerOf: (partition: Partition, inFlight: number) => Worker
+  workerOf: (partition: Partition, inFlight: number) => Hand
   /** Events in hand, of all partitions together. */
   inFlight: number
 }
 
 /**
- * A worker for each partition, as these come and go; none takes events until told to. They share what this process may have in hand in equal parts: so a
- * partition with a backlog takes nothing from the others, and has less of this process than if it were alone.
+ * A worker for each partition, as these come and go; none takes events until told to. They share what this process may
+ * have in hand in equal parts: so a partition with a backlog takes nothing from the others, and has less of this process
+ * than if it were alone.
  */
 export class Crew {
   readonly #options: CrewOptions
-  readonly #workers = new Map<string, Worker>()
+  readonly #workers = new Map<string, Hand>()
   readonly #leaving = new Set<Promise<void>>()
   readonly #timer: NodeJS.Timeout
   readonly #held = new Map<string, number>()
@@ -31,7 +35,7 @@ export class Crew {
   /** Whether events are to be taken; those in hand stay there. */
   take(may: boolean): void {
     this.#isTaking = may
-    for (const worker of this.#workers.values()) void (may ? worker.resume() : worker.pause(true))
+    for (const { worker } of this.#workers.values()) void (may ? worker.resume() : worker.pause(true))
   }
 
   /** Counts an event of this partition as in hand while it is handled. */
@@ -47,37 +51,43 @@ export class Crew {
 
   /** Whether one more event of this partition would be taken. */
   hasRoom({ prefix }: Partition): boolean {
-    const worker = this.#workers.get(prefix)
+    const worker = this.#workers.get(prefix)?.worker
     return this.#isTaking && worker !== undefined && (this.#held.get(prefix) ?? 0) < worker.concurrency
   }
 
   /** Waits for what is in hand, unless Redis is gone and nothing of it can be finished. */
   async close(isAlone: boolean): Promise<void> {
     clearInterval(this.#timer)
-    await Promise.all([...this.#leaving, ...[...this.#workers.values()].map((worker) => worker.close(isAlone))])
+    const ends = [...this.#workers.values()].map(async ({ worker, handBack }) => {
+      await worker.close(isAlone)
+      // A question that was on its way when it closed was answered since.
+      if (!isAlone) await handBack()
+    })
+    await Promise.all([...this.#leaving, ...ends])
   }
 
   #serve(): void {
     const list = [...this.#options.partitions]
     const inFlight = Math.max(1, Math.floor(this.#options.inFlight / list.length))
     const prefixes = new Set(list.map(({ prefix }) => prefix))
-    for (const [prefix, worker] of this.#workers) {
-      if (prefixes.has(prefix)) worker.concurrency = inFlight
-      else this.#dismiss(prefix, worker)
+    for (const [prefix, hand] of this.#workers) {
+      if (prefixes.has(prefix)) hand.worker.concurrency = inFlight
+      else this.#dismiss(prefix, hand)
     }
     for (const partition of list) {
       if (this.#workers.has(partition.prefix)) continue
-      const worker = this.#options.workerOf(partition, inFlight)
-      if (this.#isTaking) void worker.resume()
-      this.#workers.set(partition.prefix, worker)
+      const hand = this.#options.workerOf(partition, inFlight)
+      if (this.#isTaking) void hand.worker.resume()
+      this.#workers.set(partition.prefix, hand)
     }
   }
 
   /** It was empty, or it would not have been retired. */
-  #dismiss(prefix: string, worker: Worker): void {
+  #dismiss(prefix: string, { worker, handBack }: Hand): void {
     this.#workers.delete(prefix)
     const leaving = worker
       .close()
+      .then(handBack)
       .catch(() => {})
       .finally(() => this.#leaving.delete(leaving))
     this.#leaving.add(leaving)

@@ -37,6 +37,7 @@ export class Together {
   #finishes: Finish[] = []
   #started: Started[] = []
   #holding: NodeJS.Timeout | undefined
+  #starting: Promise<void> = Promise.resolve()
   #lastNumber = -1
   #lastAsked = 0
   /** Events that the worker has got and not begun, works on, and is finishing. */
@@ -104,6 +105,8 @@ export class Together {
 
   /** Hands back what was started and not asked for, as if nobody had ever had it. */
   async handBack(): Promise<void> {
+    // What is on its way from Redis is ours as well.
+    await this.#starting
     clearTimeout(this.#holding)
     for (const { token, answer } of this.#started.splice(0)) {
       const id = idIn(answer)
@@ -136,7 +139,11 @@ export class Together {
     // A worker that hands an event back asks for another with the token of that one.
     if (prefix === undefined || number <= this.#lastNumber) return undefined
     this.#lastNumber = number
-    if (this.#started.length === 0) await this.#startMany(prefix, number)
+    if (this.#started.length === 0) {
+      const starting = this.#startMany(prefix, number)
+      this.#starting = starting.catch(() => {})
+      await starting
+    }
     if (this.#started[0]?.token !== token) return undefined
     const { answer } = this.#started.shift() ?? {}
     if (this.#started.length === 0) clearTimeout(this.#holding)
