@@ -3,12 +3,13 @@ import { randomInt } from 'node:crypto'
 import { appendFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Output } from '../../packages/devstack/src/terminal.js'
+import { readState, removeState, writeState } from '../support/state-file.js'
 import { runCampaign } from './campaign.js'
 import { leaveDisk } from './disk.js'
 import { ALL_FAULTS } from './faults.js'
 import { type ChaosOptions, readOptions } from './options.js'
 import { reportOf } from './report.js'
-import { newState, readState, removeState, writeState } from './state.js'
+import { isState, newState } from './state.js'
 import { tryMutants } from './try-mutants.js'
 
 export type CommandSurroundings = {
@@ -36,7 +37,7 @@ async function run(options: ChaosOptions & { mode: 'run' }, surroundings: Comman
   const only = options.only?.source ?? null
   const folder = join(surroundings.folder, 'run')
   const statePath = join(surroundings.folder, 'run.json')
-  const left = readState(statePath)
+  const left = readState(statePath, isState)
   const isSame = left?.minutes === options.minutes && left.only === only
   const before = left && isSame && (options.seed ?? left.seed) === left.seed ? left : null
   const seed = before?.seed ?? options.seed ?? randomInt(GREATEST_SEED)

@@ -1,5 +1,3 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { noTotals, type Totals } from './totals.js'
 
 /** How far a run has come, so that one that was interrupted goes on with the round in which it stopped. */
@@ -22,27 +20,8 @@ export const newState = (run: Pick<RunState, 'seed' | 'minutes' | 'only'>): RunS
   ...{ elapsedMs: 0, faultIndex: 0, taken: [], reserved: 0, totals: noTotals() },
 })
 
-/** Null when there is none, or none that can be read. */
-export function readState(path: string): RunState | null {
-  try {
-    const state: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    return isState(state) ? state : null
-  } catch {
-    return null
-  }
-}
-
-const isState = (value: unknown): value is RunState =>
+export const isState = (value: unknown): value is RunState =>
   typeof value === 'object' &&
   value !== null &&
   ['seed', 'minutes', 'elapsedMs', 'faultIndex', 'reserved'].every((key) => Number.isFinite(Reflect.get(value, key))) &&
   Array.isArray(Reflect.get(value, 'taken'))
-
-/** In one step: whoever is killed in the middle leaves the old state or the new. */
-export function writeState(path: string, state: RunState): void {
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(`${path}.new`, JSON.stringify(state))
-  renameSync(`${path}.new`, path)
-}
-
-export const removeState = (path: string): void => rmSync(path, { force: true })

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openServices } from '@clerk-mirror/devstack'
 import { bar, type Output } from '../../packages/devstack/src/terminal.js'
+import { readState, removeState, writeState } from '../support/state-file.js'
 import { type CampaignResult, runCampaign } from './campaign.js'
 import { readOptions } from './options.js'
 import { openSite, type Site } from './site.js'
-import { readState, removeState, writeState } from './state-file.js'
+import { isState } from './state.js'
 
 export type CommandSurroundings = {
   args: readonly string[]
@@ -71,7 +72,7 @@ async function runFor(
 ): Promise<number> {
   const server = databaseUrl === undefined ? 'own' : new URL(databaseUrl).host.replaceAll(/\W/g, '-')
   const statePath = join(folder, `run-on-${server}.json`)
-  const left = seed === null ? readState(statePath) : null
+  const left = seed === null ? readState(statePath, isState) : null
   const before = left?.minutes === minutes ? left : null
   const firstSeed = before?.firstSeed ?? seed ?? randomInt(GREATEST_SEED)
   const past = { histories: before?.histories ?? 0, elapsedMs: before?.elapsedMs ?? 0 }
