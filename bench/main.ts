@@ -6,6 +6,7 @@ import { lagSection } from './lag.js'
 import { loadNow, machineOf } from './machine.js'
 import { millionUsersSection } from './million-users.js'
 import { organizationSection } from './organization.js'
+import { partitionsSection } from './partitions.js'
 import { redisMemorySection } from './redis-memory.js'
 import { type Report, rendered } from './report.js'
 import { writeSection } from './results.js'
@@ -32,6 +33,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   growth: growthSection,
   'million-users': millionUsersSection,
   organization: organizationSection,
+  partitions: partitionsSection,
 }
 
 /** Benchmarks with a set-up of their own. */

@@ -26,7 +26,7 @@ export async function millionUsersSection(stage: Stage, owned: Releasers, { quic
       updateOf(id(index), `msg_${seed}x${index}`, seed % 1e9),
     )
     const newest = new Map(deliveries.map(({ objectId, eventId }) => [objectId, eventId]))
-    return drainBacklog(stage, [worker], deliveries, () => assertNewest(stage, events, newest))
+    return drainBacklog(stage, [worker], deliveries, { check: () => assertNewest(stage, events, newest) })
   }
   const none: Score[] = []
   const many: Score[] = []

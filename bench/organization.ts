@@ -23,9 +23,9 @@ export async function organizationSection(stage: Stage, owned: Releasers, { quic
       )
       const newest = new Map(deliveries.map(({ objectId, eventId }) => [objectId, eventId]))
       for (const worker of workers.slice(count)) worker.freeze()
-      return drainBacklog(stage, workers.slice(0, count), deliveries, () =>
-        assertNewest(stage, deliveries.length, newest, 'organization_memberships'),
-      )
+      return drainBacklog(stage, workers.slice(0, count), deliveries, {
+        check: () => assertNewest(stage, deliveries.length, newest, 'organization_memberships'),
+      })
     }
   const contestants = {
     'one worker, many organizations': drain(MANY, 1),

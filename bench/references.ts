@@ -62,7 +62,7 @@ export async function bulkInsert(stage: Stage, owned: Releasers): Promise<Contes
 export async function stockProducer(stage: Stage, owned: Releasers): Promise<Contestant> {
   const child = owned.use(await Child.start('references/stock-producer.mjs'))
   const queue = stockQueue(stage, owned, '{add}')
-  await child.ask({ redisUrl: stage.redisUrl, prefix: '{add}', inFlight: IN_FLIGHT })
+  await child.ask({ redisUrl: stage.home.redisUrl, prefix: '{add}', inFlight: IN_FLIGHT })
   return async (deliveries) => {
     const file = stage.listed(deliveries)
     const processes = stage.processes(['Redis'], { producer: child.pid })
@@ -85,7 +85,7 @@ export async function stockWorker(
   const queue = stockQueue(stage, owned, prefix)
   const worker = owned.use(await Child.start('references/stock-worker.mjs'))
   const database = does === 'nothing' ? undefined : databaseOf(stage)
-  await worker.ask({ redisUrl: stage.redisUrl, prefix, concurrency, database })
+  await worker.ask({ redisUrl: stage.home.redisUrl, prefix, concurrency, database })
   return async (deliveries) => {
     worker.freeze()
     await addAll(queue, deliveries)
@@ -93,7 +93,7 @@ export async function stockWorker(
     const score = await scored(deliveries, processes, () =>
       timed(async () => {
         worker.thaw()
-        await stage.drained(queue)
+        await stage.drained([queue])
       }),
     )
     if (does !== 'nothing') await assertLedger(stage, deliveries.length)
@@ -111,11 +111,11 @@ export async function stockPair(
   const queue = stockQueue(stage, owned, prefix)
   const producer = owned.use(await Child.start('references/stock-producer.mjs'))
   const worker = owned.use(await Child.start('references/stock-worker.mjs'))
-  await producer.ask({ redisUrl: stage.redisUrl, prefix, inFlight: IN_FLIGHT })
-  await worker.ask({ redisUrl: stage.redisUrl, prefix, concurrency, database: databaseOf(stage) })
+  await producer.ask({ redisUrl: stage.home.redisUrl, prefix, inFlight: IN_FLIGHT })
+  await worker.ask({ redisUrl: stage.home.redisUrl, prefix, concurrency, database: databaseOf(stage) })
   return async (deliveries, perS) => {
     await producer.ask({ file: stage.listed(deliveries), perS })
-    await stage.drained(queue)
+    await stage.drained([queue])
     await assertLedger(stage, deliveries.length)
     return worker.ask<number[]>({})
   }

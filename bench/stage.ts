@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Delivery, openServices, openTables, type Services, type Tables } from '@clerk-mirror/devstack'
 import { connectionConfig, migrate, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import { openDoor, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { openDoor, type Partition, parseRedisUrl, partitions } from '@clerk-mirror/queue'
 import type { Releasers } from '@clerk-mirror/runtime'
 import { Queue } from 'bullmq'
-import { Redis } from 'ioredis'
+import { type Cluster, Redis } from 'ioredis'
 import { type Connection, createConnection } from 'mariadb'
 import { until } from '../tests/support/until.js'
 import { Child } from './child.js'
@@ -22,8 +22,17 @@ const FILLING = 256
 /** For so long nothing may move while a queue is drained: then it never will be. */
 const STUCK_MS = 30_000
 
-/** The queue that our programs use. */
-const OURS = partition('{clerk-0}')
+/** Where our programs keep events: one Redis or a cluster, and how many partitions there. */
+export type Home = {
+  redisUrl: string
+  /** What our programs are told besides. */
+  settings: Readonly<Record<string, string>>
+  /** Its servers. */
+  servers: Processes
+  partitions: readonly Partition[]
+  /** A stock Queue on each. */
+  queues: readonly Queue[]
+}
 
 /** How the generator did. Times in ms; by request, in the order of the deliveries. */
 export type Sent = {
@@ -36,7 +45,7 @@ export type Sent = {
 /** In flight at once, and requests begun per second; as many as go through without it. */
 export type Pace = { connections: number; perS?: number }
 
-type Parts = Pick<Stage, 'folder' | 'generator' | 'redis' | 'database' | 'tables' | 'queue' | 'profiles'> & {
+type Parts = Pick<Stage, 'folder' | 'generator' | 'redis' | 'database' | 'tables' | 'home' | 'profiles'> & {
   services: Services
 }
 
@@ -48,19 +57,19 @@ export class Stage {
   readonly redis: Redis
   readonly database: Connection
   readonly tables: Tables
-  /** A stock Queue on the queue of our programs. */
-  readonly queue: Queue
+  /** Where our programs keep events unless they are told otherwise. */
+  readonly home: Home
   readonly profiles: string | undefined
   readonly #services: Services
   #programs = 0
 
-  private constructor({ folder, generator, redis, database, tables, queue, profiles, services }: Parts) {
+  private constructor({ folder, generator, redis, database, tables, home, profiles, services }: Parts) {
     this.folder = folder
     this.generator = generator
     this.redis = redis
     this.database = database
     this.tables = tables
-    this.queue = queue
+    this.home = home
     this.profiles = profiles
     this.#services = services
   }
@@ -80,15 +89,20 @@ export class Stage {
     owned.defer(() => redis.disconnect())
     const database = await createConnection({ ...connectionConfig(parseDatabaseUrl(mirror), 'migration') })
     owned.defer(() => database.end())
-    const queue = new Queue('clerk-events', { connection: redis, prefix: OURS.prefix })
-    owned.defer(() => queue.close())
+    const home = homeOf(owned, redis, { url: services.redis.url, partitions: 1 })
     const generator = owned.use(await Child.start('generator.mjs'))
     const tables = owned.use(await openTables(mirror))
-    return new Stage({ folder, generator, redis, database, tables, queue, profiles, services })
+    const pid = services.redis.control?.pid
+    const servers = pid === undefined ? {} : { Redis: pid }
+    const parts = { folder, generator, redis, database, tables, profiles, services }
+    return new Stage({ ...parts, home: { ...home, servers } })
   }
 
-  get redisUrl(): string {
-    return this.#services.redis.url
+  /** A stock Queue on the queue of our programs. */
+  get queue(): Queue {
+    const [queue] = this.home.queues
+    if (!queue) throw new Error('there is no queue')
+    return queue
   }
 
   databaseUrl(name: 'mirror' | 'reference'): string {
@@ -96,18 +110,26 @@ export class Stage {
   }
 
   /** Process ids for a count of CPU time: of these servers, as far as they run here, and of others. */
-  processes(names: readonly ('generator' | 'Redis' | 'MariaDB')[], others: Processes = {}): Processes {
-    const { redis, database } = this.#services
-    const pids = { generator: this.generator.pid, Redis: redis.control?.pid, MariaDB: database.control?.pid }
-    const known = names.flatMap((name) => (pids[name] === undefined ? [] : [[name, pids[name]] as const]))
-    return { ...Object.fromEntries(known), ...others }
+  processes(
+    names: readonly ('generator' | 'Redis' | 'MariaDB')[],
+    others: Processes = {},
+    { servers } = this.home,
+  ): Processes {
+    const { database } = this.#services
+    const known: Record<string, Processes> = {
+      generator: { generator: this.generator.pid },
+      Redis: servers,
+      MariaDB: database.control ? { MariaDB: database.control.pid } : {},
+    }
+    return Object.assign({}, ...names.map((name) => known[name]), others)
   }
 
   /** Starts ingest or a worker; returns when it is at work. */
-  async start(app: 'ingest' | 'worker', owner: Releasers): Promise<Program & { port: number }> {
+  async start(app: 'ingest' | 'worker', owner: Releasers, home = this.home): Promise<Program & { port: number }> {
     this.#programs += 1
     const env = {
-      REDIS_URL: this.redisUrl,
+      REDIS_URL: home.redisUrl,
+      ...home.settings,
       DATABASE_URL: this.databaseUrl('mirror'),
       CLERK_WEBHOOK_SIGNING_SECRET: this.secret,
       ...{ INGEST_PORT: '0', METRICS_PORT: '0', WORKER_PORT: '0', NODE_ENV: 'production' },
@@ -146,8 +168,8 @@ export class Stage {
   }
 
   /** Puts events into the queue as ingest does, without ingest. */
-  async fill(deliveries: readonly Delivery[]): Promise<void> {
-    const door = openDoor(parseRedisUrl(this.redisUrl), [OURS], { redisLost: () => {}, redisBack: () => {} })
+  async fill(deliveries: readonly Delivery[], home = this.home): Promise<void> {
+    const door = openDoor(parseRedisUrl(home.redisUrl), home.partitions, { redisLost: () => {}, redisBack: () => {} })
     const todo = deliveries.values()
     const lane = async () => {
       for (const { eventId, type, objectId, body } of todo) {
@@ -165,13 +187,12 @@ export class Stage {
   }
 
   /** Waits until no event waits or runs. @throws when nothing moves any more. */
-  async drained(queue: Queue = this.queue): Promise<void> {
-    const [wait, active] = [queue.toKey('wait'), queue.toKey('active')]
+  async drained(queues = this.home.queues): Promise<void> {
     let left = Number.POSITIVE_INFINITY
     let movedAtMs = performance.now()
     while (left > 0) {
-      const counts = await Promise.all([this.redis.llen(wait), this.redis.llen(active)])
-      const now = counts[0] + counts[1]
+      const counts = await Promise.all(queues.map((queue) => queue.getJobCountByTypes('wait', 'active')))
+      const now = counts.reduce((sum, count) => sum + count, 0)
       if (now < left) movedAtMs = performance.now()
       if (performance.now() - movedAtMs > STUCK_MS)
         throw new Error(`the run is not valid: ${now} events are never done`)
@@ -188,4 +209,16 @@ export class Stage {
       }
     }
   }
+}
+
+/** So many partitions there. The servers are for the caller to name. */
+export function homeOf(
+  owned: Releasers,
+  connection: Redis | Cluster,
+  { url, partitions: count }: { url: string; partitions: number },
+): Home {
+  const list = partitions(count)
+  const queues = list.map(({ queue, prefix }) => new Queue(queue, { connection, prefix }))
+  for (const queue of queues) owned.defer(() => queue.close())
+  return { redisUrl: url, settings: { QUEUE_PARTITIONS: String(count) }, servers: {}, partitions: list, queues }
 }

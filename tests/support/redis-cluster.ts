@@ -12,7 +12,7 @@ import { until } from './until.js'
 /** `client` is a plain connection to this one server. */
 export type ClusterNode = { port: number; bus: number; server: ServerControl; client: Redis }
 
-/** Three masters, each with a replica, that keep what they acknowledge. */
+/** Masters, each with a replica unless they are told to have none, that keep what they acknowledge. */
 export type RedisCluster = AsyncDisposable & {
   /** As `REDIS_URL` would hold it. */
   url: string
@@ -27,21 +27,24 @@ export type RedisCluster = AsyncDisposable & {
   mend: () => Promise<void>
 }
 
-const MASTERS = 3
 const SLOTS = 16_384
 /** Milliseconds until a silent server counts as dead: short, for every test of a killed master waits for it. */
 const NODE_TIMEOUT_MS = 1500
 
-export async function openRedisCluster(): Promise<RedisCluster> {
+type Shape = { masters: number; replicas: number }
+
+export async function openRedisCluster(
+  { masters, replicas }: Shape = { masters: 3, replicas: 3 },
+): Promise<RedisCluster> {
   await using owned = new Releasers()
   const folder = mkdtempSync(join(tmpdir(), 'clerk-mirror-cluster-'))
   owned.defer(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
   const program = await findRedisServer()
   if (program === undefined) throw new Error('there is no Redis server program on this machine')
   const password = randomBytes(12).toString('hex')
-  const opening = Array.from({ length: 2 * MASTERS }, () => openNode(program, folder, password, owned))
+  const opening = Array.from({ length: masters + replicas }, () => openNode(program, folder, password, owned))
   const nodes = await Promise.all(opening)
-  await form(nodes)
+  await form(nodes, masters)
   const cluster: Omit<RedisCluster, keyof AsyncDisposable> = {
     url: `redis://:${password}@${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
     nodes,
@@ -57,7 +60,7 @@ export async function openRedisCluster(): Promise<RedisCluster> {
         await server.start()
         server.resume()
       }
-      await until(() => isWhole(nodes), PATIENCE_MS)
+      await until(() => isWhole(nodes, masters), PATIENCE_MS)
     },
   }
   const released = owned.move()
@@ -102,9 +105,9 @@ async function openNode(program: string, folder: string, password: string, owned
   return { port, bus, server, client }
 }
 
-async function form(nodes: readonly ClusterNode[]): Promise<void> {
-  for (const [index, { client }] of nodes.slice(0, MASTERS).entries()) {
-    const [from, to] = [Math.ceil((index * SLOTS) / MASTERS), Math.ceil(((index + 1) * SLOTS) / MASTERS) - 1]
+async function form(nodes: readonly ClusterNode[], masters: number): Promise<void> {
+  for (const [index, { client }] of nodes.slice(0, masters).entries()) {
+    const [from, to] = [Math.ceil((index * SLOTS) / masters), Math.ceil(((index + 1) * SLOTS) / masters) - 1]
     await client.call('CLUSTER', 'ADDSLOTSRANGE', from, to)
   }
   for (const [index, { client }] of nodes.entries()) await client.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1)
@@ -112,18 +115,19 @@ async function form(nodes: readonly ClusterNode[]): Promise<void> {
     // Each meets each: until gossip has introduced everybody, seconds pass.
     for (const other of nodes) await client.call('CLUSTER', 'MEET', '127.0.0.1', other.port, other.bus)
   }
-  for (const [index, { client }] of nodes.slice(MASTERS).entries()) {
+  for (const [index, { client }] of nodes.slice(masters).entries()) {
     const master = String(await nodes[index]?.client.cluster('MYID'))
     await until(() => client.cluster('REPLICATE', master).then(() => true), PATIENCE_MS)
   }
-  await until(() => isWhole(nodes), PATIENCE_MS)
+  await until(() => isWhole(nodes, masters), PATIENCE_MS)
 }
 
 /** Every server knows who has which slots, and each replica follows its master. */
-async function isWhole(nodes: readonly ClusterNode[]): Promise<boolean> {
+async function isWhole(nodes: readonly ClusterNode[], masters: number): Promise<boolean> {
+  const following = nodes.length > masters ? /connected_slaves:1/ : /connected_slaves:0/
   const views = nodes.map(async ({ client }) => {
     const [replication, ranges] = await Promise.all([client.info('replication'), client.cluster('SLOTS')])
-    const follows = /role:slave/.test(replication) ? /master_link_status:up/ : /connected_slaves:1/
+    const follows = /role:slave/.test(replication) ? /master_link_status:up/ : following
     return follows.test(replication) && ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0) === SLOTS
   })
   return (await Promise.all(views)).every(Boolean)
