@@ -7,6 +7,7 @@ import { loadNow, machineOf } from './machine.js'
 import { millionUsersSection } from './million-users.js'
 import { organizationSection } from './organization.js'
 import { partitionsSection } from './partitions.js'
+import { reactionsSection } from './reactions.js'
 import { redisMemorySection } from './redis-memory.js'
 import { type Report, rendered } from './report.js'
 import { writeSection } from './results.js'
@@ -34,13 +35,13 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   'million-users': millionUsersSection,
   organization: organizationSection,
   partitions: partitionsSection,
+  reactions: reactionsSection,
 }
 
 /** Benchmarks with a set-up of their own. */
 const OTHERS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   'dead-letters': async (args) => (await import('./dead-letters.js')).bench(args),
   profiles: async () => (await import('./profiles.js')).bench(),
-  reactions: async () => (await import('./reactions.js')).bench(),
 }
 
 const OPTIONS = {

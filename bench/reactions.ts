@@ -1,196 +1,135 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { history, openServices, send } from '@clerk-mirror/devstack'
-import { connectionConfig, migrate, parseDatabaseUrl } from '@clerk-mirror/mirror'
+import type { Delivery } from '@clerk-mirror/devstack'
 import { Releasers } from '@clerk-mirror/runtime'
-import { Redis } from 'ioredis'
-import { createPool } from 'mariadb'
-import { writeSection } from './results.js'
+import { Webhook } from 'svix'
+import { reckonReactions } from '../tests/support/reactions.js'
+import { Child } from './child.js'
+import { cpuOf, perSecond } from './contest.js'
+import { IN_FLIGHT, type Score, scored, timed } from './contestant.js'
+import { assertExact } from './exact.js'
+import type { Run } from './main.js'
+import type { Program } from './program.js'
+import { perS, type Report, ratioRow } from './report.js'
+import type { Stage } from './stage.js'
+import { median, ratio } from './statistics.js'
+import { freshSeed, ordinaryTraffic } from './traffic.js'
 
-/*
- * The whole road, from the signed request to the committed row, without reactions, with the sample that wants to hear of
- * new users, and with a webhook for every change. Ingest and one worker as processes of their own; sender and receiver
- * in this one. Rounds alternate, so that whatever else the machine does falls on all; and the processors' time that the
- * road took for an event is measured beside its speed, for that tells the same on a machine that is busy otherwise.
- */
 const ROUNDS = 3
-const LANES = 64
-const USERS = 1_500
-const ROOT = join(import.meta.dirname, '..')
+const EVENTS = 6_000
+/** With which each worker warms up: it is started anew for each measurement, with these reactions or without. */
+const WARM_UP = 2_000
 const LOOK_MS = 20
+/** Reactions may come behind the events, but they must come. */
+const REACTED_MS = 60_000
 
-type Measured = { perS: number; cpuMs: number; laterMs: number }
-type Subject = { name: string; env: Record<string, string>; rounds: Measured[] }
-type Site = { redisUrl: string; adminUrl: string; redis: Redis; dataDir: string }
-
-export async function bench(): Promise<void> {
-  await using owned = new Releasers()
-  const dataDir = mkdtempSync(join(tmpdir(), 'clerk-mirror-bench-'))
-  owned.defer(() => rmSync(dataDir, { recursive: true, force: true }))
-  const say = (line: string) => void process.stderr.write(`${line}\n`)
-  const services = owned.use(await openServices({ dataDir, say }))
-  const redis = new Redis(services.redis.url)
-  owned.defer(() => redis.disconnect())
-  const site = { redisUrl: services.redis.url, adminUrl: services.database.adminUrl, redis, dataDir }
-  const url = await openReceiver(owned)
-  const webhook = { CHANGE_WEBHOOK_URLS: url, CHANGE_WEBHOOK_SECRETS: secret(), CHANGE_WEBHOOK_ALLOW_PRIVATE: 'true' }
-  const subjects: Subject[] = [
-    { name: 'none', env: {}, rounds: [] },
-    { name: 'the sample, for each new user', env: { REACTIONS: 'log-new-users' }, rounds: [] },
-    { name: 'a webhook for every change', env: webhook, rounds: [] },
-  ]
-  for (let round = 0; round <= ROUNDS; round += 1) {
-    say(round === 0 ? 'warming up' : `round ${round} of ${ROUNDS}`)
-    for (const subject of subjects) {
-      const measured = await measure(site, subject.env, round)
-      if (round > 0) subject.rounds.push(measured)
-    }
-  }
-  writeSection('Reactions', section(subjects))
-}
-
-const secret = () => `whsec_${randomBytes(24).toString('base64')}`
-
-async function openReceiver(owned: Releasers): Promise<string> {
-  const server = createServer((request, response) => {
-    request.resume().once('end', () => response.writeHead(204).end())
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  owned.defer(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-}
+const REACTIONS = ['none', 'the sample, for each new user', 'a webhook for every change'] as const
+type Reacting = (typeof REACTIONS)[number]
+type Measured = Score & { laterMs: number }
+type Received = { key: string; timestamp: string; signature: string; text: string }
+type Site = { stage: Stage; ingest: Program & { port: number }; receiver: Child; url: string }
 
 /**
- * Events a second until the last one is in the ledger, the processors' time of all servers for each of them until then,
- * and how much later the last reaction was done.
+ * The whole road, from the signed request to the committed row, without reactions, with the sample that wants to hear of
+ * new users, and with a webhook for every change. Whether the receiver was told of everything is reckoned afterwards.
  */
-async function measure(site: Site, env: Record<string, string>, seed: number): Promise<Measured> {
-  await using owned = new Releasers()
-  await site.redis.flushall()
-  const database = `clerk_mirror_bench_${randomBytes(4).toString('hex')}`
-  const databaseUrl = `${site.adminUrl}${database}`
-  const options = parseDatabaseUrl(databaseUrl)
-  await migrate(options, { folder: join(ROOT, 'prisma/migrations'), log: () => {} })
-  const pool = createPool({ ...connectionConfig(options, 'work'), connectionLimit: 1 })
-  owned.defer(async () => {
-    await pool.query(`DROP DATABASE ${database}`)
-    await pool.end()
+export async function reactionsSection(stage: Stage, owned: Releasers, { quick, only, say }: Run): Promise<Report> {
+  const receiver = owned.use(await Child.start('receiver.mjs'))
+  const port = await receiver.ask<number>({ open: true })
+  const ingest = await stage.start('ingest', owned)
+  const site = { stage, ingest, receiver, url: `http://127.0.0.1:${port}/` }
+  const measured: Record<Reacting, Measured[]> = { none: [], [REACTIONS[1]]: [], [REACTIONS[2]]: [] }
+  const asked = REACTIONS.filter((name) => only.length === 0 || only.includes(name))
+  for (let round = 1; round <= (quick ? 2 : ROUNDS); round += 1) {
+    for (const name of asked) {
+      const score = await measure(site, name)
+      measured[name].push(score)
+      say(`round ${round}: ${name}, ${Math.round(score.perS)} a second, ${Math.round(score.laterMs)} ms later`)
+    }
+  }
+  const { none } = measured
+  const reacting = asked.filter((name) => name !== 'none')
+  const later = reacting.map((name) => {
+    const laterMs = median(measured[name].map((score) => score.laterMs))
+    return `${name}: ${(laterMs / 1_000).toFixed(1)} s`
   })
-  const signingSecret = secret()
-  const all = { REDIS_URL: site.redisUrl, DATABASE_URL: databaseUrl, CLERK_WEBHOOK_SIGNING_SECRET: signingSecret }
-  const ports = { INGEST_PORT: '0', METRICS_PORT: '0', WORKER_PORT: '0' }
-  const ingest = await startProgram('ingest', { ...all, ...ports }, 'ingest.listening', owned)
-  const worker = await startProgram('worker', { ...all, ...ports, ...env }, 'health.listening', owned)
-  const { deliveries, events } = history({ seed, users: USERS })
-  const { signal } = new AbortController()
-  const cpu = () => cpuMs(site.redis, [ingest.pid, worker.pid, ...pidsOf(site.dataDir)])
-  const cpuBeforeMs = await cpu()
-  const beganAtMs = performance.now()
-  await send(deliveries, {
-    ...{ url: `http://127.0.0.1:${ingest.port}/webhooks/clerk`, signingSecret, concurrency: LANES, signal },
-    onDelivered: () => {},
-  })
-  const count = async (sql: string) => Number((await pool.query<{ n: bigint }[]>(sql))[0]?.n)
-  while ((await count('SELECT COUNT(*) AS n FROM webhook_events')) < events) await pause(LOOK_MS)
-  const appliedAtMs = performance.now()
-  const cpuMsUsed = (await cpu()) - cpuBeforeMs
-  const left = async () => (await site.redis.keys('{clerk-0}-*:clerk-reactions:x_*')).length
-  while ((await count('SELECT COUNT(*) AS n FROM reaction_outbox')) + (await left()) > 0) await pause(LOOK_MS)
-  const perS = events / ((appliedAtMs - beganAtMs) / 1_000)
-  return { perS, cpuMs: cpuMsUsed / events, laterMs: performance.now() - appliedAtMs }
-}
-
-/** Once it listens. */
-async function startProgram(app: string, env: Record<string, string>, event: string, owned: Releasers) {
-  const script = join(ROOT, `apps/${app}/dist/main.js`)
-  const child: ChildProcess = spawn(process.execPath, [script], {
-    cwd: tmpdir(),
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  owned.defer(async () => {
-    child.kill('SIGTERM')
-    await once(child, 'close')
-  })
-  const port = new Promise<number>((resolve) => {
-    let text = ''
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      if (text === 'told') return
-      text += chunk
-      const line = text.split('\n').find((each) => each.includes(`"${event}"`) && each.endsWith('}'))
-      if (!line) return
-      text = 'told'
-      resolve(Number((JSON.parse(line) as { port: unknown }).port))
-    })
-  })
-  return { port: await port, pid: child.pid ?? 0 }
-}
-
-const TICK_MS = 10
-
-/** Of these processes and of Redis, which tells its own; Linux alone counts others'. */
-async function cpuMs(redis: Redis, pids: readonly number[]): Promise<number> {
-  const info = await redis.info('cpu')
-  const seconds = [...info.matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)].map(([, value]) => Number(value))
-  const ofRedis = seconds.reduce((sum, each) => sum + each, 0) * 1_000
-  return pids.reduce((sum, pid) => {
-    const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')
-    const [user, system] = fields.split(' ').slice(11, 13).map(Number)
-    return sum + ((user ?? 0) + (system ?? 0)) * TICK_MS
-  }, ofRedis)
-}
-
-/** The database server, which is known by the folder of its data. */
-const pidsOf = (dataDir: string): number[] =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && commandOf(name).some((word) => word.includes(`${dataDir}/`)))
-    .map(Number)
-    .filter((pid) => pid !== process.pid)
-
-function commandOf(pid: string): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-  } catch {
-    return [] // it has ended
+  return {
+    title: 'Reactions',
+    about:
+      `the road with reactions beside the road without, on ${EVENTS} events each, from the first request until the last ` +
+      'event is committed and out of the queue, each on a warm worker; a change is what an event does to an object. ' +
+      'Every webhook is delivered to a receiver on the same machine, and reckoned against the ledger and its signature ' +
+      'at the end. The CPU time is that until the last event is committed, reactions that ran by then included.',
+    rows: reacting.map((name) => {
+      const rates = [perS(median(perSecond(measured[name]))), `none: ${perS(median(perSecond(none)))}`] as const
+      return ratioRow(name, [...rates], ratio(perSecond(measured[name]), perSecond(none)), { least: 0.75 })
+    }),
+    notes: [`From the last committed event to the last reaction that is done: ${later.join(', ')}.`],
+    cpu: Object.fromEntries(asked.map((name) => [name, cpuOf(measured[name])])),
   }
 }
 
-const sorted = (values: readonly number[]) => [...values].sort((one, other) => one - other)
-const median = (values: readonly number[]) => sorted(values)[Math.floor(values.length / 2)] ?? 0
-const thousands = (value: number) => Math.round(value).toLocaleString('en-US')
+async function measure(site: Site, reacting: Reacting): Promise<Measured> {
+  const { stage, ingest, receiver } = site
+  await using owned = new Releasers()
+  const secret = stage.secret
+  const webhooks = {
+    CHANGE_WEBHOOK_URLS: site.url,
+    CHANGE_WEBHOOK_SECRETS: secret,
+    CHANGE_WEBHOOK_ALLOW_PRIVATE: 'true',
+  }
+  const env: Record<Reacting, Record<string, string>> = {
+    none: {},
+    [REACTIONS[1]]: { REACTIONS: 'log-new-users' },
+    [REACTIONS[2]]: webhooks,
+  }
+  const worker = await stage.start('worker', owned, { ...stage.home, settings: env[reacting] })
+  const road = async (deliveries: readonly Delivery[]) => {
+    const signed = stage.sign(deliveries)
+    const others = { ingest: ingest.pid, worker: worker.pid, receiver: receiver.pid }
+    const score = await scored(deliveries, stage.processes(['generator', 'Redis', 'MariaDB'], others), () =>
+      timed(async () => {
+        await stage.sendSigned(signed, ingest.port, { connections: IN_FLIGHT })
+        await stage.drained()
+      }),
+    )
+    return { ...score, laterMs: await timed(() => reacted(stage)) }
+  }
+  await stage.clear()
+  await road(ordinaryTraffic(WARM_UP, freshSeed()))
+  await receiver.ask({})
+  await stage.clear()
+  const deliveries = ordinaryTraffic(EVENTS, freshSeed())
+  const measured = await road(deliveries)
+  await assertExact(stage, deliveries)
+  const told = await receiver.ask<Received[]>({})
+  if (reacting === REACTIONS[2]) await assertTold(stage, told, secret)
+  return measured
+}
 
-function section(subjects: readonly Subject[]): string {
-  const [off] = subjects
-  const rows = subjects.map(({ name, rounds }) => {
-    const ratiosOf = (part: 'perS' | 'cpuMs') =>
-      sorted(rounds.map((round, index) => round[part] / (off?.rounds[index]?.[part] ?? 1)))
-    const compared = (part: 'perS' | 'cpuMs') => {
-      const ratios = ratiosOf(part)
-      return `${median(ratios).toFixed(2)} (${(ratios[0] ?? 0).toFixed(2)}–${(ratios.at(-1) ?? 0).toFixed(2)})`
-    }
-    const of = (part: keyof Measured) => median(rounds.map((round) => round[part]))
-    const speed = `${thousands(of('perS'))} | ${compared('perS')}`
-    return `| ${name} | ${speed} | ${of('cpuMs').toFixed(2)} | ${compared('cpuMs')} | ${(of('laterMs') / 1_000).toFixed(1)} s |`
-  })
-  const { length } = history({ seed: 1, users: USERS }).deliveries
-  return `\`npm run bench -- reactions\`, ${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), shared by sender,
-receiver, ingest, one worker, Redis, MariaDB and whatever else ran. Some ${thousands(length)} signed events of ${USERS} users over
-${LANES} connections, from the first request to the last committed row; ${ROUNDS} alternating rounds, medians. The processors'
-time is that of ingest, worker, Redis and MariaDB until the last row was committed, reactions that ran by then included.
+/** Until nothing is left of what reactions were asked for. */
+async function reacted({ database, redis }: Stage): Promise<void> {
+  const deadlineMs = performance.now() + REACTED_MS
+  for (;;) {
+    const [row] = await database.query<{ n: bigint }[]>('SELECT COUNT(*) AS n FROM mirror.reaction_outbox')
+    // Runs wait, run and are finished as jobs of their own.
+    const runs = Number(row?.n) > 0 ? [] : await redis.keys('{clerk-0}-*:clerk-reactions:x_*')
+    if (Number(row?.n) === 0 && runs.length === 0) return
+    if (performance.now() > deadlineMs) throw new Error('the run is not valid: reactions are never done')
+    await pause(LOOK_MS)
+  }
+}
 
-| reactions | events/s | ÷ without (all rounds) | ms of CPU an event | ÷ without (all rounds) | last reaction done after |
-|---|---|---|---|---|---|
-${rows.join('\n')}
-`
+/** Each committed change was told once, signed, and nothing else was. @throws when it is not so. */
+async function assertTold({ database }: Stage, received: readonly Received[], secret: string): Promise<void> {
+  const signer = new Webhook(secret)
+  for (const { key, timestamp, signature, text } of received) {
+    signer.verify(text, { 'webhook-id': key, 'webhook-timestamp': timestamp, 'webhook-signature': signature })
+  }
+  const told = received.map(({ key, text }) => ({ key, body: JSON.parse(text) }))
+  const { missing, invented, twice } = await reckonReactions((sql) => database.query(sql), told)
+  if (missing.length + invented.length + twice > 0) {
+    throw new Error(
+      `the run is not valid: ${missing.length} changes untold, ${invented.length} invented, ${twice} twice`,
+    )
+  }
 }
