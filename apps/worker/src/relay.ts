@@ -9,6 +9,8 @@ export type RelayOptions = {
   handOver: Pick<HandOver, 'inTurn' | 'put' | 'room'>
   /** Of each reaction, by its name. */
   partitions: ReadonlyMap<string, Partition>
+  /** Whether the worker has more events than it gets done: then little is handed over. */
+  isBehind: () => boolean
   observer: {
     handedOver: (reaction: string, jobs: number) => void
     /** Told once per outage, of MySQL or of Redis. */
@@ -103,14 +105,15 @@ type Rest = 'none' | 'more' | 'full' | 'busy'
 async function handOverAll(
   reaction: string,
   partition: Partition,
-  { mirror, handOver, observer }: RelayOptions,
+  { mirror, handOver, isBehind, observer }: RelayOptions,
   stop: AbortSignal,
 ): Promise<Rest> {
   const untilMs = performance.now() + RELAY_TURN_MS
   let rest: Rest = 'more'
   const isOurs = await handOver.inTurn(partition, async () => {
     while (rest === 'more' && performance.now() < untilMs && !stop.aborted) {
-      const room = await handOver.room(partition)
+      // Events go first: what runs cannot begin with soon stays in the outbox, where it costs nothing.
+      const room = await handOver.room(partition, isBehind() ? RELAY_PAGE : undefined)
       const page = Math.min(RELAY_PAGE, room)
       const rows = page > 0 ? await mirror.outbox(reaction, page) : []
       if (rows.length > 0) {

@@ -2,6 +2,7 @@ import { Failure } from '@clerk-mirror/events'
 import type { AskedReaction, Mirror, ObjectNow } from '@clerk-mirror/mirror'
 import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue'
 import type { Log } from '@clerk-mirror/runtime'
+import type { Turn } from './give-way.js'
 import type { ReadObject } from './object-reader.js'
 import { RUN_MS } from './policy.js'
 import { askedIn } from './reaction-job.js'
@@ -20,6 +21,8 @@ export class TryLater extends Failure {
 export type RunnerOptions = {
   objectNow: ReadObject
   canary: Mirror['canary']
+  /** Waited for before each run. */
+  turn: Turn
   log: Log
   /** Aborted when the worker stops: what runs is given up, and runs elsewhere. */
   stop: AbortSignal
@@ -33,9 +36,10 @@ export const runnerOf =
     Promise.all(batch.map((delivery) => runOne(reaction, delivery, options)))
 
 async function runOne(reaction: Reaction, delivery: Delivery, options: RunnerOptions): Promise<Disposition> {
-  const { stop, onDone } = options
+  const { stop, turn, onDone } = options
   const asked = askedIn(delivery.envelope)
   if (!asked) return failed(new Failure('poison', 'reaction_unreadable', 'the job holds nothing that was asked for'))
+  await turn()
   if (stop.aborted) return { kind: 'handed-back' }
   const read = reader(asked.objectId, options)
   const failure = await within(reaction, delivery, asked, read.object, options)

@@ -15,6 +15,7 @@ import { type Metrics, Releasers, type Surroundings } from '@clerk-mirror/runtim
 import { webhookReaction } from './change-webhook.js'
 import { demandNames } from './choose-reactions.js'
 import type { ChangeWebhookConfig, WorkerConfig } from './config.js'
+import { giveWay } from './give-way.js'
 import type { News } from './notify.js'
 import { objectReader } from './object-reader.js'
 import { REACTION_CONNECTIONS } from './policy.js'
@@ -54,13 +55,13 @@ export function listReactions({ reactions, changeWebhooks }: WorkerConfig): Reac
 const webhooksOf = ({ urls, secrets, payload, allowsPrivate }: ChangeWebhookConfig) =>
   urls.reveal().map((url) => webhookReaction({ url, secrets: secrets.reveal(), payload, allowsPrivate }))
 
-type Around = Omit<Surroundings, 'signal'> & { metrics: Metrics; tell: (news: News) => void }
+type Around = Omit<Surroundings, 'signal'> & { metrics: Metrics; tell: (news: News) => void; isBehind: () => boolean }
 
 /** Starts handing over and running. Waits, as the worker does, for Redis and for the database. */
 export async function startReactions(
   list: ReactionList,
   { redis, partitions, database }: Pick<WorkerConfig, 'redis' | 'database'> & { partitions: Partitions },
-  { log, metrics, tell, fail }: Around,
+  { log, metrics, tell, fail, isBehind }: Around,
 ): Promise<AsyncDisposable> {
   await using owned = new Releasers()
   const [events] = partitions
@@ -74,9 +75,10 @@ export async function startReactions(
   const places = new Map(list.all.map(({ name }) => [name, reactionPartition(events, name)]))
   const handOver = owned.use(openHandOver(target, events, [...places.keys()]))
   exportGauges(places, (partition) => owned.use(openQueueGauges(target, [partition])), { mirror, record, metrics })
-  const relay = owned.use(openRelay({ mirror, handOver, partitions: places, observer: record.relay }))
+  const relay = owned.use(openRelay({ mirror, handOver, partitions: places, isBehind, observer: record.relay }))
   list.onAsked(relay.wake)
   const objectNow = objectReader(mirror.objectsNow)
+  const turn = giveWay(isBehind)
   const stop = new AbortController()
   // Each run listens to it, and many may run.
   setMaxListeners(0, stop.signal)
@@ -86,7 +88,9 @@ export async function startReactions(
       consume({
         target,
         partitions: [places.get(name) ?? reactionPartition(events, name)],
-        handle: runnerOf(reaction, { objectNow, canary: mirror.canary, log, stop: stop.signal, onDone: record.done }),
+        handle: runnerOf(reaction, {
+          ...{ objectNow, canary: mirror.canary, turn, log, stop: stop.signal, onDone: record.done },
+        }),
         probe: mirror.canary,
         observer: { ...record.runsOf(name), wedged: fail },
         pace: REACTION_PACE,
@@ -95,7 +99,10 @@ export async function startReactions(
   }
   log.info({ event: 'reaction.started', reactions: [...places.keys()] })
   // First of all: what runs gives up, and is handed back instead of being waited for.
-  owned.defer(() => stop.abort())
+  owned.defer(() => {
+    stop.abort()
+    turn[Symbol.dispose]()
+  })
   return owned.move()
 }
 

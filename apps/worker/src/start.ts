@@ -58,7 +58,13 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
     }),
   )
   record.load(consumer)
-  owned.use(await startReactions(reactions, { ...config, partitions }, { log, metrics, tell, fail }))
+  owned.use(
+    await startReactions(
+      reactions,
+      { ...config, partitions },
+      { log, metrics, tell, fail, isBehind: consumer.isBehind },
+    ),
+  )
   const released = owned.move()
   return { port: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
 }

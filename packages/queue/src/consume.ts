@@ -48,6 +48,8 @@ export type Consumer = AsyncDisposable & {
   breaker: () => BreakerState
   /** Events that this worker has taken and not finished; while the breaker is open, it holds them. */
   inHand: () => number
+  /** Whether more events wait than it gets done: it has half of what it may have in hand, or more. */
+  isBehind: () => boolean
   /** @throws when Redis does not answer. */
   ping: () => Promise<void>
   /** Why Redis, which answers, does not let this worker take events; null when it does. */
@@ -102,6 +104,7 @@ export function consume(options: ConsumerOptions): Consumer {
   return {
     breaker: () => line.breaker,
     inHand: () => line.inHand,
+    isBehind: () => line.breaker.kind === 'closed' && line.inHand >= pace.inFlight / 2,
     ping: async () => void (await client.ping()),
     refusal: () => refusals.cause,
     async [Symbol.asyncDispose]() {
