@@ -15,6 +15,8 @@ export const NOTICE_ASK_AGAIN_MS = 600_000
 
 /** Milliseconds for one run of a reaction that does not say otherwise: less than a process that stops waits for. */
 export const RUN_MS = 15_000
+/** Milliseconds that a run which is over waits for others, so that they end together: nothing beside what it took. */
+export const RUN_GATHER_MS = 10
 
 /** Milliseconds for one delivery to a receiver of changes: what Standard Webhooks advises at least. */
 export const DELIVERY_MS = 15_000

@@ -1,10 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
 import type { AskedReaction, Mirror, ObjectNow } from '@clerk-mirror/mirror'
 import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue'
 import type { Log } from '@clerk-mirror/runtime'
 import type { Turn } from './give-way.js'
 import type { ReadObject } from './object-reader.js'
-import { RUN_MS } from './policy.js'
+import { RUN_GATHER_MS, RUN_MS } from './policy.js'
 import { askedIn } from './reaction-job.js'
 import type { CurrentObject, Reaction, Run } from './reactions/reaction.js'
 
@@ -29,11 +30,22 @@ export type RunnerOptions = {
   onDone: (asked: AskedReaction) => void
 }
 
-/** Runs one reaction for each delivery; each stands for itself. */
-export const runnerOf =
-  (reaction: Reaction, options: RunnerOptions): Handle =>
-  (batch) =>
-    Promise.all(batch.map((delivery) => runOne(reaction, delivery, options)))
+/**
+ * Runs one reaction for each delivery; each stands for itself. But those that are over in the same moment end together:
+ * the queue finishes them, and starts as many others, by one script, and objects are read for those by one statement.
+ */
+export function runnerOf(reaction: Reaction, options: RunnerOptions): Handle {
+  let moment: Promise<void> | undefined
+  const runAndGather = async (delivery: Delivery) => {
+    const disposition = await runOne(reaction, delivery, options)
+    moment ??= pause(RUN_GATHER_MS).finally(() => {
+      moment = undefined
+    })
+    await moment
+    return disposition
+  }
+  return (batch) => Promise.all(batch.map(runAndGather))
+}
 
 async function runOne(reaction: Reaction, delivery: Delivery, options: RunnerOptions): Promise<Disposition> {
   const { stop, turn, onDone } = options

@@ -28,6 +28,30 @@ export function memberText(text: string, key: string): string | null {
  * Clerk prints a value that did not change as it printed it before.
  */
 export function changedMembers(before: string, after: string): string[] {
+  return changedInStep(before, after) ?? changedInAnyOrder(before, after)
+}
+
+/** One walk where both have the same members in the same order, as nearly always; null where they have not. */
+function changedInStep(before: string, after: string): string[] | null {
+  const changed = new Set<string>()
+  let at = skipSpace(before, skipSpace(before, 0) + 1)
+  let isInStep = true
+  eachMember(after, (key, keyEnd, start, end) => {
+    const name = after.slice(key + 1, keyEnd - 1)
+    isInStep &&= before.startsWith(after.slice(key, start), at) && !name.includes('\\')
+    if (!isInStep) return
+    const value = at + start - key
+    const isSame = before.startsWith(after.slice(start, end + 1), value)
+    const valueEnd = isSame ? value + end - start : skipValue(before, value)
+    // Of a member that is there twice, the last one counts.
+    if (isSame || before.slice(value, valueEnd) === after.slice(start, end)) changed.delete(name)
+    else changed.add(name)
+    at = skipSpace(before, skipSpace(before, valueEnd) + 1)
+  })
+  return isInStep && before.charCodeAt(at) !== QUOTE ? [...changed].sort() : null
+}
+
+function changedInAnyOrder(before: string, after: string): string[] {
   const was = membersOf(before)
   const is = membersOf(after)
   const names = new Set([...was.keys(), ...is.keys()])

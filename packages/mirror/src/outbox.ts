@@ -3,7 +3,7 @@ import type { CascadedHead } from './cascade.js'
 import type { Happening } from './decide.js'
 import type { PrismaClient } from './generated/client.js'
 import { OUTBOX_COUNTED, OUTBOX_LISTED, OUTBOX_ROWS } from './policy.js'
-import { placeholders, type SqlValue, timeValue } from './sql.js'
+import { insert, placeholders, type SqlValue, timeValue } from './sql.js'
 import type { Transaction } from './transaction.js'
 
 /** Which reactions there are, as far as the mirror has to know. Named by whoever opens it. */
@@ -62,9 +62,7 @@ export async function askForReactions(
 export async function writeOutbox(transaction: Transaction, asked: readonly AskedReaction[]): Promise<void> {
   for (let from = 0; from < asked.length; from += OUTBOX_ROWS) {
     const rows = asked.slice(from, from + OUTBOX_ROWS).map(rowOf)
-    const row = `(${placeholders(COLUMNS.length)})`
-    const sql = `INSERT INTO reaction_outbox (${COLUMNS.join(',')}) VALUES ${new Array(rows.length).fill(row).join(',')}`
-    await transaction.execute({ sql, values: rows.flat() })
+    await transaction.execute(insert({ table: 'reaction_outbox', columns: COLUMNS, rows }))
   }
 }
 

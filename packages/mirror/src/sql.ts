@@ -9,12 +9,14 @@ export type Statement = { sql: string; values: SqlValue[] }
 
 export const placeholders = (count: number): string => new Array(count).fill('?').join(',')
 
-type Upsert = {
+type Insert = {
   table: string
   columns: readonly string[]
+  rows: readonly (readonly SqlValue[])[]
+}
+type Upsert = Insert & {
   /** Columns that an existing row takes over; none means that the row is only locked. */
   updates: readonly string[]
-  rows: readonly (readonly SqlValue[])[]
 }
 
 /**
@@ -23,12 +25,14 @@ type Upsert = {
  */
 export function upsert({ table, columns, updates, rows }: Upsert): Statement {
   const assignments = updates.map((column) => `${column}=VALUES(${column})`).join(',') || `${columns[0]}=${columns[0]}`
+  const { sql, values } = insert({ table, columns, rows })
+  return { sql: `${sql} ON DUPLICATE KEY UPDATE ${assignments}`, values }
+}
+
+export function insert({ table, columns, rows }: Insert): Statement {
   const values: SqlValue[] = []
   const texts = rows.map((row) => `(${row.map((value) => literal(value) ?? parameter(value, values)).join(',')})`)
-  return {
-    sql: `INSERT INTO ${table} (${columns.join(',')}) VALUES ${texts.join(',')} ON DUPLICATE KEY UPDATE ${assignments}`,
-    values,
-  }
+  return { sql: `INSERT INTO ${table} (${columns.join(',')}) VALUES ${texts.join(',')}`, values }
 }
 
 /**

@@ -63,7 +63,7 @@ export const BATCH_WAIT_MS = 5
 export const LANES = 2
 
 /** Runs of one reaction at once in one worker: enough for a receiver over the ocean, and few to be left half done. */
-export const REACTION_RUNS = 8
+export const REACTION_RUNS = 32
 
 /**
  * Runs of one reaction in Redis at most, that wait and that failed and wait for their next try: some 12 and 60 MB. The

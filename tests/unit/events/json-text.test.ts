@@ -70,3 +70,17 @@ test('the changed members of an object are those that JSON.parse tells apart, wh
     }),
   )
 })
+
+test.each([
+  ['{"a":1,"b":2}', '{"a":1}', ['b']],
+  ['{"a":1}', '{"a":1,"b":2}', ['b']],
+  ['{"a":1,"b":2}', '{"b":2,"a":1}', []],
+  ['{"a":12,"b":2}', '{"a":1,"b":2}', ['a']],
+  ['{"a":1 ,"b" : 2}', '{"a":1,"b":2 }', []],
+  ['{"a":1,"a":2}', '{"a":3,"a":2}', []],
+  ['{"a":1,"a":2}', '{"a":1,"a":3}', ['a']],
+  ['{"a":1,"\\u0061":2}', '{"a":3,"\\u0061":2}', []],
+  ['{}', '{"a":1}', ['a']],
+])('from %s to %s it is %j that changed', (before, after, expected) => {
+  expect(changedMembers(before, after)).toEqual(expected)
+})
