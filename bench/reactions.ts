@@ -22,10 +22,10 @@ const LOOK_MS = 20
 /** Reactions may come behind the events, but they must come. */
 const REACTED_MS = 60_000
 
-const REACTIONS = ['none', 'the sample, for each new user', 'a webhook for every change'] as const
+const REACTIONS = ['none', 'the sample for each new user', 'a webhook for every change'] as const
 type Reacting = (typeof REACTIONS)[number]
-/** `later`: from then until the last reaction was done. */
-type Measured = { road: Score; later: Score }
+/** `told`: webhooks delivered by the end of the road. `later`: from then until the last reaction was done. */
+type Measured = { road: Score; told: number; later: Score }
 type Received = { key: string; timestamp: string; signature: string; text: string }
 type Site = { stage: Stage; ingest: Program & { port: number }; receiver: Child; url: string }
 
@@ -35,7 +35,7 @@ type Site = { stage: Stage; ingest: Program & { port: number }; receiver: Child;
  */
 export async function reactionsSection(stage: Stage, owned: Releasers, { quick, only, say }: Run): Promise<Report> {
   const receiver = owned.use(await Child.start('receiver.mjs'))
-  const port = await receiver.ask<number>({ open: true })
+  const port = await receiver.ask<number>({ what: 'port' })
   const ingest = await stage.start('ingest', owned)
   const site = { stage, ingest, receiver, url: `http://127.0.0.1:${port}/` }
   const measured: Record<Reacting, Measured[]> = { none: [], [REACTIONS[1]]: [], [REACTIONS[2]]: [] }
@@ -44,7 +44,9 @@ export async function reactionsSection(stage: Stage, owned: Releasers, { quick, 
     for (const name of asked) {
       const score = await measure(site, name)
       measured[name].push(score)
-      say(`round ${round}: ${name}, ${Math.round(score.road.perS)} a second, ${laterMs(score).toFixed(0)} ms later`)
+      say(
+        `round ${round}: ${name}, ${Math.round(score.road.perS)} a second, ${laterMs(score).toFixed(0)} ms later, ${score.told} told`,
+      )
     }
   }
   const rates = (name: Reacting) => perSecond(measured[name].map(({ road }) => road))
@@ -95,16 +97,17 @@ async function measure(site: Site, reacting: Reacting): Promise<Measured> {
       await stage.drained()
     }
     const road = await score(applied)
-    return { road, later: await score(() => reacted(stage)) }
+    const told = await receiver.ask<number>({ what: 'count' })
+    return { road, told, later: await score(() => reacted(stage)) }
   }
   await stage.clear()
   await road(ordinaryTraffic(WARM_UP, freshSeed()))
-  await receiver.ask({})
+  await receiver.ask({ what: 'all' })
   await stage.clear()
   const deliveries = ordinaryTraffic(EVENTS, freshSeed())
   const measured = await road(deliveries)
   await assertExact(stage, deliveries)
-  const told = await receiver.ask<Received[]>({})
+  const told = await receiver.ask<Received[]>({ what: 'all' })
   if (reacting === REACTIONS[2]) await assertTold(stage, told, secret)
   return measured
 }

@@ -1,6 +1,6 @@
-// A receiver of changes, in a process of its own. It takes everything. The message {open} is answered with its port, any
-// other with what it was sent since the last one: [{key, timestamp, signature, text}]. JavaScript, because Node starts it
-// without a loader.
+// A receiver of changes, in a process of its own. It takes everything. It is asked for its `port`, for the `count` of what
+// it was sent, and for all of it, [{key, timestamp, signature, text}], which it then forgets. JavaScript, because Node
+// starts it without a loader.
 import { createServer } from 'node:http'
 
 const received = []
@@ -14,9 +14,12 @@ const server = createServer((request, response) => {
   })
 })
 
-process.on('message', ({ open }) => {
-  if (open) server.listen(0, '127.0.0.1', () => process.send({ result: server.address().port }))
-  else process.send({ result: received.splice(0).map(({ body, ...head }) => ({ ...head, text: body.toString() })) })
-})
+const answers = {
+  port: () => server.address().port,
+  count: () => received.length,
+  all: () => received.splice(0).map(({ body, ...head }) => ({ ...head, text: body.toString() })),
+}
+
+process.on('message', ({ what }) => process.send({ result: answers[what]() }))
 process.on('disconnect', () => process.exit())
-process.send({ ready: true })
+server.listen(0, '127.0.0.1', () => process.send({ ready: true }))

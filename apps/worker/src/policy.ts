@@ -15,7 +15,8 @@ export const NOTICE_ASK_AGAIN_MS = 600_000
 
 /** Milliseconds for one run of a reaction that does not say otherwise: less than a process that stops waits for. */
 export const RUN_MS = 15_000
-/** Milliseconds that a run which is over waits for others, so that they end together: nothing beside what it took. */
+/** Milliseconds that a run which is over waits for the others under way, so that they end together: little beside what
+ * an answer over the network takes. */
 export const RUN_GATHER_MS = 10
 
 /** Milliseconds for one delivery to a receiver of changes: what Standard Webhooks advises at least. */
@@ -26,10 +27,10 @@ export const ANSWER_REST_MS = 1_000
 /** Milliseconds that a receiver may ask to be left alone: a day, which is as long as it is tried. */
 export const RETRY_AFTER_MAX_MS = 86_400_000
 
-/** Runs that begin at once while the worker is behind with events, of all its reactions together, and milliseconds until
- * the next may: 320 a second cost some 4 % of two processors, and are a million an hour. */
-export const TURN_RUNS = 8
-export const TURN_GAP_MS = 25
+/** Runs that begin together while the worker is behind with events, of all its reactions, and milliseconds until the next
+ * may: they cost a tenth of a processor, and are a million an hour. */
+export const TURN_RUNS = 32
+export const TURN_GAP_MS = 100
 
 /** Rows of the outbox that are handed over at once: some 10 ms of Redis, 20 of MySQL. */
 export const RELAY_PAGE = 256

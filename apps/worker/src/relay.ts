@@ -112,9 +112,9 @@ async function handOverAll(
   let rest: Rest = 'more'
   const isOurs = await handOver.inTurn(partition, async () => {
     while (rest === 'more' && performance.now() < untilMs && !stop.aborted) {
-      // Events go first: what runs cannot begin with soon stays in the outbox, where it costs nothing.
-      const room = await handOver.room(partition, isBehind() ? RELAY_PAGE : undefined)
-      const page = Math.min(RELAY_PAGE, room)
+      const { waiting, room } = await handOver.room(partition)
+      // Events go first: while runs have enough to begin with, the others stay in the outbox, where they cost nothing.
+      const page = isBehind() && waiting > 0 ? 0 : Math.min(RELAY_PAGE, room)
       const rows = page > 0 ? await mirror.outbox(reaction, page) : []
       if (rows.length > 0) {
         await handOver.put(

@@ -1,9 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
 import type { AskedReaction, Mirror, ObjectNow } from '@clerk-mirror/mirror'
 import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue'
 import type { Log } from '@clerk-mirror/runtime'
 import type { Turn } from './give-way.js'
+import { inCompany } from './in-company.js'
 import type { ReadObject } from './object-reader.js'
 import { RUN_GATHER_MS, RUN_MS } from './policy.js'
 import { askedIn } from './reaction-job.js'
@@ -35,16 +35,8 @@ export type RunnerOptions = {
  * the queue finishes them, and starts as many others, by one script, and objects are read for those by one statement.
  */
 export function runnerOf(reaction: Reaction, options: RunnerOptions): Handle {
-  let moment: Promise<void> | undefined
-  const runAndGather = async (delivery: Delivery) => {
-    const disposition = await runOne(reaction, delivery, options)
-    moment ??= pause(RUN_GATHER_MS).finally(() => {
-      moment = undefined
-    })
-    await moment
-    return disposition
-  }
-  return (batch) => Promise.all(batch.map(runAndGather))
+  const together = inCompany(RUN_GATHER_MS)
+  return (batch) => Promise.all(batch.map((delivery) => together(runOne(reaction, delivery, options))))
 }
 
 async function runOne(reaction: Reaction, delivery: Delivery, options: RunnerOptions): Promise<Disposition> {

@@ -26,8 +26,8 @@ export type HandOver = Disposable & {
    * keeps the others waiting for HAND_OVER_TURN_MS; should it only have slept, both hand over: job ids are for that.
    */
   inTurn: (partition: Partition, work: () => Promise<void>) => Promise<boolean>
-  /** How many more jobs may wait in this partition, of so many at most. */
-  room: (partition: Partition, waitingMax?: number) => Promise<number>
+  /** How many jobs wait in this partition, and how many more may. */
+  room: (partition: Partition) => Promise<{ waiting: number; room: number }>
   /** Resolves when all of them are durable. One that is there already stays as it is; a dead letter is revived. */
   put: (partition: Partition, jobs: readonly Envelope[]) => Promise<void>
 }
@@ -50,14 +50,14 @@ export function openHandOver(target: RedisTarget, events: Partition, reactions: 
       }
       return true
     },
-    async room({ key }, waitingMax = REACTIONS_WAITING_MAX) {
+    async room({ key }) {
       const [waiting, retrying, share] = await within(
         ACCEPT_MS,
         Promise.all([client.llen(key('wait')), client.zcard(key('delayed')), memoryShare(client)]),
       )
       // Where the door closes to events, nobody else may fill what is left.
       const isFull = (share ?? 0) > SHED_ABOVE || retrying >= REACTIONS_RETRYING_MAX
-      return isFull ? 0 : Math.max(0, waitingMax - waiting)
+      return { waiting, room: isFull ? 0 : Math.max(0, REACTIONS_WAITING_MAX - waiting) }
     },
     async put({ key }, jobs) {
       const stored = jobs.map((envelope) => jobOf(envelope, NO_KEYS))
