@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
 import type { AskedReaction, ObjectNow } from '@clerk-mirror/mirror'
@@ -66,11 +67,13 @@ const now = async (id: string): Promise<ObjectNow> => ({
   ...{ userId: null, organizationId: null, data: '{"first_name":"Ada"}', publicUser: null },
 })
 
-type How = { objectNow?: typeof now; timeoutMs?: number; canary?: () => Promise<void> }
+type How = { objectNow?: typeof now; timeoutMs?: number; canary?: () => Promise<void>; turn?: () => Promise<void> }
 
 /** A worker with this one reaction, on an object that is always there. */
-function work(react: (run: Run) => Promise<void>, { objectNow = now, timeoutMs, canary = async () => {} }: How = {}) {
+function work(react: (run: Run) => Promise<void>, how: How = {}) {
+  const { objectNow = now, timeoutMs, canary = async () => {}, turn = async () => {} } = how
   const stop = new AbortController()
+  setMaxListeners(0, stop.signal)
   const log = openLog({ app: 'test', level: 'debug', pretty: false, write: (line) => void said.push(line) })
   const reaction: Reaction = { name: 'recorder', wants: ['*'], react, ...(timeoutMs && { timeoutMs }) }
   const quiet = {
@@ -84,7 +87,7 @@ function work(react: (run: Run) => Promise<void>, { objectNow = now, timeoutMs, 
     target: target(),
     partitions: [place],
     handle: runnerOf(reaction, {
-      ...{ objectNow, canary },
+      ...{ objectNow, canary, turn },
       log,
       stop: stop.signal,
       onDone: () => said.push('done'),
@@ -220,13 +223,29 @@ test('more runs at once than a worker may have wait in Redis', async () => {
     await gate.opened
     running -= 1
   })
-  const ids = Array.from({ length: 30 }, (_, index) => `user_${index}`)
+  const ids = Array.from({ length: 2 * REACTION_PACE.inFlight }, (_, index) => `user_${index}`)
   await ask(...ids)
   await until(() => running === REACTION_PACE.lanes)
-  expect(await queue.redis.llen(place.key('wait'))).toBe(30 - REACTION_PACE.inFlight)
+  expect(await queue.redis.llen(place.key('wait'))).toBe(REACTION_PACE.inFlight)
   gate.open()
-  await until(() => said.length === 30)
+  await until(() => said.length === ids.length)
   expect(most).toBe(REACTION_PACE.lanes)
+})
+
+test('a run that waits for its turn has all of its time, and goes back when the worker stops meanwhile', async () => {
+  const gate = latch()
+  const worker = work(async () => {}, { turn: () => gate.opened, timeoutMs: 50 })
+  await ask('user_1')
+  await until(() => worker.inHand() === 1)
+  await pause(100)
+  expect(said).toEqual([])
+  worker.stop()
+  gate.open()
+  await until(async () => (await queue.redis.llen(place.key('wait'))) === 1)
+  expect(said).toEqual([])
+  work(async () => {}, { timeoutMs: 5_000 })
+  await until(() => said.length === 1)
+  expect(said).toEqual(['done'])
 })
 
 test('what no relay wrote is a dead letter at once', async () => {

@@ -47,7 +47,7 @@ const quiet = { handedOver: () => {}, halted: () => {}, goesOn: () => {} }
 
 function relay(options: Partial<RelayOptions> = {}): Relay {
   const partitions = new Map([['recorder', recorder]])
-  const opened = openRelay({ mirror, handOver, partitions, observer: quiet, ...options })
+  const opened = openRelay({ mirror, handOver, partitions, isBehind: () => false, observer: quiet, ...options })
   relays.push(opened)
   return opened
 }
@@ -102,6 +102,7 @@ test.each(LINES)('a relay that dies %s leaves each change to another, under the 
     },
     handOver: { ...own, put: at('before the jobs', own.put) },
     partitions: new Map([['recorder', recorder]]),
+    isBehind: () => false,
     observer: { ...quiet, handedOver: () => void (line === 'after all' && isDead()) },
   }
   openRelay(lost) // never disposed of: it is dead
@@ -135,11 +136,43 @@ test('a reaction whose queue is full leaves its rows in the database, and others
     ['slow', slow],
   ])
   await signUp(4)
-  relay({ partitions, handOver: { ...handOver, room: async (place) => (place === slow ? 0 : 3) } })
+  relay({
+    partitions,
+    handOver: { ...handOver, room: async (place) => ({ waiting: 0, room: place === slow ? 0 : 3 }) },
+  })
   await until(async () => (await inOutbox()) === 0)
   expect(await waiting()).toHaveLength(4)
   expect(await waiting(slow)).toEqual([])
   expect(await mirror.outbox('slow', 10)).toHaveLength(4)
+})
+
+test('while events wait, no more is handed over than runs can begin with, and more when those have begun', async () => {
+  await signUp(600)
+  let isBehind = true
+  let looks = 0
+  const room: HandOver['room'] = (place) => {
+    looks += 1
+    return handOver.room(place)
+  }
+  const busy = relay({ isBehind: () => isBehind, handOver: { ...handOver, room } })
+  const lookAgain = () => {
+    const enough = looks + 2
+    return until(() => {
+      busy.wake(['recorder'])
+      return looks >= enough
+    })
+  }
+  await until(async () => (await inOutbox()) < 600)
+  const first = (await waiting()).length
+  await lookAgain()
+  expect(await waiting()).toHaveLength(first)
+  expect(await inOutbox()).toBe(600 - first)
+  await queue.redis.del(recorder.key('wait')) // as if they had begun
+  await lookAgain()
+  await until(async () => (await waiting()).length > 0)
+  expect(await inOutbox()).toBeGreaterThan(0)
+  isBehind = false
+  await until(async () => (await inOutbox()) === 0)
 })
 
 test('while Redis does not answer the rows stay, and go over when it does', async () => {
