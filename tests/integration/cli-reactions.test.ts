@@ -140,6 +140,18 @@ test('a reaction that nobody knows is neither asked nor forgotten, and an object
   expect(await actions('forget')).toEqual([])
 })
 
+test('a kind that is none is refused by name, and one that only came once is none of those', async () => {
+  const theirs = (kind: string) => ops('reactions', 'ask', '--reaction', 'recorder', '--kind', kind, '--dry-run')
+  await work()
+  const misspelt = await theirs('users')
+  expect(misspelt).toMatchObject({ code: 1, out: '', note: expect.stringContaining('[kind_unknown]') })
+  expect(misspelt.note).toContain('organizationMembership')
+  expect(await theirs('organization')).toMatchObject({ code: 0, out: expect.stringMatching(/^0 objects/) })
+  const team = { id: 'team_1', kind: 'team', updated_at_ms: 1, timestamp_ms: 1, event_id: 'msg_1', data: '{}' }
+  await database.query(`INSERT INTO clerk_objects (${Object.keys(team).join(', ')}) VALUES (?)`, [Object.values(team)])
+  expect(await theirs('team')).toMatchObject({ code: 0, out: expect.stringMatching(/^1 objects/) })
+})
+
 test('what waits for a reaction is listed, and forgotten once no worker has it, with its dead letters', async () => {
   await mirror.apply(['user_1', 'user_2'].map((id) => userCreated(id, { at: 1 })))
   await work(async () => {

@@ -8,6 +8,7 @@ const CODES: Readonly<Record<OperationsErrorCode, ConsoleCode>> = {
   filter_empty: 'invalid_request',
   invalid_cursor: 'invalid_request',
   reaction_unknown: 'not_found',
+  kind_unknown: 'not_found',
   reaction_alive: 'invalid_request',
 }
 

@@ -6,6 +6,7 @@ export { changedMembers } from './json-text.js'
 export {
   type ClerkObject,
   KINDS_THAT_OUTLIVE_THEIR_USER,
+  KNOWN_KINDS,
   kindNamed,
   type ObjectOf,
   type TypedKind,

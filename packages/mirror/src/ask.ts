@@ -36,6 +36,9 @@ export const askable = (prisma: PrismaClient, { kind, ids }: Chosen): Promise<nu
     where: { kind, eventId: { not: null }, deletedAt: null, ...(ids && { id: { in: [...ids] } }) },
   })
 
+export const hasObjectsOf = async (prisma: PrismaClient, kind: string): Promise<boolean> =>
+  (await prisma.clerkObject.findFirst({ where: { kind, eventId: { not: null } }, select: { id: true } })) !== null
+
 /** Begins the request, or finds the same one that was interrupted. */
 export async function beginAsk(prisma: PrismaClient, request: AskRequest, nowMs: number): Promise<AskRun> {
   const { actor, reaction, kind, ids, requestId } = request

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { TypedKind } from '@clerk-mirror/events'
 import { beginAction, type Counts, type NewAction, recordCounts } from './actions.js'
-import { type AskRequest, type AskRun, type AskStep, askable, askNext, beginAsk } from './ask.js'
+import { type AskRequest, type AskRun, type AskStep, askable, askNext, beginAsk, hasObjectsOf } from './ask.js'
 import { throughContention } from './contention.js'
 import { eraseUser } from './erase.js'
 import type { PrismaClient } from './generated/client.js'
@@ -46,6 +46,8 @@ export type OperatorVerbs = {
   beginRebuild: (request: RebuildRequest) => Promise<RebuildRun>
   /** Rebuilds the next page; `counts` are of the whole run. @throws Failure; nothing of the page was changed then. */
   rebuildNext: (run: RebuildRun) => Promise<RebuildStep>
+  /** Whether anything of this kind was ever told of. @throws Failure */
+  hasObjectsOf: (kind: string) => Promise<boolean>
   /** How many objects a request would ask for. @throws Failure */
   askable: (request: Pick<AskRequest, 'kind' | 'ids'>) => Promise<number>
   /** Begins to ask a reaction for objects as they are now, or finds the same request that was interrupted. @throws Failure */
@@ -78,6 +80,7 @@ export function operatorVerbs(
     beginRebuild: (request) => attempt(() => beginRebuild(prisma, request, clock())),
     rebuildNext: ({ actionId, tables }) =>
       inTurn((transaction) => rebuildNext(transaction, actionId, kindsOf(tables), clock())),
+    hasObjectsOf: (kind) => attempt(() => hasObjectsOf(prisma, kind)),
     askable: (request) => attempt(() => askable(prisma, request)),
     beginAsk: (request) => attempt(() => beginAsk(prisma, request, clock())),
     askNext: (run) => inTurn((transaction) => askNext(transaction, run, clock())),

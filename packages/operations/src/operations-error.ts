@@ -9,6 +9,8 @@ export type OperationsErrorCode =
   | 'filter_empty'
   /** No worker has ever had a reaction of this name, and nothing waits for it. */
   | 'reaction_unknown'
+  /** Nothing of this kind was ever mirrored, and no kind is called so. */
+  | 'kind_unknown'
   /** A worker that is alive has this reaction. */
   | 'reaction_alive'
   /** The cursor is none that a page of these operations gave. */

@@ -1,3 +1,4 @@
+import { KNOWN_KINDS } from '@clerk-mirror/events'
 import type { AskRequest, Mirror } from '@clerk-mirror/mirror'
 import type { QueueDepth, QueueView, ReactionPlaces } from '@clerk-mirror/queue'
 import type { Ledger } from './ledger.js'
@@ -74,6 +75,7 @@ export function reactionOperations({ places, queue, ledger }: Around): ReactionO
     async ask({ dryRun = false, signal, onProgress, ...request }) {
       const mirror = ledger.required
       await demandKnown(mirror, request.reaction)
+      await demandKind(mirror, request.kind)
       const matched = await mirror.askable(request)
       if (dryRun) return { isDone: false, isResumed: false, matched, asked: 0 }
       const run = await mirror.beginAsk(request)
@@ -104,6 +106,14 @@ export function reactionOperations({ places, queue, ledger }: Around): ReactionO
       return { isDone, outbox: removed, runs: isDone ? runs : 0 }
     },
   }
+}
+
+async function demandKind(mirror: Mirror, kind: string): Promise<void> {
+  if (KNOWN_KINDS.includes(kind) || (await mirror.hasObjectsOf(kind))) return
+  throw new OperationsError(
+    'kind_unknown',
+    `Nothing of the kind "${kind}" is stored: there are ${KNOWN_KINDS.join(', ')}.`,
+  )
 }
 
 async function emptyOutbox(mirror: Mirror, reaction: string, signal: AbortSignal | undefined): Promise<number> {

@@ -27,6 +27,7 @@ export const KINDS = {
 } as const satisfies Record<string, Kind>
 
 export type KnownKind = keyof typeof KINDS
+export const KNOWN_KINDS: readonly string[] = Object.keys(KINDS)
 
 /** What a kind's `read` gives: an object in our terms. */
 export type ObjectOf<K extends KnownKind> = ReturnType<(typeof KINDS)[K]['read']>
