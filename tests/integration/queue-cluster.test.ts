@@ -90,7 +90,7 @@ test('a queue of four partitions works: road, letters, replay, gauges, status, s
   expect(await view.workers()).toHaveLength(1)
   expect(await view.find('msg_poison7')).toMatchObject({ where: 'dead' })
   await using browser = openQueueBrowser(target, partitions, () => 'hidden')
-  const seen = await Promise.all(browser.queues().map((queue) => queue.getJobs(['failed'])))
+  const seen = await Promise.all((await browser.queues()).map((queue) => queue.getJobs(['failed'])))
   expect(seen.flat().map((job) => job.id ?? '')).toHaveLength(20)
   using stored = await openStoredEvents(target, partitions)
   expect(new Set((await collect(stored.holding('user_1'))).map(({ id }) => id)).size).toBe(20)

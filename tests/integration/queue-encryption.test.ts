@@ -167,7 +167,8 @@ test('tools for BullMQ are shown a body as redacted where the key is there, and 
   await accept('msg_a')
   const shown = async (keys: EnvelopeKeys) => {
     await using browser = openQueueBrowser(target, [queue.partition], (text) => text.length, keys)
-    return (await browser.queues()[0]?.getJob('msg_a'))?.data.body
+    const [events] = await browser.queues()
+    return (await events?.getJob('msg_a'))?.data.body
   }
   expect(await shown(onlyA)).toBe(body.length)
   expect(await shown(NONE)).toEqual({ encryptedWith: 'A' })

@@ -1,7 +1,7 @@
 import { createBullBoard } from '@bull-board/api'
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
-import type { QueueBrowser } from '@clerk-mirror/queue'
+import { QUEUES, type QueueBrowser } from '@clerk-mirror/queue'
 import type { FastifyInstance } from 'fastify'
 import { REFUSALS } from './errors.js'
 import { sessionOf } from './security.js'
@@ -22,11 +22,13 @@ const BOARD_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-type Queue = ReturnType<QueueBrowser['queues']>[number]
+type Queue = Awaited<ReturnType<QueueBrowser['queues']>>[number]
 
-/** bull-board tells queues apart by name, and partitions have one name. */
-const adapterOf = (queue: Queue, partitions: number) =>
-  new BullMQAdapter(queue, { readOnlyMode: true, ...(partitions > 1 && { prefix: `${queue.opts.prefix}:` }) })
+/** bull-board tells queues apart by name: partitions have one, and so have reactions, whose own stands in the prefix. */
+function adapterOf(queue: Queue, all: readonly Queue[]) {
+  const isAlone = queue.name === QUEUES.events && all.filter(({ name }) => name === queue.name).length === 1
+  return new BullMQAdapter(queue, { readOnlyMode: true, ...(!isAlone && { prefix: `${queue.opts.prefix}:` }) })
+}
 
 /** bull-board for those who know it: to look, never to change, whatever its page offers. */
 export function boardRoutes(server: FastifyInstance, browser: QueueBrowser, sessions: Sessions): void {
@@ -38,17 +40,18 @@ export function boardRoutes(server: FastifyInstance, browser: QueueBrowser, sess
     options: { uiConfig: { boardTitle: 'clerk-mirror', miscLinks: [{ text: 'Back to the console', url: '/' }] } },
   })
   let shown: readonly Queue[] = []
-  const showPartitions = () => {
-    const queues = browser.queues()
-    if (queues.length !== shown.length) replaceQueues(queues.map((queue) => adapterOf(queue, queues.length)))
+  const showQueues = async () => {
+    const queues = await browser.queues()
+    const isNews = queues.length !== shown.length || queues.some((queue, index) => queue !== shown[index])
+    if (isNews) replaceQueues(queues.map((queue) => adapterOf(queue, queues)))
     shown = queues
   }
   void server.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {
       reply.header('content-security-policy', BOARD_POLICY)
       // Answered here and not thrown: bull-board has an error handler of its own, which would make a 500 of it.
-      showPartitions()
       if (!sessionOf(request, sessions)) return reply.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`)
+      await showQueues()
       if (request.method !== 'GET') {
         const { status, message } = REFUSALS.role_forbidden
         return reply.code(status).send({ error: { code: 'role_forbidden', message } })

@@ -1,21 +1,24 @@
 import { type Job, Queue, type QueueOptions } from 'bullmq'
 import { openOperatorClient } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
-import type { Partition, Partitions } from './partitions.js'
+import { firstOf, type Partition, type Partitions } from './partitions.js'
+import { ACCEPT_MS } from './policy.js'
+import { reactionPlacesOf } from './reaction-partitions.js'
 import type { RedisTarget } from './redis-url.js'
 import { envelopeOf } from './stored-job.js'
+import { within } from './within.js'
 
 /** What tools for BullMQ see of the queue: for looking only, and with what `redact` makes of each body. */
 export type QueueBrowser = AsyncDisposable & {
-  /** One for each partition that there is now. */
-  queues: () => readonly Queue[]
+  /** One for each partition of events and each reaction that there is now, as far as Redis tells. */
+  queues: () => Promise<readonly Queue[]>
 }
 
 /** What may be seen of an event's body, which holds personal data. */
 export type Redact = (body: string) => unknown
 
 /**
- * The partitions as BullMQ queues whose jobs show no bodies. Waits for a Redis that is away. Nothing is written, not
+ * The partitions, and the reactions', as BullMQ queues whose jobs show no bodies. Waits for a Redis that is away. Nothing is written, not
  * even the queue's own settings; that no verb of these queues is called is for the caller to see to.
  */
 export function openQueueBrowser(
@@ -28,13 +31,17 @@ export function openQueueBrowser(
   client.on('error', () => {}) // every command reports its own
   const options = { connection: client, skipMetasUpdate: true, skipVersionCheck: true, skipWaitingForReady: true }
   const opened = new Map<string, Queue>()
+  let reactions: ReadonlyMap<string, Partition> = new Map()
   const queueOf = ({ queue, prefix }: Partition) => {
     const known = opened.get(prefix) ?? new RedactedQueue(queue, redact, keys, { ...options, prefix })
     opened.set(prefix, known)
     return known
   }
   return {
-    queues: () => [...list].map(queueOf),
+    async queues() {
+      reactions = await within(ACCEPT_MS, reactionPlacesOf(client, firstOf(list))).catch(() => reactions)
+      return [...list, ...reactions.values()].map(queueOf)
+    },
     async [Symbol.asyncDispose]() {
       await Promise.allSettled([...opened.values()].map((queue) => queue.close()))
       client.disconnect()

@@ -28,6 +28,16 @@ export async function noteReactions(client: RedisClient, events: Partition, name
   if (names.length > 0) await client.sadd(namesKey(events), ...names)
 }
 
+/** Of every reaction that a worker has ever had, by its name. */
+export async function reactionPlacesOf(
+  client: RedisClient,
+  events: Partition,
+): Promise<ReadonlyMap<string, Partition>> {
+  const names = await client.smembers(namesKey(events))
+  const known = names.filter((name) => REACTION_NAME.test(name)).sort()
+  return new Map(known.map((name) => [name, reactionPartition(events, name)]))
+}
+
 /** Where runs of reactions are, for operators. */
 export type ReactionPlaces = Disposable & {
   /** Changes with each look: what was given this list sees what there is then. */
@@ -50,9 +60,9 @@ export async function openReactionPlaces(target: RedisTarget, list: Partitions):
   const names: string[] = []
   const placeOf = (reaction: string) => reactionPartition(events, reaction)
   const look = async () => {
-    const known = (await asked(client.smembers(namesKey(events)))).filter((name) => REACTION_NAME.test(name)).sort()
-    names.splice(0, names.length, ...known)
-    partitions.splice(0, partitions.length, ...known.map(placeOf))
+    const known = await asked(reactionPlacesOf(client, events))
+    names.splice(0, names.length, ...known.keys())
+    partitions.splice(0, partitions.length, ...known.values())
   }
   const forget = async (reaction: string) => {
     const { queue, prefix } = placeOf(reaction)
