@@ -1,4 +1,4 @@
-import { openReactionPlaces, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { openReactionPlaces, type Partition, parseRedisUrl, partition } from '@clerk-mirror/queue'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
@@ -12,6 +12,7 @@ let receiver: Receiver
 let world: ConsoleWorld
 let browser: Browser | undefined
 let reaction: string
+let place: Partition
 
 beforeAll(async () => {
   receiver = await openReceiver()
@@ -20,6 +21,7 @@ beforeAll(async () => {
   using places = await openReactionPlaces(parseRedisUrl(inject('redisUrl')), [events])
   await until(() => places.look().then(() => places.names.length === 1))
   reaction = String(places.names[0])
+  place = places.placeOf(reaction)
   if (CHROMIUM) browser = await openBrowser()
 })
 afterAll(async () => {
@@ -79,6 +81,41 @@ test('a replayed run is delivered, with the key that it had, and the trace forge
   expect(receiver.received[0]?.key).toBe(letter?.id)
   await until(async () => (await json(`/api/trace/${events[1]}`)).reactions.length === 0)
   expect(await letters()).toHaveLength(2)
+})
+
+test('the trace of a delete has the runs for what went along, under the ids of their dead letters', async () => {
+  const [user, organization, membership] = [clerkId('user'), clerkId('org'), clerkId('orgmem')]
+  const member = {
+    ...{ id: membership, object: 'organization_membership', role: 'org:member', created_at: 1, updated_at: 1 },
+    organization: { id: organization, object: 'organization', name: 'Acme', created_at: 1, updated_at: 1 },
+    public_user_data: { user_id: user },
+  }
+  await world.send(clerkEvent('organizationMembership.created', member))
+  await until(() => receiver.received.some(({ body }) => body.data.id === membership))
+  receiver.answer = () => ({ status: 410 })
+  const { id } = await world.send(clerkEvent('organization.deleted', { id: organization, deleted: true }))
+  await until(async () => (await letters()).length === 2)
+  const expected = await letters()
+  const { reactions } = await json(`/api/trace/${id}`)
+  expect(reactions).toHaveLength(2)
+  for (const objectId of [organization, membership]) {
+    const letter = expected.find((each) => each.objectId === objectId)
+    expect(reactions).toContainEqual(expect.objectContaining({ reaction, objectId, id: letter?.id, where: 'dead' }))
+  }
+})
+
+test('bull-board shows the queue of the reaction, and of its runs ids alone', async () => {
+  const { users } = await refused(1)
+  const body = new URLSearchParams({ token: OPERATOR_TOKEN })
+  const signedIn = await fetch(`${world.consoleUrl}/sign-in`, { method: 'POST', body, redirect: 'manual' })
+  const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const asked = `/queue/api/queues?activeQueue=${encodeURIComponent(`${place.prefix}:clerk-reactions`)}&status=failed`
+  const shown = await fetch(`${world.consoleUrl}${asked}`, { headers: { cookie } })
+  const { queues } = JSON.parse(await shown.text())
+  expect(queues.map(({ name }: { name: string }) => name)).toEqual(['clerk-events', `${place.prefix}:clerk-reactions`])
+  const [job] = queues[1].jobs
+  expect(job).toMatchObject({ name: reaction, data: { objectId: users[0], body: { kind: '•••' } } })
+  expect(queues[1]).toMatchObject({ counts: { failed: 1 }, readOnlyMode: true })
 })
 
 test('a discarded run is gone, on record, and no event in the ledger', async () => {

@@ -38,8 +38,8 @@ function eventInWords(trace: EventTrace): string {
   ].join('\n')
 }
 
-const reactionInWords = ({ reaction, id, where, attempts, reason }: ReactionTrace) =>
-  `reaction   ${reaction}: ${where}${id === null ? '' : `, ${id}, ${attempts} tries`}${reason ? `, ${reason.class}/${reason.code}` : ''}`
+const reactionInWords = ({ reaction, objectId, id, where, attempts, reason }: ReactionTrace) =>
+  `reaction   ${reaction} to ${objectId}: ${where}${id === null ? '' : `, ${id}, ${attempts} tries`}${reason ? `, ${reason.class}/${reason.code}` : ''}`
 
 const AGAINST_STORED: Readonly<Record<EventTrace['comparison'], string>> = {
   'is-stored': 'it is what is stored',

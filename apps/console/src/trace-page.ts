@@ -47,11 +47,11 @@ function eventStory(trace: EventTrace, nowMs: number): Html {
 function reactionsTo({ reactions }: EventTrace): Html {
   if (reactions.length === 0) return html``
   return html`<div class="table"><table><caption>Reactions that are not done</caption>
-      <thead><tr><th>Reaction</th><th>Where</th><th class="number">Tries</th><th>Last failure</th></tr></thead>
+      <thead><tr><th>Reaction</th><th>To</th><th>Where</th><th class="number">Tries</th><th>Last failure</th></tr></thead>
       <tbody>${reactions.map(
-        ({ reaction, id, where, attempts, reason }) => html`<tr>
+        ({ reaction, objectId, id, where, attempts, reason }) => html`<tr>
           <td>${where === 'dead' && id !== null ? html`<a href="/dead-letters/${id}">${reaction}</a>` : reaction}</td>
-          <td>${where}</td><td class="number">${attempts}</td>
+          <td>${traceLink(objectId)}</td><td>${where}</td><td class="number">${attempts}</td>
           <td>${reason ? html`<code>${reason.class}/${reason.code}</code>` : '–'}</td></tr>`,
       )}</tbody></table></div>`
 }

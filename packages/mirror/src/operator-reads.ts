@@ -60,6 +60,16 @@ export async function storedHead(prisma: PrismaClient, id: string): Promise<Stor
   }
 }
 
+/** Objects that went with this user or organization when it was deleted, some of them if there are more. */
+export async function wentWith(prisma: PrismaClient, id: string, limit: number): Promise<string[]> {
+  const heads = await prisma.clerkObject.findMany({
+    where: { OR: [{ userId: id }, { organizationId: id }], tombstoneSource: 'parent' },
+    select: { id: true },
+    take: limit,
+  })
+  return heads.map((head) => head.id)
+}
+
 type LedgerQuery = { eventId: string } | { objectId: string }
 
 /** Newest first. */

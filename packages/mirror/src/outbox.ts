@@ -138,16 +138,17 @@ export async function outboxReactions(prisma: PrismaClient): Promise<string[]> {
   return rows.map(({ reaction }) => reaction)
 }
 
-/** Reactions to this event's own change that wait there. Reads the table, which is short unless something is wrong. */
-export async function outboxOf(prisma: PrismaClient, eventId: string): Promise<string[]> {
-  const rows = await prisma.reactionOutbox.findMany({
+/** Reactions to what this event did that wait there. Reads the table, which is short unless something is wrong. */
+export const outboxOf = (
+  prisma: PrismaClient,
+  eventId: string,
+): Promise<Pick<AskedReaction, 'reaction' | 'objectId'>[]> =>
+  prisma.reactionOutbox.findMany({
     where: { eventId },
-    distinct: ['reaction'],
+    distinct: ['reaction', 'objectId'],
     take: OUTBOX_LISTED,
-    select: { reaction: true },
+    select: { reaction: true, objectId: true },
   })
-  return rows.map(({ reaction }) => reaction)
-}
 
 export async function removeFromOutbox(prisma: PrismaClient, rowIds: readonly bigint[]): Promise<void> {
   await prisma.$executeRawUnsafe(`DELETE FROM reaction_outbox WHERE id IN (${placeholders(rowIds.length)})`, ...rowIds)

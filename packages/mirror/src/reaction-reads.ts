@@ -2,6 +2,7 @@ import type { Version } from '@clerk-mirror/events'
 import { classify } from './failures.js'
 import type { PrismaClient } from './generated/client.js'
 import {
+  type AskedReaction,
   type OutboxDepth,
   type OutboxRow,
   outboxDepth,
@@ -39,8 +40,8 @@ export type ReactionReads = {
   outbox: (reaction: string, limit: number) => Promise<OutboxRow[]>
   /** Names of those that something waits for in the outbox. */
   outboxReactions: () => Promise<string[]>
-  /** Names of the reactions to this event's change that are there. */
-  outboxOf: (eventId: string) => Promise<string[]>
+  /** The reactions to what this event did that are there. */
+  outboxOf: (eventId: string) => Promise<Pick<AskedReaction, 'reaction' | 'objectId'>[]>
   removeFromOutbox: (rowIds: readonly bigint[]) => Promise<void>
   /** Of one reaction, or of all. */
   outboxDepth: (reaction?: string) => Promise<OutboxDepth>

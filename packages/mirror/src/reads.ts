@@ -11,6 +11,7 @@ import {
   recordedActions,
   type StoredHead,
   storedHead,
+  wentWith,
 } from './operator-reads.js'
 
 /** What operators ask. All of it throws Failure when the database does not answer. */
@@ -18,6 +19,8 @@ export type MirrorReads = {
   /** Those of these events that the ledger has decided. */
   decidedAmong: (eventIds: readonly string[]) => Promise<Set<string>>
   storedHead: (id: string) => Promise<StoredHead | null>
+  /** Objects that went with this user or organization when it was deleted, some of them if there are more. */
+  wentWith: (id: string, limit: number) => Promise<string[]>
   ledgerRow: (eventId: string) => Promise<LedgerRow | null>
   /** The newest events of an object, newest first. */
   ledgerOf: (objectId: string, limit: number) => Promise<LedgerRow[]>
@@ -31,6 +34,7 @@ export function mirrorReads(prisma: PrismaClient): MirrorReads {
   return {
     decidedAmong: (eventIds) => decidedAmong(prisma, eventIds).catch(fail),
     storedHead: (id) => storedHead(prisma, id).catch(fail),
+    wentWith: (id, limit) => wentWith(prisma, id, limit).catch(fail),
     ledgerRow: (eventId) => ledgerRows(prisma, { eventId }, 1).then(([row]) => row ?? null, fail),
     ledgerOf: (objectId, limit) => ledgerRows(prisma, { objectId }, limit).catch(fail),
     outcomesSince: (sinceMs) => outcomesSince(prisma, sinceMs).catch(fail),

@@ -28,6 +28,9 @@ export const ACTIVITY_UNSETTLED_MINUTES = 2
 /** Events of an object that its trace lists, of the ledger and of the queue each. */
 export const TRACE_EVENTS = 50
 
+/** Objects that went with a deleted user or organization whose reactions its trace looks for. */
+export const TRACE_WENT_ALONG = 100
+
 /** Milliseconds that a trace looks through the queue for events of an object: pages want an answer in four seconds. */
 export const TRACE_SEARCH_MS = 2_000
 

@@ -21,8 +21,8 @@ export type ReactionDesk = Disposable & {
   verbs: ReactionOperations
   deadLetters: DeadLetterOperations
   status: () => Promise<ReactionStatus[]>
-  /** What of the reactions to a change is still in the queue. */
-  to: (eventId: string, objectId: string) => Promise<ReactionTrace[]>
+  /** What of the reactions to what an event did to these objects is still in the queue. */
+  to: (eventId: string, objectIds: readonly string[]) => Promise<ReactionTrace[]>
 }
 
 /** @throws QueueUnavailable when Redis cannot be reached. */
@@ -55,13 +55,17 @@ function desk(places: ReactionPlaces, letters: DeadLetters, queue: QueueView, le
         const { events, oldestMs } = await queue.depth([partition])
         return { reaction, queue: events, oldestAgeS: oldestMs / 1000 }
       }),
-    async to(eventId, objectId) {
-      const found = await each(async (reaction, partition) => {
-        const id = reactionJobId(reaction, eventId, objectId)
-        const run = await queue.find(id, [partition])
-        return run && { reaction, id, where: run.where, attempts: run.attempts, reason: run.reason }
-      })
-      return found.filter((run) => run !== null)
+    async to(eventId, objectIds) {
+      const found = await each((reaction, partition) =>
+        Promise.all(
+          objectIds.map(async (objectId) => {
+            const id = reactionJobId(reaction, eventId, objectId)
+            const run = await queue.find(id, [partition])
+            return run && { reaction, objectId, id, where: run.where, attempts: run.attempts, reason: run.reason }
+          }),
+        ),
+      )
+      return found.flat().filter((run) => run !== null)
     },
     [Symbol.dispose]() {
       for (const one of [places, letters, queue]) one[Symbol.dispose]()

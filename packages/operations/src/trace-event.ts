@@ -4,7 +4,7 @@ import type { QueuedEvent, QueueView } from '@clerk-mirror/queue'
 import { idsOf } from './dead-letter-filter.js'
 import type { Ledger } from './ledger.js'
 import { ascii } from './ledger-entry.js'
-import { TRACE_EVENTS } from './policy.js'
+import { TRACE_EVENTS, TRACE_WENT_ALONG } from './policy.js'
 import type { ReactionDesk } from './reaction-desk.js'
 import type { Comparison, EventTrace, ReactionTrace, TraceStep } from './trace.js'
 
@@ -21,10 +21,10 @@ export async function traceEvent(
   const known = queued
     ? await ledger.ask((mirror) => readKnown(mirror, id, queued))
     : await readKnown(ledger.required, id)
-  const { row = null, head = null, actions = [], outbox = [] } = known ?? {}
+  const { row = null, head = null, actions = [], outbox = [], along = [] } = known ?? {}
   if (!queued && !row) return null
   const objectId = queued?.envelope?.objectId ?? row?.objectId ?? null
-  const runs = objectId === null ? [] : await reactions.to(id, objectId)
+  const runs = objectId === null ? [] : await reactions.to(id, [objectId, ...along])
   const ours = (head?.version?.eventId === id && head.version) || null
   const version = ours ?? (queued && versionOf(queued))
   return {
@@ -53,11 +53,18 @@ async function readKnown(mirror: Mirror, id: string, queued?: QueuedEvent) {
     mirror.outboxOf(id),
   ])
   const objectId = ascii(queued?.envelope?.objectId ?? row?.objectId ?? null, 64)
-  return { row, actions, outbox, head: objectId === null ? null : await mirror.storedHead(objectId) }
+  if (objectId === null) return { row, actions, outbox }
+  const isDelete = /^(user|organization)\.deleted$/.test(queued?.type ?? row?.type ?? '')
+  const [head, along] = await Promise.all([
+    mirror.storedHead(objectId),
+    isDelete ? mirror.wentWith(objectId, TRACE_WENT_ALONG) : [],
+  ])
+  return { row, actions, outbox, head, along }
 }
 
-const inOutbox = (reaction: string): ReactionTrace => ({
-  ...{ reaction, id: null, where: 'outbox', attempts: 0, reason: null },
+const inOutbox = (asked: { reaction: string; objectId: string }): ReactionTrace => ({
+  ...asked,
+  ...{ id: null, where: 'outbox', attempts: 0, reason: null },
 })
 
 const everything = parseMirroredKinds('*')

@@ -32,6 +32,8 @@ export type EventPlace = 'waiting' | 'active' | 'retrying' | 'dead' | 'decided'
 /** A reaction to an event's change that is not done: asked for and not handed over yet, or in its queue. */
 export type ReactionTrace = {
   reaction: string
+  /** What it is about: the event's own object, or one that went with it. */
+  objectId: string
   /** Of the run, in the queue of reactions; null while it is in the outbox. */
   id: string | null
   where: 'outbox' | Exclude<EventPlace, 'decided'>
@@ -60,7 +62,7 @@ export type EventTrace = {
   /** Of what is stored of its object. */
   storedVersion: Version | null
   comparison: Comparison
-  /** One that is not here is done, or was not asked for. Without those to what went with a deleted user. */
+  /** One that is not here is done, or was not asked for. Of what went with a deleted user or organization, a hundred. */
   reactions: ReactionTrace[]
   /** Oldest first. */
   steps: TraceStep[]
