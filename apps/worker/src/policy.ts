@@ -28,7 +28,7 @@ export const ANSWER_REST_MS = 1_000
 export const RETRY_AFTER_MAX_MS = 86_400_000
 
 /** Runs that begin together while the worker is behind with events, of all its reactions, and milliseconds until the next
- * may: they cost a tenth of a processor, and are a million an hour. */
+ * may: together they cost a tenth of a processor, and up to a million run in an hour. */
 export const TURN_RUNS = 32
 export const TURN_GAP_MS = 100
 
