@@ -18,7 +18,7 @@ import { verificationSection } from './verification.js'
 export type Run = {
   quick: boolean
   profiles: string | undefined
-  /** Contestants of the road to run alone; nothing is written then. */
+  /** Contestants of the road, or subjects of the reactions, to run alone; nothing is written then. */
   only: readonly string[]
   say: (line: string) => void
 }
@@ -49,7 +49,7 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   /** A folder for CPU profiles of ingest and the worker. */
   profiles: { type: 'string' },
-  /** Contestants of the road, separated by commas. */
+  /** Contestants of the road or of the reactions, separated by commas. */
   only: { type: 'string', default: '' },
 } as const
 
