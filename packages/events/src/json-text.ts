@@ -125,7 +125,8 @@ function isKey(text: string, start: number, end: number, key: string): boolean {
   return quoted.includes('\\') && JSON.parse(quoted) === key
 }
 
-// By codes and not by characters: this walks over every byte that the mirror stores.
+// By codes and not by characters: this walks over every byte that the mirror stores. Each step goes forward, so that it
+// ends on any text.
 
 function skipSpace(text: string, from: number): number {
   let at = from
@@ -133,10 +134,18 @@ function skipSpace(text: string, from: number): number {
   return at
 }
 
+/** Most of a body is strings, and native code finds their ends. */
 function skipString(text: string, from: number): number {
-  let at = from + 1
-  while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1
-  return at + 1
+  let at = text.indexOf('"', from + 1)
+  while (isEscaped(text, at)) at = text.indexOf('"', at + 1)
+  return at === -1 ? text.length : at + 1
+}
+
+/** Whether an odd number of backslashes stands before it. */
+function isEscaped(text: string, at: number): boolean {
+  let first = at
+  while (text.charCodeAt(first - 1) === BACKSLASH) first -= 1
+  return (at - first) % 2 === 1
 }
 
 /** Counts brackets instead of recursing: a body may nest as deep as it is long. */
@@ -148,16 +157,22 @@ function skipValue(text: string, from: number): number {
   let at = from
   while (at < text.length) {
     const code = text.charCodeAt(at)
-    if (code === QUOTE) {
-      at = skipString(text, at)
-      continue
-    }
-    at += 1
     if ((code | BRACKET_BIT) === OPENING) depth += 1
     else if ((code | BRACKET_BIT) === CLOSING) depth -= 1
-    if (depth === 0) return at
+    if (depth === 0) return at + 1
+    at = skipPlain(text, code === QUOTE ? skipString(text, at) : at + 1)
   }
   return at
+}
+
+/** What stands before the next bracket or escape. Some strings at once: each takes a place to go back to. */
+const PLAIN = /[^"{}[\]]*(?:"[^"\\]*"[^"{}[\]]*){0,100}/y
+
+/** Native code reads the most of a body. It ends outside of a string, wherever that is. */
+function skipPlain(text: string, from: number): number {
+  PLAIN.lastIndex = from
+  PLAIN.test(text)
+  return PLAIN.lastIndex
 }
 
 /** A number or literal runs on until a delimiter. */

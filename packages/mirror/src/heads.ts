@@ -1,5 +1,5 @@
 import type { Subjects, Version } from '@clerk-mirror/events'
-import { byKey, placeholders, type SqlValue, timeValue, upsert } from './sql.js'
+import { byKey, idList, type SqlValue, timeValue, upsert } from './sql.js'
 import type { Transaction } from './transaction.js'
 
 /** Who made a tombstone. Only one that Clerk did not send can be lifted. */
@@ -47,11 +47,12 @@ export async function lockHeads(
   const stubs = ids.map((id): SqlValue[] => [id, kindOfId.get(id) ?? '', 0, 0])
   await transaction.execute(upsert({ table: 'clerk_objects', columns: STUB_COLUMNS, updates: [], rows: stubs }))
   type Row = Stored & { id: string; user_id: string | null; organization_id: string | null; deleted: unknown }
-  const data = withData.length > 0 ? `, IF(id IN (${placeholders(withData.length)}), data, NULL) AS data` : ''
+  const values: SqlValue[] = []
+  const data = withData.length > 0 ? `, IF(id IN (${idList(withData, values)}), data, NULL) AS data` : ''
   const rows = await transaction.query<Row & { data?: string | null }>(
     'SELECT id, updated_at_ms, timestamp_ms, event_id, user_id, organization_id, deleted_at IS NOT NULL AS deleted' +
-      `${data} FROM clerk_objects WHERE id IN (${placeholders(ids.length)})`,
-    [...withData, ...ids],
+      `${data} FROM clerk_objects WHERE id IN (${idList(ids, values)})`,
+    values,
   )
   return new Map(
     rows.map((row) => {

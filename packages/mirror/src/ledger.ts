@@ -1,5 +1,5 @@
 import type { EventSource } from '@clerk-mirror/events'
-import { byKey, placeholders, type SqlValue, timeValue, upsert } from './sql.js'
+import { byKey, idList, type SqlValue, timeValue, upsert } from './sql.js'
 import type { Transaction } from './transaction.js'
 
 /** What became of an event. All are successes. */
@@ -58,10 +58,11 @@ export async function claimEvents(
 ): Promise<Claims> {
   const rows = rowsOf(entries, nowMs, () => PENDING)
   await transaction.execute(upsert({ table: 'webhook_events', columns: COLUMNS, updates: [], rows }))
+  const values: SqlValue[] = []
   const ids = entries.map((entry) => entry.eventId)
   const stored = await transaction.query<{ event_id: string; outcome: string }>(
-    `SELECT event_id, outcome FROM webhook_events WHERE event_id IN (${placeholders(ids.length)})`,
-    ids,
+    `SELECT event_id, outcome FROM webhook_events WHERE event_id IN (${idList(ids, values)})`,
+    values,
   )
   const known = stored.filter((row) => row.outcome !== PENDING)
   const [decided, reopened] = [new Set<string>(), new Set<string>()]
@@ -82,8 +83,9 @@ export async function recordOutcomes(
   for (const eventId of added.sort()) idsOf.get(outcomeOf(eventId))?.push(eventId)
   for (const [outcome, ids] of idsOf) {
     // Without the hint a small table is scanned, past rows that others hold.
-    const where = `FORCE INDEX (PRIMARY) SET outcome=? WHERE event_id IN (${placeholders(ids.length)})`
-    await transaction.execute({ sql: `UPDATE webhook_events ${where}`, values: [outcome, ...ids] })
+    const values: SqlValue[] = [outcome]
+    const where = `FORCE INDEX (PRIMARY) SET outcome=? WHERE event_id IN (${idList(ids, values)})`
+    await transaction.execute({ sql: `UPDATE webhook_events ${where}`, values })
   }
   const rows = rowsOf(
     entries.filter((entry) => reopened.has(entry.eventId)),

@@ -19,6 +19,16 @@ type Upsert = Insert & {
   updates: readonly string[]
 }
 
+/** Columns of ids, and of words of Clerk's and ours: nothing that people wrote. */
+const NAMES: ReadonlySet<string> = new Set([
+  ...['id', 'clerk_id', 'event_id', 'object_id', 'instance_id', 'user_id', 'organization_id'],
+  ...['user_clerk_id', 'organization_clerk_id', 'kind', 'type', 'source', 'outcome', 'tombstone_source'],
+  ...['reaction', 'happening'],
+])
+
+/** A name as Clerk makes them: it needs no escaping. */
+const PLAIN_NAME = /^[\w.-]+$/
+
 /**
  * `VALUES(column)` is deprecated in MySQL but is the one spelling that MariaDB and MySQL both take. The first column
  * is the key: assigning it to itself changes nothing, and locks.
@@ -31,17 +41,25 @@ export function upsert({ table, columns, updates, rows }: Upsert): Statement {
 
 export function insert({ table, columns, rows }: Insert): Statement {
   const values: SqlValue[] = []
-  const texts = rows.map((row) => `(${row.map((value) => literal(value) ?? parameter(value, values)).join(',')})`)
+  const isName = columns.map((column) => NAMES.has(column))
+  const texts = rows.map((row) => {
+    const cells = row.map((value, index) => literal(value, isName[index] === true) ?? parameter(value, values))
+    return `(${cells.join(',')})`
+  })
   return { sql: `INSERT INTO ${table} (${columns.join(',')}) VALUES ${texts.join(',')}`, values }
 }
 
+/** Ids as the text within `IN (…)`; those that need escaping become further parameters. */
+export const idList = (ids: readonly string[], values: SqlValue[]): string =>
+  ids.map((id) => literal(id, true) ?? parameter(id, values)).join(',')
+
 /**
- * A value that needs no quoting stands in the text itself: Prisma spends more on a parameter than the server on the whole
- * row. Text never does, for what people wrote must reach no statement's text: errors show it.
+ * A value that needs no escaping stands in the text itself: Prisma spends more on a parameter than the server on the whole
+ * row. What people wrote never does, and must reach no statement's text: errors show it.
  */
-function literal(value: SqlValue): string | null {
+function literal(value: SqlValue, isName: boolean): string | null {
   if (value === null) return 'NULL'
-  if (typeof value === 'string') return null
+  if (typeof value === 'string') return isName && PLAIN_NAME.test(value) ? `'${value}'` : null
   if (value instanceof Date) return `'${value.toISOString().slice(0, -1).replace('T', ' ')}'`
   return String(typeof value === 'boolean' ? Number(value) : value)
 }

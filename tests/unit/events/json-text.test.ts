@@ -13,6 +13,42 @@ test('the text of a member is what JSON.parse makes of that member, for any obje
   )
 })
 
+// JSON as text, in every spelling: escapes, brackets within strings, letters of one, two and four bytes.
+const PIECES = ['a', '{', '}', '[', ']', ',', ':', ' ', '\\"', '\\\\', '\\u0022', '\\n', 'ä', '😀', '\\ud83d', 'data']
+const STRING = fc.array(fc.constantFrom(...PIECES), { maxLength: 6 }).map((pieces) => `"${pieces.join('')}"`)
+const KEY = fc.oneof(STRING, fc.constantFrom('"data"', '"d\\u0061ta"', '"\\u0064ata"', '"data\\u0000"', '"dat"'))
+const joined = (separator: string) => (parts: readonly string[]) => parts.join(separator)
+const { value: VALUE } = fc.letrec<{ value: string; list: string; object: string }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 4 },
+    fc.oneof(STRING, fc.constantFrom('0', '-1.50e+3', '9007199254740993123', 'true', 'null')),
+    tie('list'),
+    tie('object'),
+  ),
+  list: fc
+    .tuple(SPACES, fc.array(tie('value')).map(joined(',')), SPACES)
+    .map(([a, values, b]) => `[${a}${values}${b}]`),
+  object: fc
+    .array(fc.tuple(KEY, SPACES, fc.constant(':'), SPACES, tie('value'), SPACES).map(joined('')))
+    .map((members) => `{${members.join(',')}}`),
+}))
+/** More strings beside each other than are skipped at once, with and without escapes. */
+const MANY = fc.tuple(STRING, fc.integer({ min: 90, max: 220 })).map(([text, count]) => `[${Array(count).fill(text)}]`)
+
+test('the text of a member is the last one that JSON.parse would take, letter by letter', () => {
+  const member = fc.tuple(KEY, SPACES, SPACES, fc.oneof(VALUE, MANY), SPACES)
+  fc.assert(
+    fc.property(fc.array(member), SPACES, (members, space) => {
+      const parts = members.map(([key, before, after, value, end]) => `${space}${key}${before}:${after}${value}${end}`)
+      const text = `${space}{${parts.join(',') || space}}`
+      expect(() => JSON.parse(text)).not.toThrow()
+      const wanted = members.findLast(([key]) => JSON.parse(key) === 'data')
+      expect(memberText(text, 'data')).toBe(wanted?.[3] ?? null)
+    }),
+    { numRuns: 500 },
+  )
+})
+
 test.each([
   ['{"data":1,"data":{"a":2}}', '{"a":2}'],
   ['{"d\\u0061ta":"x"}', '"x"'],
