@@ -50,12 +50,13 @@ export function jobOf(envelope: Arriving, keys: EnvelopeKeys, trace?: string): S
 
 /** The JSON of the head and a body of UTF-8, whose bytes stay as they are: nobody decodes them and encodes them again. */
 function jsonWithBytes(head: JobHead, body: Buffer): Buffer {
-  const before = JSON.stringify(head)
-  const rest = `,"body":${JSON.stringify(body.toString('latin1'))}}`
-  const start = Buffer.byteLength(before) - '}'.length
-  const bytes = Buffer.allocUnsafe(start + rest.length)
+  const before = `${JSON.stringify(head).slice(0, -1)},"body":`
+  const json = JSON.stringify(body.toString('latin1'))
+  const start = Buffer.byteLength(before)
+  const bytes = Buffer.allocUnsafe(start + json.length + 1)
   bytes.write(before)
-  bytes.write(rest, start, 'latin1')
+  bytes.write(json, start, 'latin1')
+  bytes.write('}', start + json.length)
   return bytes
 }
 
