@@ -13,10 +13,11 @@ const NONE: EnvelopeKeys = new Map()
 
 /** As the door makes it of a body. */
 function arrived(eventId: string, type: string, data: object) {
-  const peeked = peek(Buffer.from(JSON.stringify({ type, data })))
+  const body = Buffer.from(JSON.stringify({ type, data }))
+  const peeked = peek(body)
   if (peeked.kind !== 'event') throw new Error('no event')
-  const { text, objectId, userId } = peeked
-  return envelope(eventId, { type, objectId, userId, body: text })
+  const { objectId, userId } = peeked
+  return { ...envelope(eventId, { type, objectId, userId }), body }
 }
 
 /** Events of which she is the subject, by what each kind says of that. */

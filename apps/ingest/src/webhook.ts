@@ -1,13 +1,5 @@
-import {
-  type Envelope,
-  eventIdOf,
-  isNeverStored,
-  type Peeked,
-  peek,
-  type SigningKey,
-  verifySignature,
-} from '@clerk-mirror/events'
-import type { Acceptance, Door } from '@clerk-mirror/queue'
+import { eventIdOf, isNeverStored, type Peeked, peek, type SigningKey, verifySignature } from '@clerk-mirror/events'
+import type { Acceptance, Arriving, Door } from '@clerk-mirror/queue'
 import type { Span, Tracing } from '@clerk-mirror/runtime'
 import type { RefusalCode } from './errors.js'
 
@@ -45,14 +37,14 @@ export async function receive(
   // Events that name no instance are old shapes, and ours as far as anybody can tell.
   const isForeign = instanceId !== undefined && event.instanceId !== null && event.instanceId !== instanceId
   if (isForeign) return { kind: 'ignored', eventId, reason: 'other_instance' }
-  const acceptance = await acceptTraced(envelopeOf(eventId, event, nowMs), options, span)
+  const acceptance = await acceptTraced(arrivingOf(eventId, event, body, nowMs), options, span)
   if (acceptance.kind === 'accepted') return { kind: 'accepted', eventId, how: acceptance.how }
   return { kind: 'refused', code: acceptance.code, eventId, cause: acceptance.cause }
 }
 
 /** The worker goes on with this trace. */
 async function acceptTraced(
-  envelope: Envelope,
+  envelope: Arriving,
   { accept, tracing }: WebhookOptions,
   parent: Span,
 ): Promise<Acceptance> {
@@ -63,7 +55,11 @@ async function acceptTraced(
   return acceptance
 }
 
-function envelopeOf(eventId: string, event: Peeked & { kind: 'event' }, receivedAtMs: number): Envelope {
-  const { type, objectId, userId, instanceId, text } = event
-  return { eventId, type, objectId, userId, instanceId, source: 'clerk', receivedAtMs, body: text }
+function arrivingOf(
+  eventId: string,
+  { type, objectId, userId, instanceId }: Peeked & { kind: 'event' },
+  body: Buffer,
+  receivedAtMs: number,
+): Arriving {
+  return { eventId, type, objectId, userId, instanceId, source: 'clerk', receivedAtMs, body }
 }

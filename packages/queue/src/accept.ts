@@ -1,4 +1,3 @@
-import type { Envelope } from '@clerk-mirror/events'
 import { Arrivals, acceptMany } from './arrivals.js'
 import { type ConnectionObserver, observe, openPromptClient, type RedisClient } from './connection.js'
 import { enrol, fixedPlacement, type Placement, type Spread, tokenIn } from './enrolment.js'
@@ -12,7 +11,7 @@ import type { RedisTarget } from './redis-url.js'
 import { withRegisterScripts } from './register-scripts.js'
 import { NotReplicated, type Write, writerTo } from './replicas.js'
 import { type Scripted, type Stored, withScripts } from './scripts.js'
-import { jobOf, type StoredJob } from './stored-job.js'
+import { type Arriving, jobOf, type StoredJob } from './stored-job.js'
 import { within } from './within.js'
 
 /** After `accepted` the event is durable, as far as Redis is told to be. After `refused` it may be stored or not. */
@@ -25,7 +24,7 @@ export type Door = Disposable & {
    * One round trip, together with what arrives at the same time. Answers within `ACCEPT_MS`, whatever becomes of Redis; never throws. `trace`, a W3C traceparent,
    * travels with the event.
    */
-  accept: (envelope: Envelope, trace?: string) => Promise<Acceptance>
+  accept: (envelope: Arriving, trace?: string) => Promise<Acceptance>
   /** Redis' memory is so full that no event is taken until workers have made room. */
   isShedding: () => boolean
   /** Those that may hold events. */
@@ -97,7 +96,7 @@ function storeIn(write: Write<Scripted>, placement: Placement, envelopeKeys: Env
       () => 'absent',
     )
 
-  return async (envelope: Envelope, trace: string | undefined): Promise<string> => {
+  return async (envelope: Arriving, trace: string | undefined): Promise<string> => {
     const isReady = placement.ready()
     if (isReady) await isReady
     const job = jobOf(envelope, envelopeKeys, trace)

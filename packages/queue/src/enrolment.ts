@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Envelope } from '@clerk-mirror/events'
 import type { RedisClient } from './connection.js'
 import { FAMILY, indexOf, type Partition, type Partitions, partitions, spreadBy } from './partitions.js'
 import { ENROL_RETRY_MS, PRESENCE_BEAT_MS, PRESENCE_MS } from './policy.js'
 import { type RegisterScripts, registerKeys } from './register-scripts.js'
 import type { Write } from './replicas.js'
+import type { Arriving } from './stored-job.js'
 
 /** Over how many partitions a door spreads its events. */
 export type Spread = { count: number; family?: string }
@@ -22,9 +22,9 @@ export type Placement = Disposable & {
   served: Partitions
   /** Resolves when events may go there; at once, but for the first time. @throws when Redis does not answer. */
   ready: () => Promise<void> | undefined
-  homeOf: (envelope: Envelope) => Partition
+  homeOf: (envelope: Arriving) => Partition
   /** Where dead letters lie that may be this event's, from when events were spread over another number. */
-  formerHomesOf: (envelope: Envelope) => readonly Partition[]
+  formerHomesOf: (envelope: Arriving) => readonly Partition[]
   /** Opens a partition again that was closed under this token. @throws when Redis does not answer. */
   reopen: (partition: Partition, token: string) => Promise<void>
 }

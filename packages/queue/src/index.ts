@@ -46,5 +46,5 @@ export {
 } from './register.js'
 export type { SealedBody } from './sealed-body.js'
 export { openStoredEvents, type RemovedFrom, type StoredEvent, type StoredEvents } from './stored-events.js'
-export type { StoredEnvelope } from './stored-job.js'
+export type { Arriving, StoredEnvelope } from './stored-job.js'
 export { WorkerWedged } from './wedge.js'

@@ -165,7 +165,7 @@ export type Stored = 'added' | 'revived' | 'duplicate'
 type Command = (...args: (string | number)[]) => Promise<unknown>
 export type Scripted = {
   /** First the number of keys. */
-  clerkAccept: (...args: (string | number)[]) => Promise<string[]>
+  clerkAccept: (...args: (string | number | Buffer)[]) => Promise<string[]>
   clerkReplay: Command
   clerkReplayMany: Command
   clerkNote: (job: string, note: Note, attemptOrMs?: number) => Promise<number>

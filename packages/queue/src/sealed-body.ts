@@ -10,16 +10,21 @@ const TAG_BYTES = 16
 export type SealedBody = { keyId: string; fault: 'key-missing' | 'not-authentic' }
 
 /**
- * The text encrypted with the first of the keys, as `id:base64url` of nonce, bytes and tag; null without keys. `beside`
+ * The text, or the bytes of its UTF-8, encrypted with the first of the keys, as `id:base64url` of nonce, bytes and tag; null without keys. `beside`
  * is what lies beside it in clear: it opens with nothing else there, so no body can be moved into another's place.
  */
-export function seal(text: string, beside: string, keys: EnvelopeKeys): string | null {
+export function seal(text: string | Buffer, beside: string, keys: EnvelopeKeys): string | null {
   const [first] = keys
   if (!first) return null
   const [id, key] = first
   const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(beside))
-  const bytes = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
+  const bytes = Buffer.concat([
+    nonce,
+    cipher.update(typeof text === 'string' ? Buffer.from(text) : text),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ])
   return `${id}:${bytes.toString('base64url')}`
 }
 

@@ -7,19 +7,24 @@ import { type SealedBody, seal, unseal } from './sealed-body.js'
  * How an envelope lies in Redis: a BullMQ job whose id is the event's, whose name is the event's type and whose
  * timestamp is the time of receipt, so that a revived letter keeps it while its data is replaced.
  */
-export type StoredJob = { id: string; name: string; timestampMs: number; data: string }
+export type StoredJob = { id: string; name: string; timestampMs: number; data: string | Buffer }
+
+/** An envelope on its way into the queue: the body is a text, or the bytes of one that nobody had to read as text. */
+export type Arriving = Omit<Envelope, 'body'> & { body: string | Buffer }
 
 /** Scripts read the first three without reading the rest: they stay the first, in this order. */
-type JobData = {
+type JobHead = {
   objectId: string | null
   instanceId: string | null
   source: Envelope['source']
   trace?: string
-} & (
-  | { body: string }
-  /** `userId` in clear: without it nobody could erase a person's events without the keys. */
-  | { userId?: string; sealed: string }
-)
+}
+type JobData = JobHead &
+  (
+    | { body: string }
+    /** `userId` in clear: without it nobody could erase a person's events without the keys. */
+    | { userId?: string; sealed: string }
+  )
 
 /** An envelope as it is read from the queue: its body may be sealed with a key that is not here. */
 export type StoredEnvelope = Omit<Envelope, 'body' | 'userId'> & { body: string | SealedBody }
@@ -33,12 +38,26 @@ export const REACTION_JOB_OPTIONS = JSON.stringify({
   backoff: { type: BACKOFF_TYPE },
 })
 
-export function jobOf(envelope: Envelope, keys: EnvelopeKeys, trace?: string): StoredJob {
+export function jobOf(envelope: Arriving, keys: EnvelopeKeys, trace?: string): StoredJob {
   const { eventId, type, receivedAtMs, objectId, instanceId, source, body, userId = null } = envelope
-  const sealed = seal(body, beside(envelope), keys)
-  const content = sealed === null ? { body } : { ...(userId !== null && { userId }), sealed }
-  const data: JobData = { objectId, instanceId, source, ...content, ...(trace !== undefined && { trace }) }
-  return { id: eventId, name: type, timestampMs: receivedAtMs, data: JSON.stringify(data) }
+  const job = { id: eventId, name: type, timestampMs: receivedAtMs }
+  const head = { objectId, instanceId, source, ...(trace !== undefined && { trace }) }
+  const json = (data: JobData) => JSON.stringify(data)
+  const sealed = keys.size === 0 ? null : seal(body, beside(envelope), keys)
+  if (sealed !== null) return { ...job, data: json({ ...head, ...(userId !== null && { userId }), sealed }) }
+  return { ...job, data: typeof body === 'string' ? json({ ...head, body }) : jsonWithBytes(head, body) }
+}
+
+/** The JSON of the head and a body of UTF-8, whose bytes stay as they are: nobody decodes them and encodes them again. */
+function jsonWithBytes(head: JobHead, body: Buffer): Buffer {
+  const before = `${JSON.stringify(head).slice(0, -1)},"body":`
+  const json = JSON.stringify(body.toString('latin1'))
+  const start = Buffer.byteLength(before)
+  const bytes = Buffer.allocUnsafe(start + json.length + 1)
+  bytes.write(before)
+  bytes.write(json, start, 'latin1')
+  bytes.write('}', start + json.length)
+  return bytes
 }
 
 type Beside = Pick<Envelope, 'eventId' | 'type' | 'objectId' | 'instanceId' | 'source'> & { userId?: unknown }

@@ -204,6 +204,12 @@ test.each<[string, unknown]>([
   ['{"type":"session.created","data":{"user_id":"no id, but a sentence"}}', { kind: 'event', userId: null }],
   ['{"type":"user.created"}', { kind: 'event', objectId: null, instanceId: null }],
   ['{"type":"user\\ud800.created"}', { kind: 'event', type: 'user\ufffd.created' }],
+  ['{"type":"user.geändert"}', { type: 'user.geändert' }],
+  ['{"type":"user.ge\\u00e4ndert😀"}', { type: 'user.geändert😀' }],
+  ['{"type":"a.b","data":{"id":"ä\\ud83d\\ude00"},"instance_id":"ins_ë"}', { objectId: 'ä😀', instanceId: 'ins_ë' }],
+  ['{"type":"user.created","data":{"id":"user_1","name":"Zoë 😀"}}', { objectId: 'user_1' }],
+  ['\ufeff{"type":"user.created"}', { kind: 'not-an-event', code: 'invalid_json' }],
+  ['\u00a0{"type":"user.created"}', { kind: 'not-an-event', code: 'invalid_json' }],
   ['{"type":7}', { kind: 'not-an-event', code: 'missing_type' }],
   ['[]', { kind: 'not-an-event', code: 'not_an_object' }],
   ['null', { kind: 'not-an-event', code: 'not_an_object' }],
@@ -222,3 +228,52 @@ test('the door takes data of any shape, of whatever kind, and looks no deeper th
     }),
   )
 })
+
+test('the door takes for JSON what is JSON when it is read as UTF-8, and reads the same of it', () => {
+  const parts = [
+    '{',
+    '}',
+    '"',
+    ':',
+    ',',
+    '\\',
+    '\\u00e4',
+    '"type"',
+    '"a.b"',
+    '"data"',
+    '"id"',
+    '\n',
+    ' ',
+    'ä',
+    '😀',
+    '1',
+  ]
+  const pieces = fc.oneof(
+    { weight: 9, arbitrary: fc.constantFrom(...parts).map((part) => Buffer.from(part)) },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 3 }).map((bytes) => Buffer.from(bytes)) },
+  )
+  const whole = fc.tuple(
+    fc.constantFrom('', '{"type":"a.b","data":{"id":"'),
+    fc.array(pieces),
+    fc.constantFrom('', '"}}'),
+  )
+  fc.assert(
+    fc.property(whole, ([head, middle, tail]) => {
+      const body = Buffer.concat([Buffer.from(head), ...middle, Buffer.from(tail)])
+      const seen = peek(body)
+      const event = parsedOrNull(body.toString('utf8'))
+      const isEvent = typeof event === 'object' && event !== null && 'type' in event && typeof event.type === 'string'
+      expect(seen.kind).toBe(isEvent && !Array.isArray(event) ? 'event' : 'not-an-event')
+      if (seen.kind === 'event') expect(seen).toMatchObject(peek(Buffer.from(JSON.stringify(event))))
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+function parsedOrNull(source: string): unknown {
+  try {
+    return JSON.parse(source)
+  } catch {
+    return null
+  }
+}

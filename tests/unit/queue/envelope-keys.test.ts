@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
-import type { Envelope } from '@clerk-mirror/events'
-import { type EnvelopeKeys, parseEnvelopeKeys } from '@clerk-mirror/queue'
+import { type Arriving, type EnvelopeKeys, parseEnvelopeKeys } from '@clerk-mirror/queue'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { NO_KEYS } from '../../../packages/queue/src/envelope-keys.js'
@@ -12,9 +11,9 @@ const base64 = () => randomBytes(32).toString('base64')
 const [one, two] = [base64(), base64()]
 const KEYS = parseEnvelopeKeys(`k1:${one}`)
 
-const stored = (event: Envelope, keys: EnvelopeKeys, opening: EnvelopeKeys = keys) => {
+const stored = (event: Arriving, keys: EnvelopeKeys, opening: EnvelopeKeys = keys) => {
   const { id, name, timestampMs, data } = jobOf(event, keys)
-  return envelopeOf(id, name, timestampMs, JSON.parse(data), opening)
+  return envelopeOf(id, name, timestampMs, JSON.parse(String(data)), opening)
 }
 
 describe('ENVELOPE_KEYS', () => {
@@ -63,6 +62,11 @@ describe('a sealed body', () => {
     )
   })
 
+  test('comes back as the text that its bytes are, when nobody read them as text', () => {
+    const body = '{"type":"a","data":{"name":"Zoë 😀 \\u00eb \\ud800"}}\n'
+    expect(stored({ ...envelope('msg_1'), body: Buffer.from(body) }, KEYS)).toMatchObject({ body })
+  })
+
   test('shows nothing of itself, and is another one each time', () => {
     const event = envelope('msg_1', { body: 'MARKER'.repeat(20) })
     const [first, second] = [jobOf(event, KEYS).data, jobOf(event, KEYS).data]
@@ -72,7 +76,7 @@ describe('a sealed body', () => {
 
   test('leaves in clear what lists, traces and erasures need, and its key’s name', () => {
     const event = envelope('msg_1', { userId: 'user_7', instanceId: 'ins_1' })
-    expect(JSON.parse(jobOf(event, KEYS).data)).toEqual({
+    expect(JSON.parse(String(jobOf(event, KEYS).data))).toEqual({
       objectId: 'user_1',
       instanceId: 'ins_1',
       source: 'clerk',
@@ -97,14 +101,14 @@ describe('a sealed body', () => {
   test('is read in clear by those who have keys, when it was stored without', () => {
     const event = envelope('msg_1')
     expect(stored(event, NO_KEYS, KEYS)).toEqual(event)
-    expect(JSON.parse(jobOf({ ...event, userId: 'user_7' }, NO_KEYS).data)).not.toHaveProperty('userId')
+    expect(JSON.parse(String(jobOf({ ...event, userId: 'user_7' }, NO_KEYS).data))).not.toHaveProperty('userId')
   })
 
   test('opens in no other place: not as another event, of another type, object, user, instance or source', () => {
     const { id, name, timestampMs, data } = jobOf(envelope('msg_1', { userId: 'user_7', instanceId: 'ins_1' }), KEYS)
     const open = (place: { id?: string; name?: string; [field: string]: unknown }) => {
       const { id: otherId = id, name: otherName = name, ...fields } = place
-      return envelopeOf(otherId, otherName, timestampMs, { ...JSON.parse(data), ...fields }, KEYS)?.body
+      return envelopeOf(otherId, otherName, timestampMs, { ...JSON.parse(String(data)), ...fields }, KEYS)?.body
     }
     expect(open({})).toEqual(envelope('msg_1').body)
     const refused = { keyId: 'k1', fault: 'not-authentic' }
@@ -116,7 +120,7 @@ describe('a sealed body', () => {
 
   test('opens with not one bit changed', () => {
     const { id, name, timestampMs, data } = jobOf(envelope('msg_1', { body: '{}' }), KEYS)
-    const job = JSON.parse(data)
+    const job = JSON.parse(String(data))
     const bytes = Buffer.from(job.sealed.slice('k1:'.length), 'base64url')
     const isRefused = (changed: Buffer) => {
       const sealed = `k1:${changed.toString('base64url')}`
@@ -143,5 +147,30 @@ describe('a sealed body whose key’s id another key has taken', () => {
     expect(stored(event, KEYS, parseEnvelopeKeys(`k1:${two},k3:${base64()},lost:${one}`))).toEqual(event)
     const strangers = parseEnvelopeKeys(`k1:${two},k3:${base64()}`)
     expect(stored(event, KEYS, strangers)).toMatchObject({ body: { keyId: 'k1', fault: 'not-authentic' } })
+  })
+})
+
+describe('a body that came as bytes', () => {
+  const bytes = fc.uint8Array({ maxLength: 200 }).map((each) => Buffer.from(each))
+  const text = fc.string({ unit: 'grapheme', maxLength: 200 }).map((each) => Buffer.from(each))
+
+  test('lies in clear as the text that its bytes are, whatever lies beside it', () => {
+    const beside = fc.record({
+      objectId: fc.option(fc.string({ unit: 'grapheme' })),
+      instanceId: fc.option(fc.string({ unit: 'binary' })),
+    })
+    fc.assert(
+      fc.property(fc.oneof(bytes, text), beside, (body, ids) => {
+        const event = { ...envelope('msg_1'), ...ids }
+        const [asBytes, asText] = [body, body.toString()].map((each) => jobOf({ ...event, body: each }, NO_KEYS).data)
+        expect(JSON.parse(String(asBytes))).toEqual(JSON.parse(String(asText)))
+      }),
+    )
+  })
+
+  test('keeps its trace and what lists read first', () => {
+    const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+    const { data } = jobOf({ ...envelope('msg_1'), body: Buffer.from('{}') }, NO_KEYS, trace)
+    expect(String(data)).toBe(`{"objectId":"user_1","instanceId":null,"source":"clerk","trace":"${trace}","body":"{}"}`)
   })
 })
