@@ -16,7 +16,7 @@ export const REFUSALS = {
   payload_too_large: { status: 413, message: 'The body is larger than 1 MiB.' },
   unsupported_media_type: { status: 415, message: 'The body must be application/json.' },
   too_many_requests: { status: 429, message: 'Too many requests that were not signed; come again later.' },
-  headers_too_large: { status: 431, message: 'The headers are larger than 16 KiB.' },
+  headers_too_large: { status: 431, message: 'The headers are larger than 16 KiB, or more than 100.' },
   internal: { status: 500, message: 'Something went wrong here; the log has it.' },
   redis_unavailable: { status: 503, message: 'The event could not be stored; try again.' },
   redis_not_replicated: { status: 503, message: 'The event is not on enough replicas; try again.' },

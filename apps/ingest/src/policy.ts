@@ -6,7 +6,7 @@ export const BODY_BYTES_MAX = 1024 * 1024
 /** Bytes of all headers of a request. Svix' are some 400; Node answers 431 beyond. */
 export const HEADER_BYTES_MAX = 16 * 1024
 
-/** Headers of a request that are kept: Svix and proxies send some thirty. Node's own limit of a thousand lets connections
+/** Headers of a request; 431 beyond. Svix and proxies send some thirty. Node's own limit of a thousand lets connections
  * that stop within their headers take 100 KB each. */
 export const HEADERS_MAX = 100
 

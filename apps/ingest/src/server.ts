@@ -74,7 +74,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     // A path that cannot be decoded reaches no route, no hook and no error handler.
     frameworkErrors: onError,
   })
-  server.server.maxHeadersCount = HEADERS_MAX
+  server.server.maxHeadersCount = HEADERS_MAX + 1 // one more than is allowed shows that there were too many
   connections.watch(server.server)
   raw.watch(server.server)
   watchTurns(server, connections)
@@ -85,7 +85,9 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     else done()
   })
   server.addHook('onRequest', (request, reply, done) => {
-    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') refuse(reply, 'malformed_request')
+    // Of those that Node left out, one may be a second signature.
+    if (request.raw.rawHeaders.length > 2 * HEADERS_MAX) refuse(reply, 'headers_too_large')
+    else if (request.headers.host === undefined && request.raw.httpVersion === '1.1') refuse(reply, 'malformed_request')
     else done()
   })
   keepBodiesRaw(server)
