@@ -60,7 +60,8 @@ async function run({ port, file, ends, connections, perS }) {
       while (idle.length > 0 && next < count) {
         const dueMs = dueAtMs(next)
         if (dueMs > performance.now()) break
-        idle.pop().send(next, requestOf(next), dueMs)
+        // In turn: a connection that asks for nothing is closed after some seconds.
+        idle.shift().send(next, requestOf(next), dueMs)
         next += 1
       }
     }

@@ -62,13 +62,21 @@ export async function bench(args: string[]): Promise<void> {
   const say = (line: string) => void process.stderr.write(`${line}\n`)
   const run = { quick: values.quick, profiles: values.profiles, only: values.only.split(',').filter(Boolean), say }
   const reports: object[] = []
+  const failed: string[] = []
   for (const name of positionals.length > 0 ? positionals : known) {
     say(`— ${name}`)
     const section = SECTIONS[name]
-    if (section) reports.push(await runSection(name, section, run))
-    else await OTHERS[name]?.(values.quick ? ['--letters', '10000'] : [])
+    try {
+      if (section) reports.push(await runSection(name, section, run))
+      else await OTHERS[name]?.(values.quick ? ['--letters', '10000'] : [])
+    } catch (error) {
+      // The others take their time and do not depend on it.
+      say(`${name} failed: ${error instanceof Error ? error.stack : error}`)
+      failed.push(name)
+    }
   }
   if (values.json) process.stdout.write(`${JSON.stringify(reports, null, 2)}\n`)
+  if (failed.length > 0) throw new Error(`no valid run of ${failed.join(', ')}`)
 }
 
 async function runSection(name: string, section: Section, run: Run): Promise<object> {
