@@ -47,8 +47,8 @@ export const STRIKES_MAX = 5
 /** Events in hand per worker: twice the batch, so that the next batch gathers while one commits. When it is killed they
  * all are suspects, and run alone. */
 export const IN_FLIGHT_MAX = 256
-/** Events that a worker takes with one script: some 4 ms of Redis. */
-export const START_MAX = 128
+/** Events that a worker finishes and takes with one script: some 4 ms of Redis, in which it accepts nothing. */
+export const TOGETHER_MAX = 64
 /** Milliseconds after which events that it took and did not begin go back: it begins them in the same turn or not at all,
  * for nobody renews their leases. */
 export const START_HOLD_MS = 500
@@ -62,7 +62,8 @@ export const BATCH_WAIT_MS = 5
 /** Batches that commit at the same time in one worker. */
 export const LANES = 2
 
-/** Runs of one reaction at once in one worker: enough for a receiver over the ocean, and few to be left half done. */
+/** Runs of one reaction at once in one worker: enough for a receiver over the ocean. When it is killed they all are
+ * suspects, and run one after the other. */
 export const REACTION_RUNS = 32
 
 /**

@@ -1,7 +1,7 @@
 import { type BackendFactory, createRedisBackend, type Job, type RedisQueueBackend } from 'bullmq'
 import type { RedisClient } from './connection.js'
 import type { Partition } from './partitions.js'
-import { LEASE_MS, START_HOLD_MS, START_MAX, STREAM_LENGTH } from './policy.js'
+import { LEASE_MS, START_HOLD_MS, STREAM_LENGTH, TOGETHER_MAX } from './policy.js'
 import type { Scripted } from './scripts.js'
 import { TOGETHER_KEYS, type TogetherScripted, withTogether } from './together-scripts.js'
 
@@ -152,7 +152,7 @@ export class Together {
 
   async #startMany(prefix: string, number: number): Promise<void> {
     const room = this.#inFlight() - this.#given.size - this.#running - this.#finishing
-    const count = Math.max(1, Math.min(START_MAX, room))
+    const count = Math.max(1, Math.min(TOGETHER_MAX, room))
     const answers = await this.#client.clerkStart(...this.#keys, ...this.#head(), count, prefix, number)
     this.#started = answers.map((answer, index) => ({ token: `${prefix}${number + index}`, answer }))
     if (answers.length > 1) this.#holding = setTimeout(() => void this.handBack(), START_HOLD_MS)
@@ -171,7 +171,12 @@ export class Together {
   }
 
   async #finishMany(): Promise<void> {
-    const finishes = this.#finishes.splice(0)
+    const all = this.#finishes.splice(0)
+    // One script after the other: whoever else asks Redis for something has a turn between them.
+    while (all.length > 0) await this.#finishSome(all.splice(0, TOGETHER_MAX))
+  }
+
+  async #finishSome(finishes: readonly Finish[]): Promise<void> {
     const args = finishes.flatMap(({ args }) => args)
     try {
       const answers = await this.#client.clerkFinish(...this.#keys, ...this.#head(), ...args)
