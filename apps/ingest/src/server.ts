@@ -86,9 +86,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   })
   server.addHook('onRequest', (request, reply, done) => {
     // Of those that Node left out, one may be a second signature.
-    if (request.raw.rawHeaders.length > 2 * HEADERS_MAX) refuse(reply, 'headers_too_large')
-    else if (request.headers.host === undefined && request.raw.httpVersion === '1.1') refuse(reply, 'malformed_request')
-    else done()
+    const hasTooMany = request.raw.rawHeaders.length > 2 * HEADERS_MAX
+    const isMalformed = request.headers.host === undefined && request.raw.httpVersion === '1.1'
+    if (!hasTooMany && !isMalformed) return done()
+    // What is still to come of it is not read.
+    refuse(reply.header('connection', 'close'), hasTooMany ? 'headers_too_large' : 'malformed_request')
   })
   keepBodiesRaw(server)
   server.setNotFoundHandler((request, reply) => {
