@@ -138,17 +138,18 @@ export async function outboxReactions(prisma: PrismaClient): Promise<string[]> {
   return rows.map(({ reaction }) => reaction)
 }
 
-/** Reactions to what this event did that wait there. Reads the table, which is short unless something is wrong. */
-export const outboxOf = (
+/** Reactions to what this event did, up to OUTBOX_LISTED, that are among the newest OUTBOX_COUNTED rows. */
+export async function outboxOf(
   prisma: PrismaClient,
   eventId: string,
-): Promise<Pick<AskedReaction, 'reaction' | 'objectId'>[]> =>
-  prisma.reactionOutbox.findMany({
-    where: { eventId },
-    distinct: ['reaction', 'objectId'],
-    take: OUTBOX_LISTED,
-    select: { reaction: true, objectId: true },
-  })
+): Promise<Pick<AskedReaction, 'reaction' | 'objectId'>[]> {
+  const newest = `SELECT reaction, object_id, event_id FROM reaction_outbox ORDER BY id DESC LIMIT ${OUTBOX_COUNTED}`
+  const rows = await prisma.$queryRawUnsafe<{ reaction: string; object_id: string }[]>(
+    `SELECT DISTINCT reaction, object_id FROM (${newest}) AS newest WHERE event_id=? LIMIT ${OUTBOX_LISTED}`,
+    eventId,
+  )
+  return rows.map(({ reaction, object_id }) => ({ reaction, objectId: object_id }))
+}
 
 export async function removeFromOutbox(prisma: PrismaClient, rowIds: readonly bigint[]): Promise<void> {
   await prisma.$executeRawUnsafe(`DELETE FROM reaction_outbox WHERE id IN (${placeholders(rowIds.length)})`, ...rowIds)

@@ -32,7 +32,7 @@ export const OUTBOX_ROWS = 1_000
 export const OUTBOX_COUNTED = 100_000
 
 /** Reactions of one event that a trace lists while they are in the outbox. */
-export const OUTBOX_LISTED = 50
+export const OUTBOX_LISTED = 100
 
 /** Objects that an operator asks a reaction for in one transaction: their heads are locked for some 20 ms. */
 export const ASK_BATCH = 500

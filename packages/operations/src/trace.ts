@@ -62,7 +62,7 @@ export type EventTrace = {
   /** Of what is stored of its object. */
   storedVersion: Version | null
   comparison: Comparison
-  /** One that is not here is done, or was not asked for. Of what went with a deleted user or organization, a hundred. */
+  /** One that is not here is done, was not asked for, or lies deep in a long outbox. Of what went with a deleted user or organization, a hundred. */
   reactions: ReactionTrace[]
   /** Oldest first. */
   steps: TraceStep[]
