@@ -93,6 +93,23 @@ describe('events', () => {
   })
 })
 
+test('a backlog of one partition alone is one too, although the worker has room for those of the others', async () => {
+  const door = await family.door(4)
+  const ada = personIn({ 4: 2 })
+  await acceptAll(
+    door,
+    Array.from({ length: 100 }, (_, index) => envelope(`msg_ada${index}`, { objectId: ada })),
+  )
+  await until(() => family.served() === 4)
+  const gate = latch()
+  const worker = family.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
+  await until(() => worker.inHand() === 64)
+  expect(worker.isBehind()).toBe(true)
+  gate.open()
+  await until(() => worker.handled.length === 100)
+  await until(() => !worker.isBehind())
+})
+
 describe('a dead letter in a partition where its events do not go any more', () => {
   /** Dead in partition 0, where one door put it; its home is partition 2 of 4 now. */
   async function letterElsewhere() {

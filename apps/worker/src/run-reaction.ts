@@ -43,7 +43,8 @@ async function runOne(reaction: Reaction, delivery: Delivery, options: RunnerOpt
   const { stop, turn, onDone } = options
   const asked = askedIn(delivery.envelope)
   if (!asked) return failed(new Failure('poison', 'reaction_unreadable', 'the job holds nothing that was asked for'))
-  await turn()
+  // A suspect has its strike already, and runs alone.
+  if (!delivery.isSuspect) await turn()
   if (stop.aborted) return { kind: 'handed-back' }
   const read = reader(asked.objectId, options)
   const failure = await within(reaction, delivery, asked, read.object, options)

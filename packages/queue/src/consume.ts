@@ -48,7 +48,7 @@ export type Consumer = AsyncDisposable & {
   breaker: () => BreakerState
   /** Events that this worker has taken and not finished; while the breaker is open, it holds them. */
   inHand: () => number
-  /** Whether more events wait than it gets done: it has half of what it may have in hand, or more. */
+  /** Whether it has as good as all that it can do: half of what it may have in hand of some partition, or more. */
   isBehind: () => boolean
   /** @throws when Redis does not answer. */
   ping: () => Promise<void>
@@ -104,7 +104,7 @@ export function consume(options: ConsumerOptions): Consumer {
   return {
     breaker: () => line.breaker,
     inHand: () => line.inHand,
-    isBehind: () => line.breaker.kind === 'closed' && line.inHand >= pace.inFlight / 2,
+    isBehind: () => line.breaker.kind === 'closed' && crew.isHalfFull(),
     ping: async () => void (await client.ping()),
     refusal: () => refusals.cause,
     async [Symbol.asyncDispose]() {
@@ -193,9 +193,10 @@ async function work(job: Job, token: string | undefined, { key }: Partition, wor
   const isOpen = typeof body === 'string'
   const envelope = { ...stored, body: isOpen ? body : '' }
   const trace = traceOf(job.data)
-  const delivery = { envelope, attempt: job.attemptsMade + 1, ...(trace !== undefined && { trace }) }
+  const attempt = job.attemptsMade + 1
   // BullMQ counts starts and finishes apart; every start but this one should have finished.
-  const isSuspect = job.attemptsStarted > delivery.attempt
+  const isSuspect = job.attemptsStarted > attempt
+  const delivery = { envelope, attempt, ...(isSuspect && { isSuspect }), ...(trace !== undefined && { trace }) }
   const jobKey = key(id)
   const strike = isSuspect ? () => client.clerkNote(jobKey, 'strike') : undefined
   const settle = async (): Promise<Disposition> => {

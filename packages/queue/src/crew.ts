@@ -55,6 +55,11 @@ export class Crew {
     return this.#isTaking && worker !== undefined && (this.#held.get(prefix) ?? 0) < worker.concurrency
   }
 
+  /** Whether half of what may be in hand of some partition is, or more. */
+  isHalfFull(): boolean {
+    return [...this.#workers].some(([prefix, { worker }]) => 2 * (this.#held.get(prefix) ?? 0) >= worker.concurrency)
+  }
+
   /** Waits for what is in hand, unless Redis is gone and nothing of it can be finished. */
   async close(isAlone: boolean): Promise<void> {
     clearInterval(this.#timer)

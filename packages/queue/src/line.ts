@@ -3,8 +3,11 @@ import { Breaker, type BreakerState } from './breaker.js'
 import { EVENTS_PACE, type Pace } from './pace.js'
 import { BATCH_BYTES_MAX, BATCH_WAIT_MS, STRIKES_MAX } from './policy.js'
 
-/** An event to work on. `attempt` counts from 1; `trace` is a W3C traceparent, where the door made a trace. */
-export type Delivery = { envelope: Envelope; attempt: number; trace?: string }
+/**
+ * An event to work on. `attempt` counts from 1; `trace` is a W3C traceparent, where the door made a trace. A suspect was
+ * started before and never finished.
+ */
+export type Delivery = { envelope: Envelope; attempt: number; trace?: string; isSuspect?: boolean }
 
 /** What the handler made of one event. `notBeforeMs`: milliseconds that the next try waits at least. */
 export type Disposition =
