@@ -17,7 +17,7 @@ import { demandNames } from './choose-reactions.js'
 import type { ChangeWebhookConfig, WorkerConfig } from './config.js'
 import { giveWay } from './give-way.js'
 import type { News } from './notify.js'
-import { objectReader } from './object-reader.js'
+import { askedOnce, objectReader } from './object-reader.js'
 import { REACTION_CONNECTIONS } from './policy.js'
 import type { Reaction } from './reactions/reaction.js'
 import { reactionRecorder } from './record-reactions.js'
@@ -78,6 +78,7 @@ export async function startReactions(
   const relay = owned.use(openRelay({ mirror, handOver, partitions: places, isBehind, observer: record.relay }))
   list.onAsked(relay.wake)
   const objectNow = objectReader(mirror.objectsNow)
+  const canary = askedOnce(mirror.canary)
   const turn = giveWay(isBehind)
   const stop = new AbortController()
   // Each run listens to it, and many may run.
@@ -89,7 +90,7 @@ export async function startReactions(
         target,
         partitions: [places.get(name) ?? reactionPartition(events, name)],
         handle: runnerOf(reaction, {
-          ...{ objectNow, canary: mirror.canary, turn, log, stop: stop.signal, onDone: record.done },
+          ...{ objectNow, canary, turn, log, stop: stop.signal, onDone: record.done },
         }),
         probe: mirror.canary,
         observer: { ...record.runsOf(name), wedged: fail },

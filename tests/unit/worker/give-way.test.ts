@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { giveWay } from '../../../apps/worker/src/give-way.js'
-import { TURN_RUNS } from '../../../apps/worker/src/policy.js'
-import { until } from '../../support/until.js'
+import { TURN_GAP_MS, TURN_RUNS } from '../../../apps/worker/src/policy.js'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
 
 /** Asks for so many turns; says which of them have begun. */
 function askFor(turn: () => Promise<void>, count: number): number[] {
@@ -21,31 +23,32 @@ test('runs begin at once while no events wait', async () => {
 test('while events wait runs begin a few at a time in their order, and never stand still', async () => {
   using turn = giveWay(() => true)
   const begun = askFor(turn, 3 * TURN_RUNS)
-  const steps = new Set<number>()
-  await until(() => {
-    steps.add(begun.length)
-    return begun.length === 3 * TURN_RUNS
-  })
-  expect([...steps].every((step) => step % TURN_RUNS === 0)).toBe(true)
-  expect(begun).toEqual(numbers(3 * TURN_RUNS))
+  await vi.advanceTimersByTimeAsync(TURN_GAP_MS - 1)
+  expect(begun).toEqual([])
+  for (const times of [1, 2, 3]) {
+    await vi.advanceTimersByTimeAsync(times === 1 ? 1 : TURN_GAP_MS)
+    expect(begun).toEqual(numbers(times * TURN_RUNS))
+  }
 })
 
-test('all that waited begin when no events wait any more, and new ones not before them', async () => {
+test('all that waited begin together when no events wait any more, and new ones not before them', async () => {
   let isBehind = true
   using turn = giveWay(() => isBehind)
   const begun = askFor(turn, 10 * TURN_RUNS)
   isBehind = false
-  let last = false
-  void turn().then(() => {
-    last = true
-    expect(begun).toHaveLength(10 * TURN_RUNS)
-  })
-  await until(() => last)
+  const last = askFor(turn, 1)
+  expect(await Promise.race([Promise.resolve('none yet'), turn()])).toBe('none yet')
+  expect([begun.length, last.length]).toEqual([0, 0])
+  await vi.advanceTimersByTimeAsync(TURN_GAP_MS)
+  expect([begun.length, last.length]).toEqual([10 * TURN_RUNS, 1])
+  await turn() // at once
 })
 
 test('nobody waits for a turn of a worker that stops', async () => {
   const turn = giveWay(() => true)
   const begun = askFor(turn, 100)
+  await Promise.resolve()
+  expect(begun).toEqual([])
   turn[Symbol.dispose]()
   const later = askFor(turn, 1)
   await Promise.resolve()
