@@ -172,8 +172,11 @@ export class Together {
 
   async #finishMany(): Promise<void> {
     const all = this.#finishes.splice(0)
-    // One script after the other: whoever else asks Redis for something has a turn between them.
-    while (all.length > 0) await this.#finishSome(all.splice(0, TOGETHER_MAX))
+    // A script in each turn of the event loop: whoever else asks Redis for something has a turn between them.
+    while (all.length > 0) {
+      void this.#finishSome(all.splice(0, TOGETHER_MAX))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   async #finishSome(finishes: readonly Finish[]): Promise<void> {
