@@ -8,6 +8,7 @@ import { openTestDatabase, type TestDatabase } from '../support/database.js'
 import { aSelectionOfLetters, ONE_OF_EACH } from '../support/letters.js'
 import { envelope, type TestQueue } from '../support/queue.js'
 import { until } from '../support/until.js'
+import { Written } from '../support/written.js'
 
 /*
  * The commands know one queue alone, by its contract's name: a database of Redis' own keeps it apart from what the
@@ -21,7 +22,7 @@ let database: TestDatabase
 let mirror: Mirror
 let redis: Redis
 let queue: Pick<TestQueue, 'partition' | 'door' | 'redis'>
-let written: { out: string; note: string }
+const written = new Written()
 
 beforeAll(async () => {
   database = await openTestDatabase()
@@ -45,18 +46,12 @@ beforeEach(async () => {
   await redis.flushdb()
   await database.query('DELETE FROM operator_actions')
   await aSelectionOfLetters(queue)
-  written = { out: '', note: '' }
-  const keep = (stream: 'out' | 'note') => (text: string | Uint8Array) => {
-    written[stream] += String(text)
-    return true
-  }
-  vi.spyOn(process.stdout, 'write').mockImplementation(keep('out'))
-  vi.spyOn(process.stderr, 'write').mockImplementation(keep('note'))
+  written.keep()
 })
 afterEach(() => void vi.restoreAllMocks())
 
 const ops = (...words: string[]) => {
-  written = { out: '', note: '' }
+  written.clear()
   return runCommand(words, { DATABASE_URL: database.url, REDIS_URL: redisUrl.href })
 }
 const json = () => JSON.parse(written.out) as unknown

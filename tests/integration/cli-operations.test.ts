@@ -7,6 +7,7 @@ import { arrival, userCreated } from '../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../support/database.js'
 import { envelope } from '../support/queue.js'
 import { until } from '../support/until.js'
+import { Written } from '../support/written.js'
 
 /*
  * The commands as a person or a program calls them. They know one queue alone, by its contract's name: a database of
@@ -19,7 +20,7 @@ redisUrl.pathname = `/${REDIS_DATABASE}`
 let database: TestDatabase
 let mirror: Mirror
 let redis: Redis
-let written: { out: string; note: string }
+const written = new Written()
 
 beforeAll(async () => {
   database = await openTestDatabase()
@@ -32,15 +33,7 @@ afterAll(async () => {
   await mirror[Symbol.asyncDispose]()
   await database[Symbol.asyncDispose]()
 })
-beforeEach(() => {
-  written = { out: '', note: '' }
-  const keep = (stream: 'out' | 'note') => (text: string | Uint8Array) => {
-    written[stream] += String(text)
-    return true
-  }
-  vi.spyOn(process.stdout, 'write').mockImplementation(keep('out'))
-  vi.spyOn(process.stderr, 'write').mockImplementation(keep('note'))
-})
+beforeEach(() => written.keep())
 afterEach(() => void vi.restoreAllMocks())
 
 const ops = (...words: string[]) => runCommand(words, { DATABASE_URL: database.url, REDIS_URL: redisUrl.href })

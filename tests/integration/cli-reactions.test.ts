@@ -10,6 +10,7 @@ import { startWorker, type WorkerProcess } from '../../apps/worker/src/start.js'
 import { membership, userCreated, userDeleted } from '../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../support/database.js'
 import { until } from '../support/until.js'
+import { Written } from '../support/written.js'
 
 /* The commands know one queue alone, by its contract's name: a database of Redis' own keeps it apart. */
 const REDIS_DATABASE = 13
@@ -22,7 +23,7 @@ let mirror: Mirror
 let redis: Redis
 let worker: WorkerProcess | undefined
 let runs: Pick<Run, 'change' | 'idempotencyKey'>[]
-let written: { out: string; note: string }
+const written = new Written()
 
 beforeAll(() => {
   redis = new Redis(redisUrl.href)
@@ -33,13 +34,7 @@ beforeEach(async () => {
   mirror = openMirror(database.options)
   await redis.flushdb()
   runs = []
-  written = { out: '', note: '' }
-  const keep = (stream: 'out' | 'note') => (text: string | Uint8Array) => {
-    written[stream] += String(text)
-    return true
-  }
-  vi.spyOn(process.stdout, 'write').mockImplementation(keep('out'))
-  vi.spyOn(process.stderr, 'write').mockImplementation(keep('note'))
+  written.keep()
 })
 afterEach(async () => {
   vi.restoreAllMocks()
@@ -73,7 +68,7 @@ async function stopWorker(): Promise<void> {
 }
 
 async function ops(...words: string[]): Promise<{ code: number; out: string; note: string }> {
-  written = { out: '', note: '' }
+  written.clear()
   const code = await runCommand(words, { DATABASE_URL: database.url, REDIS_URL: redisUrl.href })
   return { code, ...written }
 }

@@ -21,8 +21,8 @@ export type Acceptance =
 
 export type Door = Disposable & {
   /**
-   * One round trip, together with what arrives at the same time. Answers within `ACCEPT_MS`, whatever becomes of Redis; never throws. `trace`, a W3C traceparent,
-   * travels with the event.
+   * One round trip, together with what arrives at the same time. Answers within `ACCEPT_MS`, whatever becomes of Redis;
+   * never throws. `trace`, a W3C traceparent, travels with the event.
    */
   accept: (envelope: Arriving, trace?: string) => Promise<Acceptance>
   /** Redis' memory is so full that no event is taken until workers have made room. */
