@@ -1,7 +1,7 @@
 import type { DeadLetterFilter, DeadLetterOperations, LetterQueue, Operations } from '@clerk-mirror/operations'
 import { type Command, type Values, WrongUsage } from './command.js'
 
-const CLASSES = ['outage', 'contention', 'poison', 'killer', 'unknown'] as const
+const CLASSES = ['outage', 'contention', 'blocked', 'poison', 'killer', 'unknown'] as const
 
 /** Of which queue: said the same way to every command. */
 export const QUEUE_OPTION: Command['options'] = {

@@ -73,7 +73,7 @@ const queueOf = ({ queue }: FilterText): FilterText => (queue === undefined ? {}
 export const hiddenFields = (filter: FilterText): Html[] =>
   [...queryOf(filter)].map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)
 
-const CLASSES = ['poison', 'unknown', 'killer', 'outage', 'contention']
+const CLASSES = ['poison', 'unknown', 'killer', 'outage', 'contention', 'blocked']
 
 const filterForm = (
   filter: FilterText,

@@ -3,7 +3,7 @@ import { Refusal } from './errors.js'
 
 /** The names of a filter's parts in addresses, forms and the API; times are ISO 8601, in UTC where they name no zone. */
 const NAMES = ['queue', 'type', 'object', 'class', 'fingerprint', 'reason', 'since', 'until'] as const
-const CLASSES = ['outage', 'contention', 'poison', 'killer', 'unknown'] as const
+const CLASSES = ['outage', 'contention', 'blocked', 'poison', 'killer', 'unknown'] as const
 
 /** `queue` says whose letters: `reactions`, or events when it is not there. */
 export type FilterText = Partial<Record<(typeof NAMES)[number], string>> & { ids?: string[] }

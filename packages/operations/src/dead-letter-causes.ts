@@ -73,6 +73,7 @@ const ADVICE_ON_CLASS: Readonly<Record<FailureClass, string>> = {
   killer:
     'Every worker that had one of these alone died of it. See how the workers ended (memory?), keep a sample and report it; replay after the fix.',
   outage: 'The database was away. When the workers’ breakers are closed again, replay this cause.',
+  blocked: 'A constraint or a lock that the application added stops these events. Remove it, then replay this cause.',
   contention: 'Another program locks these tables for long. Find it, then replay this cause.',
   unknown:
     'It failed again and again over five hours. The worker’s log has the error (event.retrying); mend what it names, then replay this cause.',

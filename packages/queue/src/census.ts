@@ -5,7 +5,7 @@ import { CENSUS_PAGE, CENSUS_PAGES_MAX } from './policy.js'
 
 export type LettersByClass = Readonly<Record<FailureClass, number>>
 
-const NONE: LettersByClass = { outage: 0, contention: 0, poison: 0, killer: 0, unknown: 0 }
+const NONE: LettersByClass = { outage: 0, contention: 0, blocked: 0, poison: 0, killer: 0, unknown: 0 }
 
 /**
  * Counts the dead letters by class, a bounded number at each call, and starts anew when it is through. A letter that

@@ -4,7 +4,7 @@ import { SLOW_MS } from '../../../apps/console/src/policy.js'
 import { verdictOf } from '../../../apps/console/src/verdict.js'
 
 const worker = { host: 'one', pid: 1, startedAtMs: 0, breaker: 'closed' as const, held: 0 }
-const NONE = { outage: 0, contention: 0, poison: 0, killer: 0, unknown: 0 }
+const NONE = { outage: 0, contention: 0, blocked: 0, poison: 0, killer: 0, unknown: 0 }
 const quiet: Status = {
   queue: { waiting: 0, active: 0, retrying: 0, dead: 0 },
   oldestAgeS: 0,
