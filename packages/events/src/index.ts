@@ -1,8 +1,8 @@
+export { changedMembers } from './changed-members.js'
 export { type Change, type Decoded, decode } from './decode.js'
 export { type Envelope, type EventSource, eventIdOf } from './envelope.js'
 export { Failure, type FailureClass } from './failure.js'
 export { id as asObjectId } from './fields.js'
-export { changedMembers } from './json-text.js'
 export {
   type ClerkObject,
   KINDS_THAT_OUTLIVE_THEIR_USER,

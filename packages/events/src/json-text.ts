@@ -4,7 +4,7 @@
  * it only has to find where values begin and end.
  */
 
-const QUOTE = 0x22
+export const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
 const BACKSLASH = 0x5c
@@ -12,7 +12,7 @@ const BACKSLASH = 0x5c
 const BRACKET_BIT = 0x20
 const OPENING = 0x7b
 const CLOSING = 0x7d
-const SPACE = 0x20
+export const SPACE = 0x20
 
 /** The text of the member `key` of the object that `text` is; the last one counts, as in JSON.parse. */
 export function memberText(text: string, key: string): string | null {
@@ -23,54 +23,10 @@ export function memberText(text: string, key: string): string | null {
   return found
 }
 
-/**
- * The names of the members whose text differs between two objects, those that only one of them has included; sorted.
- * Clerk prints a value that did not change as it printed it before.
- */
-export function changedMembers(before: string, after: string): string[] {
-  return changedInStep(before, after) ?? changedInAnyOrder(before, after)
-}
-
-/** One walk where both have the same members in the same order, as nearly always; null where they have not. */
-function changedInStep(before: string, after: string): string[] | null {
-  const changed = new Set<string>()
-  let at = skipSpace(before, skipSpace(before, 0) + 1)
-  let isInStep = true
-  eachMember(after, (key, keyEnd, start, end) => {
-    const name = after.slice(key + 1, keyEnd - 1)
-    isInStep &&= before.startsWith(after.slice(key, start), at) && !name.includes('\\')
-    if (!isInStep) return
-    const value = at + start - key
-    const isSame = before.startsWith(after.slice(start, end + 1), value)
-    const valueEnd = isSame ? value + end - start : skipValue(before, value)
-    // Of a member that is there twice, the last one counts.
-    if (isSame || before.slice(value, valueEnd) === after.slice(start, end)) changed.delete(name)
-    else changed.add(name)
-    at = skipSpace(before, skipSpace(before, valueEnd) + 1)
-  })
-  return isInStep && before.charCodeAt(at) !== QUOTE ? [...changed].sort() : null
-}
-
-function changedInAnyOrder(before: string, after: string): string[] {
-  const was = membersOf(before)
-  const is = membersOf(after)
-  const names = new Set([...was.keys(), ...is.keys()])
-  return [...names].filter((name) => was.get(name) !== is.get(name)).sort()
-}
-
-function membersOf(text: string): Map<string, string> {
-  const members = new Map<string, string>()
-  eachMember(text, (at, keyEnd, start, end) => {
-    const quoted = text.slice(at, keyEnd)
-    members.set(quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1), text.slice(start, end))
-  })
-  return members
-}
-
 type Visit = (key: number, keyEnd: number, start: number, end: number) => void
 
 /** Tells of each member where its key stands, quotes included, and where its value. */
-function eachMember(text: string, visit: Visit): void {
+export function eachMember(text: string, visit: Visit): void {
   let at = skipSpace(text, skipSpace(text, 0) + 1)
   while (text.charCodeAt(at) === QUOTE) {
     const keyEnd = skipString(text, at)
@@ -81,26 +37,23 @@ function eachMember(text: string, visit: Visit): void {
   }
 }
 
-/** The text with the value of every member called `key`, at any depth, replaced by null. */
+/** The text with the value of every member called `key`, at any depth and in any spelling, replaced by null. */
 export function withNulled(text: string, key: string): string {
-  if (!text.includes(key)) return text
+  // A key of ASCII letters can be spelled with such escapes and no others; most bodies have none.
+  if (!text.includes(key) && !text.includes('\\u00')) return text
   let result = ''
   let copied = 0
-  let at = 0
-  while (at < text.length) {
-    if (text.charCodeAt(at) !== QUOTE) {
-      at += 1
-      continue
-    }
+  let at = text.indexOf('"')
+  while (at !== -1) {
     const stringEnd = skipString(text, at)
     const colon = skipSpace(text, stringEnd)
     if (text.charCodeAt(colon) === COLON && isKey(text, at, stringEnd, key)) {
       const start = skipSpace(text, colon + 1)
       result += `${text.slice(copied, start)}null`
       copied = skipValue(text, start)
-      at = copied
+      at = text.indexOf('"', copied)
     } else {
-      at = stringEnd
+      at = text.indexOf('"', stringEnd)
     }
   }
   return result + text.slice(copied)
@@ -128,11 +81,14 @@ function isKey(text: string, start: number, end: number, key: string): boolean {
 // By codes and not by characters: this walks over every byte that the mirror stores. Each step goes forward, so that it
 // ends on any text.
 
-function skipSpace(text: string, from: number): number {
+export function skipSpace(text: string, from: number): number {
   let at = from
   while (text.charCodeAt(at) <= SPACE) at += 1
   return at
 }
+
+/** Whether a list or an object begins here. */
+export const isOpening = (code: number): boolean => (code | BRACKET_BIT) === OPENING
 
 /** Most of a body is strings, and native code finds their ends. */
 function skipString(text: string, from: number): number {
@@ -149,15 +105,15 @@ function isEscaped(text: string, at: number): boolean {
 }
 
 /** Counts brackets instead of recursing: a body may nest as deep as it is long. */
-function skipValue(text: string, from: number): number {
+export function skipValue(text: string, from: number): number {
   const first = text.charCodeAt(from)
   if (first === QUOTE) return skipString(text, from)
-  if ((first | BRACKET_BIT) !== OPENING) return skipScalar(text, from)
+  if (!isOpening(first)) return skipScalar(text, from)
   let depth = 0
   let at = from
   while (at < text.length) {
     const code = text.charCodeAt(at)
-    if ((code | BRACKET_BIT) === OPENING) depth += 1
+    if (isOpening(code)) depth += 1
     else if ((code | BRACKET_BIT) === CLOSING) depth -= 1
     if (depth === 0) return at + 1
     at = skipPlain(text, code === QUOTE ? skipString(text, at) : at + 1)
