@@ -8,13 +8,13 @@ import {
 } from '@clerk-mirror/queue'
 import {
   type Environment,
+  host,
   type LogLevel,
   logLevel,
   port,
   readConfig,
   type Secret,
   secret,
-  text,
   trustedProxies,
 } from '@clerk-mirror/runtime'
 import { type Account, parseAccounts } from './accounts.js'
@@ -41,7 +41,7 @@ export const readConsoleConfig = (env: Environment): ConsoleConfig =>
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     accounts: read.required('CONSOLE_TOKEN', secret(parseAccounts)),
     trustProxy: read.optional('TRUST_PROXY', trustedProxies),
-    host: read.optional('HOST', text),
+    host: read.optional('HOST', host),
     port: read.optional('CONSOLE_PORT', port),
     logLevel: read.optional('LOG_LEVEL', logLevel),
   }))

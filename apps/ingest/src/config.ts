@@ -12,17 +12,26 @@ import {
 import {
   type Environment,
   flag,
+  host,
   type LogLevel,
   logLevel,
+  type Parser,
   port,
   readConfig,
   type Secret,
   secret,
-  text,
   trustedProxies,
   webAddress,
   wholeNumber,
 } from '@clerk-mirror/runtime'
+
+/** As Clerk makes them. One that is copied wrongly, such as a key or the id of an application, would drop every event. */
+export const INSTANCE_ID = /^ins_[A-Za-z0-9]{1,60}$/
+
+const instanceId: Parser<string> = (raw) => {
+  if (!INSTANCE_ID.test(raw)) throw new Error('must be the id of a Clerk instance: ins_ and letters and digits')
+  return raw
+}
 
 export type IngestConfig = {
   redis: Secret<RedisTarget>
@@ -53,11 +62,11 @@ export const readIngestConfig = (env: Environment): IngestConfig =>
     waitReplicas: read.optional('REDIS_WAIT_REPLICAS', wholeNumber(0, REPLICAS_MAX)),
     signingKeys: read.required('CLERK_WEBHOOK_SIGNING_SECRET', secret(parseSigningSecrets)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
-    instanceId: read.optional('CLERK_INSTANCE_ID', text),
+    instanceId: read.optional('CLERK_INSTANCE_ID', instanceId),
     allowEviction: read.optional('REDIS_ALLOW_EVICTION', flag),
     tracesUrl: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),
     trustProxy: read.optional('TRUST_PROXY', trustedProxies),
-    host: read.optional('HOST', text),
+    host: read.optional('HOST', host),
     port: read.first(['INGEST_PORT', 'PORT'], port),
     metricsPort: read.optional('METRICS_PORT', port),
     logLevel: read.optional('LOG_LEVEL', logLevel),

@@ -1,11 +1,19 @@
 import type { Metrics } from '@clerk-mirror/runtime'
+import { DROP_REASONS } from './dropped-events.js'
 
 /** Seconds: Redis' own time is under 5 ms, and a 503 is promised within 500. */
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
 
 export type IngestMetrics = ReturnType<typeof ingestMetrics>
 
-export const ingestMetrics = (metrics: Metrics) => ({
+export const ingestMetrics = (metrics: Metrics) => {
+  const all = ingestSeries(metrics)
+  // A series that begins with its first event shows no increase by it, and the alert would miss that one.
+  for (const reason of DROP_REASONS) all.ignored.inc({ reason }, 0)
+  return all
+}
+
+const ingestSeries = (metrics: Metrics) => ({
   accepted: metrics.counter({
     name: 'clerk_mirror_ingest_accepted_total',
     help: 'Events that are durable in Redis, by how: added, revived or duplicate',

@@ -44,6 +44,10 @@ export const UNSIGNED_LINES_MAX = 600
 /** Addresses remembered for that, IPv6 by /64: some 2 MB. Of a flood from more, the oldest windows are forgotten. */
 export const ADDRESSES_MAX = 10_000
 
+/** Warnings of dropped events, one for each reason and value, until the process is started again: more values than a
+ * misconfigured endpoint has, and few enough for a log. */
+export const DROP_WARNINGS_MAX = 20
+
 /** Seconds after which a refused sender should come again. Svix' own second try comes after 5. */
 export const RETRY_AFTER_S = 5
 

@@ -1,5 +1,6 @@
 import { type Connections, LIVEZ, type Log, type Readiness, readyz, type Span } from '@clerk-mirror/runtime'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { DropWarnings } from './dropped-events.js'
 import { CODE_OF_FASTIFY, REFUSALS, type RefusalCode, refusalBody } from './errors.js'
 import type { IngestMetrics } from './metrics.js'
 import {
@@ -110,6 +111,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
 
 function webhookRoute(server: FastifyInstance, { webhook, metrics, log }: ServerOptions, refuse: Refuse): void {
   const unsigned = new UnsignedRequests(webhook.clock, log)
+  const drops = new DropWarnings(log, webhook.instanceId)
   const onRequest = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
     const refusal = unsigned.judge(request.raw.rawHeaders, request.ip)
     if (refusal === null) return done()
@@ -130,6 +132,7 @@ function webhookRoute(server: FastifyInstance, { webhook, metrics, log }: Server
       return refuse(reply, decision.code)
     }
     record(decision, metrics, log, durationMs)
+    if (decision.kind === 'ignored') drops.add(decision)
     if (decision.kind === 'refused') return refuse(reply, decision.code)
     return reply.code(202).send({ status: decision.kind })
   })

@@ -1,11 +1,12 @@
 import { eventIdOf, isNeverStored, type Peeked, peek, type SigningKey, verifySignature } from '@clerk-mirror/events'
 import type { Acceptance, Arriving, Door } from '@clerk-mirror/queue'
 import type { Span, Tracing } from '@clerk-mirror/runtime'
+import type { DroppedEvent, DropReason } from './dropped-events.js'
 import type { RefusalCode } from './errors.js'
 
 export type WebhookDecision =
   | { kind: 'accepted'; eventId: string; how: string }
-  | { kind: 'ignored'; eventId: string; reason: 'never_stored' | 'other_instance' }
+  | ({ kind: 'ignored' } & DroppedEvent)
   | { kind: 'refused'; code: RefusalCode; eventId?: string; cause?: string }
 
 export type WebhookOptions = {
@@ -33,10 +34,13 @@ export async function receive(
   const eventId = eventIdOf(verdict.svixId)
   const event = peek(body)
   if (event.kind === 'not-an-event') return { kind: 'refused', code: event.code, eventId, cause: event.message }
-  if (isNeverStored(event.type)) return { kind: 'ignored', eventId, reason: 'never_stored' }
+  const dropped = (reason: DropReason): WebhookDecision => ({
+    ...{ kind: 'ignored', reason, eventId, type: event.type, instanceId: event.instanceId },
+  })
+  if (isNeverStored(event.type)) return dropped('never_stored')
   // Events that name no instance are old shapes, and ours as far as anybody can tell.
   const isForeign = instanceId !== undefined && event.instanceId !== null && event.instanceId !== instanceId
-  if (isForeign) return { kind: 'ignored', eventId, reason: 'other_instance' }
+  if (isForeign) return dropped('other_instance')
   const acceptance = await acceptTraced(arrivingOf(eventId, event, body, nowMs), options, span)
   if (acceptance.kind === 'accepted') return { kind: 'accepted', eventId, how: acceptance.how }
   return { kind: 'refused', code: acceptance.code, eventId, cause: acceptance.cause }

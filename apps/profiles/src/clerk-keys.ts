@@ -26,7 +26,8 @@ function isClerksKind(pem: string): boolean {
 /** Origins, separated by commas or spaces. */
 export function parseOrigins(raw: string): string[] {
   const origins = raw.split(/[\s,]+/).filter((each) => each !== '')
-  if (!origins.every(isOrigin)) throw new Error('must be origins such as https://example.com, separated by commas')
+  if (origins.length === 0 || !origins.every(isOrigin))
+    throw new Error('must be origins such as https://example.com, separated by commas')
   return origins
 }
 

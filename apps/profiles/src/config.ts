@@ -1,13 +1,13 @@
 import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import {
   type Environment,
+  host,
   type LogLevel,
   logLevel,
   port,
   readConfig,
   type Secret,
   secret,
-  text,
 } from '@clerk-mirror/runtime'
 import { type PublishableKey, parseJwtKey, parseOrigins, parsePublishableKey } from './clerk-keys.js'
 
@@ -31,7 +31,7 @@ export const readProfilesConfig = (env: Environment): ProfilesConfig =>
       jwtKey: read.optional('CLERK_JWT_KEY', parseJwtKey),
       authorizedParties: read.optional('CLERK_AUTHORIZED_PARTIES', parseOrigins),
       publishableKey: read.optional('CLERK_PUBLISHABLE_KEY', parsePublishableKey),
-      host: read.optional('HOST', text),
+      host: read.optional('HOST', host),
       port: read.optional('PROFILES_PORT', port),
       metricsPort: read.optional('METRICS_PORT', port),
       logLevel: read.optional('LOG_LEVEL', logLevel),

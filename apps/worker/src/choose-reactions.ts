@@ -13,6 +13,7 @@ export const chooseReactions =
     if (odd !== undefined) {
       throw new Error(`"${odd}" is no reaction: there are ${all.map(({ name }) => name).join(', ')}, and * for all`)
     }
+    if (words.every((word) => word.startsWith('-'))) throw new Error('names no reaction to run: use * for all')
     return all.filter(({ name }) => !words.includes(`-${name}`) && (words.includes('*') || words.includes(name)))
   }
 

@@ -10,6 +10,7 @@ import {
 import {
   type Environment,
   flag,
+  host,
   type LogLevel,
   logLevel,
   oneOf,
@@ -18,7 +19,6 @@ import {
   readConfig,
   type Secret,
   secret,
-  text,
   webAddress,
 } from '@clerk-mirror/runtime'
 import { PAYLOAD_SHAPES, type PayloadShape } from './change-payload.js'
@@ -75,7 +75,7 @@ export const readWorkerConfig = (env: Environment): WorkerConfig =>
     changeWebhooks: readChangeWebhooks(read),
     notifyUrl: read.optional('NOTIFY_WEBHOOK_URL', secret(webAddress)),
     tracesUrl: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),
-    host: read.optional('HOST', text),
+    host: read.optional('HOST', host),
     port: read.optional('WORKER_PORT', port),
     logLevel: read.optional('LOG_LEVEL', logLevel),
   }))

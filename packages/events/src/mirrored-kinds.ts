@@ -15,7 +15,8 @@ export function parseMirroredKinds(raw: string): MirroredKinds {
   if (odd !== undefined) throw new Error(`"${odd}" is no kind: use names such as user or -session, or *`)
   const excluded = new Set(words.filter((word) => word.startsWith('-')).map((word) => word.slice(1)))
   const included = new Set(words.filter((word) => !word.startsWith('-')))
-  if (included.size === 0) throw new Error('names no kind to mirror: use * for all')
+  const isEmpty = [...included].every((kind) => excluded.has(kind))
+  if (isEmpty) throw new Error('names no kind to mirror: use * for all')
   return (kind) => !excluded.has(kind) && (included.has('*') || included.has(kind))
 }
 

@@ -16,17 +16,21 @@ const DEFAULT_PORT = 6379
 export function parseRedisUrl(raw: string): RedisTarget {
   const [first = '', ...others] = raw.split(',').map((node) => node.trim())
   const url = nodeUrl(first)
-  const nodes = [url, ...others.map((node) => nodeUrl(node.includes('://') ? node : `${url.protocol}//${node}`))]
+  const otherUrls = others.map((node) => nodeUrl(node.includes('://') ? node : `${url.protocol}//${node}`))
+  const nodes = [url, ...otherUrls]
   const database = url.pathname.replace(/^\//, '') || '0'
   if (!/^\d{1,4}$/.test(database)) throw new Error('has a path that is not the number of a database')
   if (nodes.length > 1 && database !== '0') throw new Error('names a database, and a cluster has but one')
+  if (!otherUrls.every((other) => agrees(other, url))) {
+    throw new Error('gives a node behind the first another scheme, user, password or database than the first')
+  }
   return {
     nodes: nodes.map(({ hostname, port }) => ({
       host: hostname.replace(/^\[|\]$/g, ''),
       port: Number(port || DEFAULT_PORT),
     })),
-    username: decodeURIComponent(url.username) || undefined,
-    password: decodeURIComponent(url.password) || undefined,
+    username: decode(url.username) || undefined,
+    password: decode(url.password) || undefined,
     tls: url.protocol === 'rediss:',
     database: Number(database),
   }
@@ -38,5 +42,27 @@ function nodeUrl(node: string): URL {
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:')
     throw new Error('starts with neither redis:// nor rediss://')
   if (url.hostname === '') throw new Error('names no host')
+  if (url.port === '0') throw new Error('holds a port outside 1 to 65535')
+  // A parameter that is passed over in silence is how a setting of another client library gets lost.
+  if (/[?#]/.test(node)) throw new Error('holds a ? or #: parameters are not known here; in a password write %3F, %23')
   return url
+}
+
+/** A node's own user, password or TLS would be passed over. */
+function agrees(other: URL, first: URL): boolean {
+  const isOwnOf = (own: string, shared: string) => own !== '' && own !== shared
+  return (
+    other.protocol === first.protocol &&
+    !isOwnOf(other.username, first.username) &&
+    !isOwnOf(other.password, first.password) &&
+    !isOwnOf(other.pathname.replace(/^\//, ''), '0')
+  )
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new Error('has a user or password that is not percent-encoded: write a plain % as %25')
+  }
 }

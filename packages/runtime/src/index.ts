@@ -15,7 +15,7 @@ export {
   type Metrics,
   openMetrics,
 } from './metrics.js'
-export { flag, logLevel, oneOf, port, secret, text, webAddress, wholeNumber } from './parsers.js'
+export { flag, host, logLevel, oneOf, port, secret, webAddress, wholeNumber } from './parsers.js'
 export { type Address, listenError, PortInUse } from './port-in-use.js'
 export { type Check, type HealthAnswer, LIVEZ, type Readiness, readinessOf, readyz } from './readiness.js'
 export { Releasers } from './releasers.js'

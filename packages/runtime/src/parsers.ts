@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { Parser } from './config.js'
 import { LOG_LEVELS, type LogLevel } from './logger.js'
 import { Secret } from './secret.js'
@@ -34,12 +35,20 @@ const FLAGS: ReadonlyMap<string, boolean> = new Map([
 
 /** The address of a web server. Its path may be a secret, as with those of chat services. */
 export const webAddress: Parser<string> = (raw) => {
-  const isWeb = URL.canParse(raw) && /^https?:$/.test(new URL(raw).protocol)
+  // URL reads a host into `https:example.com` and `https:/example.com` too.
+  const isWeb = /^https?:\/\/[^/]/i.test(raw) && URL.canParse(raw)
   if (!isWeb) throw new Error('must begin with https:// or http:// and be a complete address')
   return raw
 }
 
-export const text: Parser<string> = (raw) => raw
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/i
+
+/** An address or a name to listen on. A name of numbers alone is an address that lost a part. */
+export const host: Parser<string> = (raw) => {
+  const isName = HOST_NAME.test(raw) && !/^[\d.]+$/.test(raw)
+  if (isIP(raw) === 0 && !isName) throw new Error('must be an IP address or a host name, without scheme and port')
+  return raw
+}
 
 export function oneOf<const T extends string>(...allowed: readonly [T, ...T[]]): Parser<T> {
   return (raw) => {

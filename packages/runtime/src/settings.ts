@@ -44,7 +44,7 @@ export const SETTINGS = {
     usedBy: ['ingest', 'worker', 'console', 'cli'],
   },
   CLERK_INSTANCE_ID: {
-    doc: 'Id of your Clerk instance. When it is set, events of another instance are acknowledged and ignored.',
+    doc: 'Id of your Clerk instance, which begins with ins_. When it is set, events of another instance are acknowledged and dropped, with a warning `ingest.dropping` in the log for the first one.',
     example: 'ins_2abcDEF',
     usedBy: ['ingest'],
   },

@@ -12,7 +12,6 @@ import {
   Secret,
   type Setting,
   secret,
-  text,
 } from '@clerk-mirror/runtime'
 import { describe, expect, test } from 'vitest'
 
@@ -20,6 +19,8 @@ const redisUrl: Parser<URL> = (raw) => {
   if (!/^rediss?:/.test(raw)) throw new Error('must begin with redis:// or rediss://')
   return new URL(raw)
 }
+
+const text: Parser<string> = (raw) => raw
 
 const shape = (read: Read) => ({
   redisUrl: read.required('REDIS_URL', secret(redisUrl)),
