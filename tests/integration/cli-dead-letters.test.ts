@@ -162,7 +162,7 @@ test('status and trace answer programs in JSON and people in words', async () =>
     oldestAgeS: expect.any(Number),
     breaker: null,
     workers: [],
-    deadLettersByClass: { poison: 3, killer: 1, unknown: 4, outage: 0, contention: 0 },
+    deadLettersByClass: { poison: 3, killer: 1, unknown: 4, outage: 0, contention: 0, blocked: 0 },
     outcomesLastHour: { applied: 1 },
   })
   expect(await ops('status')).toBe(0)

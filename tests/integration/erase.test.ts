@@ -15,12 +15,13 @@ import { expect, inject, test } from 'vitest'
 import { arrival, membership, userCreated, userDeleted, userUpdated } from '../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../support/database.js'
 import { openOracle } from '../support/invariants.js'
-import { done, envelope, openTestQueue, type TestQueue } from '../support/queue.js'
+import { done, envelope, openTestQueue, retryingAfter, type TestQueue } from '../support/queue.js'
 import { latch, until } from '../support/until.js'
 
 const ADA = 'user_1'
 /** In whatever Ada has written. */
 const MARKER = 'xQz7marker'
+const HOUR_MS = 3_600_000
 const ACTIVE_PATIENCE_MS = 20_000
 
 type World = AsyncDisposable & {
@@ -200,7 +201,7 @@ test('erase waits for the event that a worker has, and removes it if it comes ba
     await gate.opened
     return batch.map(({ envelope: { eventId } }) => (eventId === 'msg_done' ? done : { kind: 'failed', failure }))
   }
-  const worker = queue.work({ handle, random: () => 1 })
+  const worker = queue.work({ handle, pace: retryingAfter(HOUR_MS) })
   await until(() => worker.seen.handled.flat().length === 2)
   expect(await eraseAda(world, { patienceMs: 300 })).toMatchObject({ unfinished: 2, jobs: { waiting: 0 } })
   const result = await eraseAda(world, { onWaiting: gate.open })

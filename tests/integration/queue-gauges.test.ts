@@ -2,7 +2,7 @@ import { Failure } from '@clerk-mirror/events'
 import { exportQueueGauges, openQueueGauges, parseRedisUrl, partitions, type QueueGauges } from '@clerk-mirror/queue'
 import { openMetrics } from '@clerk-mirror/runtime'
 import { expect, inject, test } from 'vitest'
-import { envelope, openTestQueue, type TestQueue } from '../support/queue.js'
+import { envelope, openTestQueue, retryingAfter, type TestQueue } from '../support/queue.js'
 import { latch, until } from '../support/until.js'
 
 const MINUTE_MS = 60_000
@@ -36,7 +36,7 @@ test('an empty queue has no oldest event, no letters, and every count is 0', asy
   await using gauges = gaugesOf(queue)
   const { events, oldestMs, deadByClass } = await readingOf(gauges)
   expect({ events, oldestMs }).toEqual({ events: { waiting: 0, active: 0, retrying: 0, dead: 0 }, oldestMs: 0 })
-  expect(deadByClass).toEqual({ outage: 0, contention: 0, poison: 0, killer: 0, unknown: 0 })
+  expect(deadByClass).toEqual({ outage: 0, contention: 0, blocked: 0, poison: 0, killer: 0, unknown: 0 })
 })
 
 test('the oldest event counts whether it waits or runs, from when it was queued and not from when it was received', async () => {
@@ -84,7 +84,7 @@ test('an event between two tries is retrying, and neither waits nor ages', async
   await using gauges = gaugesOf(queue)
   await queue.door.accept(envelope('msg_a'))
   await queuedEarlier(queue, 'msg_a', WEEK_MS)
-  const worker = queue.work({ handle: failing('unknown'), random: () => 10 })
+  const worker = queue.work({ handle: failing('unknown'), pace: retryingAfter(WEEK_MS) })
   await until(() => worker.seen.retried.length === 1)
   await until(async () => (await queue.redis.zcard(queue.partition.key('delayed'))) === 1)
   const { events, oldestMs } = await readingOf(gauges)
@@ -100,7 +100,7 @@ test('an event that comes back for its next try is as old as its time for it', a
   const gate = latch()
   const fail = failing('unknown')
   const worker = queue.work({
-    random: () => 0.01,
+    pace: retryingAfter(10),
     handle: (batch) => (batch[0]?.attempt === 1 ? fail(batch) : gate.opened.then(() => fail(batch))),
   })
   await until(() => worker.seen.handled.length === 2)
@@ -130,7 +130,7 @@ test('dead letters are counted by class, also when they are many and when one te
   await until(async () => (await gauges.read())?.deadByClass?.poison === 600)
   const { events, deadByClass } = await readingOf(gauges)
   expect(events.dead).toBe(3000)
-  expect(deadByClass).toEqual({ outage: 0, contention: 0, poison: 600, killer: 600, unknown: 1800 })
+  expect(deadByClass).toEqual({ outage: 0, contention: 0, blocked: 0, poison: 600, killer: 600, unknown: 1800 })
 })
 
 test('of several processes one exports, and when it stops another does at its next renewal', async () => {

@@ -5,7 +5,7 @@ import { Queue, Worker } from 'bullmq'
 import { expect, inject, test } from 'vitest'
 import { withScripts } from '../../packages/queue/src/scripts.js'
 import { Together } from '../../packages/queue/src/together.js'
-import { done, envelope, openTestQueue, type TestQueue } from '../support/queue.js'
+import { done, envelope, openTestQueue, retryingAfter, type TestQueue } from '../support/queue.js'
 import { latch, until } from '../support/until.js'
 
 /*
@@ -75,7 +75,7 @@ test('a retry that is due has its turn while the queue is busy', async () => {
     return dispositions
   }
   await acceptAll(queue, ['msg_fails', ...ids(500)])
-  queue.work({ handle: work, random: () => 0 })
+  queue.work({ handle: work, pace: retryingAfter(1) })
   // While others wait, a worker never looks for events in any other way than when it finishes some.
   const { redis, partition } = queue
   for (let more = 0; !order.slice(1).includes('msg_fails'); more += 1) {

@@ -17,6 +17,7 @@ import {
 } from '@clerk-mirror/queue'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
+import { EVENTS_PACE, type Pace } from '../../packages/queue/src/pace.js'
 import { until } from './until.js'
 
 export type TestQueue = AsyncDisposable & {
@@ -87,6 +88,12 @@ export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): 
     },
   }
 }
+
+/** Events as ever, with this delay before every further try. */
+export const retryingAfter = (delayMs: number): Pace => ({
+  ...EVENTS_PACE,
+  retryDelaysMs: EVENTS_PACE.retryDelaysMs.map(() => delayMs),
+})
 
 export const done: Disposition = { kind: 'done' }
 

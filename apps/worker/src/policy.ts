@@ -24,7 +24,7 @@ export const DELIVERY_MS = 15_000
 /** Bytes of an answer's body that are let in, and milliseconds for them: the status says all, and keeps the connection. */
 export const ANSWER_BYTES_MAX = 4_096
 export const ANSWER_REST_MS = 1_000
-/** Milliseconds that a receiver may ask to be left alone: a day, which is as long as it is tried. */
+/** Milliseconds that a receiver may ask to be left alone: a day, and it is tried for longer. */
 export const RETRY_AFTER_MAX_MS = 86_400_000
 
 /** Runs that begin together while the worker is behind with events, of all its reactions, and milliseconds until the next

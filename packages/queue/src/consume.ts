@@ -8,7 +8,7 @@ import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { type Delivery, type Disposition, type Handle, Line } from './line.js'
 import { EVENTS_PACE, type Pace } from './pace.js'
 import type { Partition, Partitions } from './partitions.js'
-import { FETCH_RETRY_MS, LEASE_CHECK_MS, LEASE_MS, STALLS_MAX, STOP_PROMPT_MS } from './policy.js'
+import { FETCH_RETRY_MS, LEASE_CHECK_MS, LEASE_MS, RETRY_JITTER, STALLS_MAX, STOP_PROMPT_MS } from './policy.js'
 import { announce } from './presence.js'
 import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
@@ -176,12 +176,12 @@ function workerOf(partition: Partition, inFlight: number, workplace: Workplace, 
   return { worker, handBack: () => together.handBack() }
 }
 
-/** Whatever failed together is not tried together again: part of each delay is random. */
+/** The delay of the table, with jitter. */
 export function retryDelay(attemptsMade: number, random: () => number, pace = EVENTS_PACE): number {
-  const { delaysMs, randomShare } = pace.retries
-  const longest = delaysMs[Math.min(attemptsMade, delaysMs.length) - 1] ?? 0
+  const { retryDelaysMs } = pace
+  const delayMs = retryDelaysMs[Math.min(attemptsMade, retryDelaysMs.length) - 1] ?? 0
   // BullMQ takes 0 for "at once", past the queue of delayed jobs.
-  return Math.max(1, Math.round(longest * (1 - randomShare + randomShare * random())))
+  return Math.max(1, Math.round(delayMs * (1 - RETRY_JITTER + 2 * RETRY_JITTER * random())))
 }
 
 async function work(job: Job, token: string | undefined, { key }: Partition, workplace: Workplace): Promise<void> {
@@ -238,9 +238,9 @@ function judge(
   delivery: Delivery,
   { failure, notBeforeMs = 0 }: Disposition & { kind: 'failed' },
   observer: ConsumerObserver,
-  { retries }: Pace,
+  { retryDelaysMs }: Pace,
 ): Error {
-  const isLast = delivery.attempt > retries.delaysMs.length
+  const isLast = delivery.attempt > retryDelaysMs.length
   const isDead = failure.class === 'poison' || failure.class === 'killer' || isLast
   if (isDead) observer.deadLettered(delivery, failure)
   else observer.retrying(delivery, failure)

@@ -7,18 +7,17 @@ export type Pace = {
   /** Handled together, and how many such batches at once. */
   batch: number
   lanes: number
-  /** After the last of these delays follows the last try. `randomShare`: of each delay, the part that is random. */
-  retries: { delaysMs: readonly number[]; randomShare: number }
+  /** After the last of these delays follows the last try. */
+  retryDelaysMs: readonly number[]
 }
 
-/** Retries are spread over the whole of their delays, for what an outage fails, it fails in crowds. */
 export const EVENTS_PACE: Pace = {
   ...{ inFlight: IN_FLIGHT_MAX, batch: BATCH_MAX, lanes: LANES },
-  retries: { delaysMs: RETRY_DELAYS_MS, randomShare: 1 },
+  retryDelaysMs: RETRY_DELAYS_MS,
 }
 
-/** Each run stands alone, and a day of patience stays most of a day. */
+/** Each run stands alone. */
 export const REACTION_PACE: Pace = {
   ...{ inFlight: REACTION_RUNS, batch: 1, lanes: REACTION_RUNS },
-  retries: { delaysMs: REACTION_RETRY_DELAYS_MS, randomShare: 0.2 },
+  retryDelaysMs: REACTION_RETRY_DELAYS_MS,
 }

@@ -4,31 +4,34 @@ const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
-/** Rides out a failover in seconds and a bad deploy in hours: eight tries over about five hours, then a dead letter. */
-export const RETRY_DELAYS_MS = [
-  SECOND,
-  5 * SECOND,
-  30 * SECOND,
-  2 * MINUTE,
-  10 * MINUTE,
-  45 * MINUTE,
-  4 * HOUR,
-] as const
+/**
+ * Rides out a failover in seconds and a bad deploy in hours: eight tries over about five hours, then a dead letter. The
+ * running sums are 1 s, 6 s, 36 s, 2 min 36 s, 17 min 36 s, 1 h 17 min and 5 h 17 min; with the least that jitter leaves
+ * of each, the last try comes 4 h 14 min after the first, so that a cause which lasts four hours costs no event.
+ */
+export const RETRY_DELAYS_MS = [SECOND, 5 * SECOND, 30 * SECOND, 2 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR] as const
 export const TRIES_MAX = RETRY_DELAYS_MS.length + 1
 
-/** A receiver of reactions may be down for a day and get them all: eleven tries over about a day, then a dead letter. */
+/**
+ * A receiver of reactions may be down for a day and get them all: eleven tries over 31 hours, then a dead letter. With
+ * the least that jitter leaves of each delay, the last try comes 24 h 34 min after the first.
+ */
 export const REACTION_RETRY_DELAYS_MS = [
   5 * SECOND,
   30 * SECOND,
   2 * MINUTE,
   10 * MINUTE,
   30 * MINUTE,
-  HOUR,
   2 * HOUR,
   4 * HOUR,
+  7 * HOUR,
   8 * HOUR,
   9 * HOUR,
 ] as const
+
+/** Each delay is this share longer or shorter, by chance: what failed in a crowd is not tried again in one. More would
+ * break the promise of the tables above. */
+export const RETRY_JITTER = 0.2
 
 /** Milliseconds that a worker's claim on an event lasts; renewed while it is held. A killed worker's events are with
  * another after at most this and two checks: 12 s, within the promised 15. */
