@@ -82,7 +82,7 @@ export function openDoor(
 }
 
 /** Resolves when there is a live job of the event, with how it came there. */
-function storeIn(write: Write<Scripted>, placement: Placement, envelopeKeys: EnvelopeKeys) {
+export function storeIn(write: Write<Scripted>, placement: Placement, envelopeKeys: EnvelopeKeys) {
   const arrivals = new Map<string, Arrivals>()
   const arrivalsAt = (home: Partition): Arrivals => {
     const known = arrivals.get(home.prefix) ?? new Arrivals(write, home)
@@ -101,9 +101,12 @@ function storeIn(write: Write<Scripted>, placement: Placement, envelopeKeys: Env
     if (isReady) await isReady
     const job = jobOf(envelope, envelopeKeys, trace)
     // First: revived where it lies, the letter is not left behind as a second one of the same event.
-    for (const former of placement.formerHomesOf(envelope)) {
-      const how = await askFormerHome(former, job)
-      if (how !== 'absent') return how
+    const formerHomes = placement.formerHomesOf(envelope)
+    if (formerHomes.length > 0) {
+      // All at once: however many of them are silent, an answer within the promised time is left.
+      const answers = await Promise.all(formerHomes.map((former) => askFormerHome(former, job)))
+      const how = answers.find((answer) => answer !== 'absent')
+      if (how !== undefined) return how
     }
     const home = placement.homeOf(envelope)
     for (;;) {

@@ -149,7 +149,8 @@ export const REPLICAS_MAX = 5
 export const REPLICAS_MS = 250
 export const DISKS_MS = 100
 
-/** Milliseconds that a resent event waits to hear whether its dead letter lies where it would have gone before. */
+/** Milliseconds that a resent event waits to hear whether its dead letter lies where it would have gone before, of all
+ * such partitions together. */
 export const FORMER_HOME_MS = 100
 /** Partitions at most: a worker has a connection for each of them, and 256 events in hand for all together. */
 export const PARTITIONS_MAX = 64

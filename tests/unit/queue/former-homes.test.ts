@@ -1,0 +1,36 @@
+import { type Partition, partitions } from '@clerk-mirror/queue'
+import { expect, test } from 'vitest'
+import { storeIn } from '../../../packages/queue/src/accept.js'
+import { fixedPlacement } from '../../../packages/queue/src/enrolment.js'
+import type { Write } from '../../../packages/queue/src/replicas.js'
+import type { Scripted } from '../../../packages/queue/src/scripts.js'
+import { envelope } from '../../support/queue.js'
+
+const [home, ...formerHomes] = partitions(33) as [Partition, ...Partition[]]
+const placement = { ...fixedPlacement([home]), formerHomesOf: () => formerHomes }
+const storing = (write: (tag: string) => Promise<string[]>) =>
+  storeIn(write as unknown as Write<Scripted>, placement, new Map())(envelope('msg_a'), undefined)
+
+test('former partitions are asked all at once: the one that has the letter is heard beside silent ones', async () => {
+  const asked = new Set<string>()
+  let answer: (how: string[]) => void = () => {}
+  const how = await storing((tag) => {
+    if (tag === home.prefix) return Promise.resolve(['added'])
+    asked.add(tag)
+    const letter = new Promise<string[]>((resolve) => {
+      if (asked.size === 1) answer = resolve
+    })
+    // Asked one after the other, the last one is asked when the time for the first is over.
+    if (asked.size === formerHomes.length) answer(['revived'])
+    return letter
+  })
+  expect({ asked: asked.size, how }).toEqual({ asked: 32, how: 'revived' })
+})
+
+test('an event goes to its home when all former partitions are silent, or know nothing of it', async () => {
+  const silent = () => new Promise<string[]>(() => {})
+  const others: (() => Promise<string[]>)[] = [silent, async () => ['absent']]
+  for (const other of others) {
+    expect(await storing((tag) => (tag === home.prefix ? Promise.resolve(['added']) : other()))).toBe('added')
+  }
+})
