@@ -46,7 +46,7 @@ function work(handle: (batch: readonly Delivery[]) => Promise<void>): Consumer {
     workerFailed: () => {},
     wedged: () => {},
   }
-  const register = owned.use(openRegister(target))
+  const register = owned.use(openRegister(target, 'clerk'))
   return owned.use(
     consume({
       ...{ target, partitions: register, probe: async () => {}, observer: { ...observer, ...quiet } },
@@ -60,7 +60,7 @@ function work(handle: (batch: readonly Delivery[]) => Promise<void>): Consumer {
 }
 
 test('a queue of four partitions works: road, letters, replay, gauges, status, search, browser, retirement', async () => {
-  const door = owned.use(openDoor(target, { count: 4 }, observer))
+  const door = owned.use(openDoor(target, { count: 4, namespace: 'clerk' }, observer))
   await until(() => door.inspect().then(() => true))
   const handled = new Set<string>()
   const worker = work(async (batch) => {
@@ -102,13 +102,13 @@ test('a queue of four partitions works: road, letters, replay, gauges, status, s
   await until(async () => (await collect(letters.list())).length === 19)
   for (const { eventId } of poisoned) expect(await letters.discard(eventId)).toBe(eventId !== 'msg_poison7')
   door[Symbol.dispose]()
-  using desk = await openPartitionDesk(target)
+  using desk = await openPartitionDesk(target, 'clerk')
   await until(async () => (await desk.retire(3)).kind === 'retired')
   await worker[Symbol.asyncDispose]()
 })
 
 test('a planned failover under load loses nothing, and the worker goes on by itself', async () => {
-  const door = owned.use(openDoor(target, { count: 4 }, observer))
+  const door = owned.use(openDoor(target, { count: 4, namespace: 'clerk' }, observer))
   await until(() => door.inspect().then(() => true))
   const handled = new Set<string>()
   const worker = work(async (batch) => {
@@ -166,7 +166,7 @@ describe.each([
   { replicas: 0, words: 'loses what was acknowledged while its replica lagged, unless replicas are waited for' },
 ])('a master that is killed', ({ replicas, words }) => {
   test(words, async ({ annotate }) => {
-    using door = openDoor(target, { count: 4 }, observer, undefined, replicas)
+    using door = openDoor(target, { count: 4, namespace: 'clerk' }, observer, undefined, replicas)
     await until(() => door.inspect().then(() => true))
     const events = inTheLast.map((event) => ({ ...event, eventId: `${event.eventId}r${replicas}` }))
     const [before, meanwhile] = [events.slice(0, 40), events.slice(40, 60)]

@@ -57,7 +57,7 @@ export async function openFamily(): Promise<Family> {
   return {
     ...{ name, redis, register, desk, letters, key },
     async door(count) {
-      const door = owned.use(openDoor(target, { count, family: name }, observer))
+      const door = owned.use(openDoor(target, { count, namespace: name }, observer))
       await until(() => door.inspect().then(() => true))
       return door
     },

@@ -45,6 +45,7 @@ const MALFORMED: Record<SettingName, readonly string[]> = {
   CONSOLE_TOKEN: ['ada:operator:short', ','],
   METRICS_PORT: ['9090.5'],
   TRUST_PROXY: ['true', '1', '0.0.0.0/0', ','],
+  QUEUE_NAMESPACE: ['Clerk', 'a-b', '{clerk-0}', 'a:b', '0a', 'x'.repeat(33)],
   QUEUE_PARTITIONS: ['0', 'many'],
   REDIS_WAIT_REPLICAS: ['-1', 'all'],
   REDIS_ALLOW_EVICTION: ['no'],

@@ -4,6 +4,7 @@ import {
   openReactionPlaces,
   openStoredEvents,
   parseEnvelopeKeys,
+  parseNamespace,
   parseRedisUrl,
   readPartitions,
 } from '@clerk-mirror/queue'
@@ -30,6 +31,7 @@ export const eraseUser: Command = {
     if (!ID.test(userId)) throw new WrongUsage('a user id has 1 to 64 visible ASCII characters')
     const config = readConfig(env, (read) => ({
       redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+      namespace: read.optional('QUEUE_NAMESPACE', parseNamespace),
       database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
       envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     }))
@@ -42,7 +44,7 @@ export const eraseUser: Command = {
     // Both before the tombstone: an erase that cannot be finished should not begin.
     await mirror.canary()
     const redis = config.redis.reveal()
-    const list = await readPartitions(redis)
+    const list = await readPartitions(redis, config.namespace)
     const events = owned.use(await openStoredEvents(redis, list, config.envelopeKeys?.reveal()))
     const places = owned.use(await openReactionPlaces(redis, list))
     const reactions = owned.use(await openStoredEvents(redis, places.partitions))

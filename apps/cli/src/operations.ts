@@ -1,19 +1,20 @@
 import { parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { type Operations, OperationsError, openOperations } from '@clerk-mirror/operations'
-import { parseEnvelopeKeys, parseRedisUrl, QueueUnavailable, readPartitions } from '@clerk-mirror/queue'
+import { parseEnvelopeKeys, parseNamespace, parseRedisUrl, QueueUnavailable, readPartitions } from '@clerk-mirror/queue'
 import { readConfig, secret } from '@clerk-mirror/runtime'
 import type { Call } from './command.js'
 
 /** Opens what the commands need, and closes it when they are done. */
 export async function withOperations<T>({ env }: Call, work: (operations: Operations) => Promise<T>): Promise<T> {
-  const { redis, database, envelopeKeys } = readConfig(env, (read) => ({
+  const { redis, namespace, database, envelopeKeys } = readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+    namespace: read.optional('QUEUE_NAMESPACE', parseNamespace),
     database: read.optional('DATABASE_URL', secret(parseDatabaseUrl)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
   }))
   await using operations = await openOperations({
     redis: redis.reveal(),
-    partitions: await readPartitions(redis.reveal()).catch((error: unknown) => {
+    partitions: await readPartitions(redis.reveal(), namespace).catch((error: unknown) => {
       throw asOperationsError(error)
     }),
     database: database?.reveal() ?? null,

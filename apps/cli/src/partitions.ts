@@ -1,4 +1,10 @@
-import { openPartitionDesk, type PartitionDesk, parseRedisUrl, type Retirement } from '@clerk-mirror/queue'
+import {
+  openPartitionDesk,
+  type PartitionDesk,
+  parseNamespace,
+  parseRedisUrl,
+  type Retirement,
+} from '@clerk-mirror/queue'
 import { readConfig, secret } from '@clerk-mirror/runtime'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
 import { asOperationsError } from './operations.js'
@@ -68,9 +74,12 @@ function inWords(index: number, retirement: Retirement): string {
 }
 
 async function atDesk({ env }: Call, work: (desk: PartitionDesk) => Promise<ExitCode>): Promise<ExitCode> {
-  const redis = readConfig(env, (read) => read.required('REDIS_URL', secret(parseRedisUrl)))
+  const { redis, namespace } = readConfig(env, (read) => ({
+    redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+    namespace: read.optional('QUEUE_NAMESPACE', parseNamespace),
+  }))
   try {
-    using desk = await openPartitionDesk(redis.reveal())
+    using desk = await openPartitionDesk(redis.reveal(), namespace)
     return await work(desk)
   } catch (error) {
     throw asOperationsError(error)

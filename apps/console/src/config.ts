@@ -3,6 +3,7 @@ import {
   type EnvelopeKeys,
   type Partition,
   parseEnvelopeKeys,
+  parseNamespace,
   parseRedisUrl,
   type RedisTarget,
 } from '@clerk-mirror/queue'
@@ -21,8 +22,8 @@ import { type Account, parseAccounts } from './accounts.js'
 
 export type ConsoleConfig = {
   redis: Secret<RedisTarget>
-  /** Those that it shows; without them, all that are on the register. */
-  partitions?: readonly Partition[]
+  /** Those that it shows: these, or all that are on the register of the namespace. */
+  partitions: readonly Partition[] | { namespace: string }
   database: Secret<DatabaseOptions>
   /** Without them, encrypted payloads cannot be looked at; all else works. */
   envelopeKeys?: Secret<EnvelopeKeys> | undefined
@@ -37,6 +38,7 @@ export type ConsoleConfig = {
 export const readConsoleConfig = (env: Environment): ConsoleConfig =>
   readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+    partitions: { namespace: read.optional('QUEUE_NAMESPACE', parseNamespace) },
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     accounts: read.required('CONSOLE_TOKEN', secret(parseAccounts)),

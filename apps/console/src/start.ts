@@ -16,7 +16,8 @@ export async function startConsole(config: ConsoleConfig, { log }: Surroundings)
   const { host, trustProxy } = config
   const redis = config.redis.reveal()
   const envelopeKeys = config.envelopeKeys?.reveal()
-  const partitions = config.partitions ?? owned.use(openRegister(redis))
+  const partitions =
+    'namespace' in config.partitions ? owned.use(openRegister(redis, config.partitions.namespace)) : config.partitions
   const metrics = openMetrics('console')
   const operations = owned.use(
     operationsDoor(() => openOperations({ redis, partitions, database: config.database.reveal(), envelopeKeys })),

@@ -4,6 +4,7 @@ import {
   PARTITIONS_MAX,
   type Partition,
   parseEnvelopeKeys,
+  parseNamespace,
   parseRedisUrl,
   REPLICAS_MAX,
   type RedisTarget,
@@ -58,7 +59,10 @@ export type IngestConfig = {
 export const readIngestConfig = (env: Environment): IngestConfig =>
   readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
-    partitions: { count: read.optional('QUEUE_PARTITIONS', wholeNumber(1, PARTITIONS_MAX)) },
+    partitions: {
+      namespace: read.optional('QUEUE_NAMESPACE', parseNamespace),
+      count: read.optional('QUEUE_PARTITIONS', wholeNumber(1, PARTITIONS_MAX)),
+    },
     waitReplicas: read.optional('REDIS_WAIT_REPLICAS', wholeNumber(0, REPLICAS_MAX)),
     signingKeys: read.required('CLERK_WEBHOOK_SIGNING_SECRET', secret(parseSigningSecrets)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),

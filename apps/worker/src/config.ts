@@ -4,6 +4,7 @@ import {
   type EnvelopeKeys,
   type Partition,
   parseEnvelopeKeys,
+  parseNamespace,
   parseRedisUrl,
   type RedisTarget,
 } from '@clerk-mirror/queue'
@@ -29,8 +30,8 @@ import { parseWebhookSecrets, parseWebhookUrls } from './webhook-settings.js'
 
 export type WorkerConfig = {
   redis: Secret<RedisTarget>
-  /** Those that it serves; without them, all that are on the register. */
-  partitions?: readonly Partition[]
+  /** Those that it serves: these, or all that are on the register of the namespace. */
+  partitions: readonly Partition[] | { namespace: string }
   database: Secret<DatabaseOptions>
   /** Open what ingest has encrypted. */
   envelopeKeys?: Secret<EnvelopeKeys> | undefined
@@ -68,6 +69,7 @@ const readChangeWebhooks = (read: Read): ChangeWebhookConfig | undefined => {
 export const readWorkerConfig = (env: Environment): WorkerConfig =>
   readConfig(env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
+    partitions: { namespace: read.optional('QUEUE_NAMESPACE', parseNamespace) },
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     mirroredKinds: read.optional('MIRROR_KINDS', parseMirroredKinds),

@@ -7,6 +7,7 @@ import {
   openNotices,
   openQueueGauges,
   openRegister,
+  type Partitions,
 } from '@clerk-mirror/queue'
 import {
   type Check,
@@ -42,7 +43,7 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
   const { host, port } = config
   const health = owned.use(await serveHealth({ host, port, settingName: 'WORKER_PORT', readiness, metrics, log }))
   const target = config.redis.reveal()
-  const partitions = config.partitions ?? owned.use(openRegister(target))
+  const partitions = partitionsOf(config, owned)
   exportQueueGauges(owned.use(openQueueGauges(target, partitions)), metrics)
   const notifier =
     config.notifyUrl && notifierTo(config.notifyUrl.reveal(), openNotices(target, partitions), owned, record.notices)
@@ -67,6 +68,11 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
   )
   const released = owned.move()
   return { port: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
+}
+
+/** Known before anything is acquired that uses them, and released after it. */
+function partitionsOf({ redis, partitions }: WorkerConfig, owned: Releasers): Partitions {
+  return 'namespace' in partitions ? owned.use(openRegister(redis.reveal(), partitions.namespace)) : partitions
 }
 
 function notifierTo(url: string, notices: Notices, owned: Releasers, observer: NotifierOptions['observer']): Notifier {

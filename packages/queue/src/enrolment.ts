@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RedisClient } from './connection.js'
-import { FAMILY, indexOf, type Partition, type Partitions, partitions, spreadBy } from './partitions.js'
+import { indexOf, type Partition, type Partitions, partitions, spreadBy } from './partitions.js'
 import { ENROL_RETRY_MS, PRESENCE_BEAT_MS, PRESENCE_MS } from './policy.js'
 import { type RegisterScripts, registerKeys } from './register-scripts.js'
 import type { Write } from './replicas.js'
 import type { Arriving } from './stored-job.js'
 
 /** Over how many partitions a door spreads its events. */
-export type Spread = { count: number; family?: string }
+export type Spread = { count: number; namespace: string }
 
 /** A door that spreads events, as it says itself. Time in ms. */
 export type DoorPresence = { host: string; pid: number; startedAtMs: number; partitions: number }
@@ -45,13 +45,9 @@ export const fixedPlacement = (list: readonly Partition[]): Placement => ({
  * them, so that nobody retires them meanwhile. A door that could not say so for a while and has lost one is told by the
  * partition itself, which takes nothing more, and enrols again.
  */
-export function enrol(
-  client: RedisClient,
-  { count, family = FAMILY }: Spread,
-  write: Write<RegisterScripts>,
-): Placement {
-  const keys = registerKeys(family)
-  const own = partitions(count, family)
+export function enrol(client: RedisClient, { count, namespace }: Spread, write: Write<RegisterScripts>): Placement {
+  const keys = registerKeys(namespace)
+  const own = partitions(count, namespace)
   const id = randomUUID()
   const self: DoorPresence = { host: hostname(), pid: process.pid, startedAtMs: Date.now(), partitions: count }
   const stop = new AbortController()
@@ -66,7 +62,7 @@ export function enrol(
     const [registered = count, ...used] = await write(keys[0], (scripted) =>
       scripted.clerkEnrol(...keys, PRESENCE_MS, id, count, word),
     )
-    if (registered !== served.length) served = partitions(registered, family)
+    if (registered !== served.length) served = partitions(registered, namespace)
     formerCounts = used.filter((each) => each !== count)
     isEnrolled = true
   }

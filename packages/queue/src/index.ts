@@ -20,7 +20,15 @@ export { isBehind, type LetterPlace } from './letter-order.js'
 export type { Delivery, Disposition, Handle } from './line.js'
 export { type Notices, openNotices } from './notices.js'
 export { REACTION_PACE } from './pace.js'
-export { type Partition, type Partitions, partition, partitions, QUEUES, type QueueName } from './partitions.js'
+export {
+  type Partition,
+  type Partitions,
+  parseNamespace,
+  partition,
+  partitions,
+  QUEUES,
+  type QueueName,
+} from './partitions.js'
 export { PARTITIONS_MAX, REPLICAS_MAX } from './policy.js'
 export type { WorkerPresence } from './presence.js'
 export { exportQueueGauges, exportReactionGauges, type GaugeRegistry } from './queue-metrics.js'

@@ -14,12 +14,21 @@ export const partition = (prefix: string, queue: QueueName = QUEUES.events): Par
   key: (name) => `${prefix}:${queue}:${name}`,
 })
 
-/** The partitions of production; tests have families of their own on a Redis that they share. */
-export const FAMILY = 'clerk'
+/** What all keys of an installation begin with, unless QUEUE_NAMESPACE says otherwise. */
+export const DEFAULT_NAMESPACE = 'clerk'
+
+/** Without dashes, so that no namespace's keys match the pattern of another, such as `{clerk-*`. */
+const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/
+
+/** Throws an Error that says what a namespace is made of. */
+export function parseNamespace(raw: string): string {
+  if (NAMESPACE.test(raw)) return raw
+  throw new Error('must be 1 to 32 lower-case letters, digits and underscores, and begin with a letter')
+}
 
 /** Of the events queue: `{clerk-0}`, `{clerk-1}`, … */
-export const partitions = (count: number, family = FAMILY): Partition[] =>
-  Array.from({ length: count }, (_, index) => partition(`{${family}-${index}}`))
+export const partitions = (count: number, namespace = DEFAULT_NAMESPACE): Partition[] =>
+  Array.from({ length: count }, (_, index) => partition(`{${namespace}-${index}}`))
 
 /** Keeps what belongs to all partitions: who works on them, who tells of them. It is never retired. */
 export function firstOf(list: Partitions): Partition {

@@ -1,5 +1,4 @@
 import type { RedisClient } from './connection.js'
-import { FAMILY } from './partitions.js'
 
 /*
  * The register says how many partitions are served: `{clerk-0}` up to one below its count. It has a slot of its own.
@@ -117,8 +116,8 @@ export type RegisterScripts = {
   clerkReopen: (meta: string, token: string) => Promise<number>
 }
 
-export const registerKeys = (family = FAMILY) =>
-  [`{${family}-partitions}:clerk-mirror:register`, `{${family}-partitions}:clerk-mirror:doors`] as const
+export const registerKeys = (namespace: string) =>
+  [`{${namespace}-partitions}:clerk-mirror:register`, `{${namespace}-partitions}:clerk-mirror:doors`] as const
 
 export function withRegisterScripts<T extends RedisClient>(client: T): T & RegisterScripts {
   client.defineCommand('clerkEnrol', { numberOfKeys: 2, lua: ENROL })

@@ -151,6 +151,12 @@ export const SETTINGS = {
     example: 'loopback,10.0.0.0/8',
     usedBy: ['ingest', 'console'],
   },
+  QUEUE_NAMESPACE: {
+    doc: 'What the keys of this installation begin with in Redis, so that several installations can share one: 1 to 32 lower-case letters, digits and underscores. Give the same to every process of an installation; events that wait under another one stay there.',
+    default: 'clerk',
+    example: 'staging',
+    usedBy: ['ingest', 'worker', 'console', 'cli'],
+  },
   QUEUE_PARTITIONS: {
     doc: 'How many partitions of the queue ingest spreads events over, at most 64: so many nodes of a Redis Cluster can share the work. It may be changed at any time (docs/partitions.md).',
     default: '1',
