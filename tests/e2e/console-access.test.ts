@@ -162,6 +162,35 @@ test('bull-board is for looking', async () => {
   }
 })
 
+test('bull-board is given no more than a page, and says so, whatever it is asked for', async () => {
+  const cookie = await signIn(VIEWER_TOKEN)
+  for (let index = 0; index < 120; index += 1) {
+    const id = `msg_many${index}`
+    await world.redis.hset(world.key(id), {
+      name: 'user.created',
+      data: '{}',
+      timestamp: 1,
+      failedReason: 'unknown/x: y',
+    })
+    await world.redis.zadd(world.key('failed'), index, id)
+  }
+  const ask = async (query: string) => {
+    const response = await get(`/queue/api/queues?activeQueue=clerk-events&${query}`, { cookie })
+    expect(response.status).toBe(200)
+    const { queues } = (await response.json()) as { queues: { jobs: unknown[]; pagination: { pageCount: number } }[] }
+    return { jobs: queues[0]?.jobs.length, pages: queues[0]?.pagination.pageCount }
+  }
+  expect(await ask('status=failed&jobsPerPage=1000000')).toEqual({ jobs: 50, pages: 3 })
+  expect(await ask('status=failed&jobsPerPage=1000000&page=3')).toEqual({ jobs: 20, pages: 3 })
+  expect(await ask('status=failed&jobsPerPage=7&page=2')).toEqual({ jobs: 7, pages: 18 })
+  expect(await ask('status=latest&jobsPerPage=1e15')).toMatchObject({ jobs: 50 })
+  expect(await ask('status=failed&jobsPerPage=50&page=99999999999999999999')).toMatchObject({ jobs: 0 })
+  const flow = await get('/queue/api/queues/clerk-events/msg_many1/flow?maxChildren=1000&depth=20', { cookie })
+  expect(await flow.json()).toEqual({ nodeId: 'msg_many1', flowRoot: null, isFlowNode: false })
+  const keys = await world.redis.zrange(world.key('failed'), '0', '-1')
+  await world.redis.del(world.key('failed'), ...keys.map(world.key))
+})
+
 test('probes and Prometheus need no token', async () => {
   for (const path of ['/livez', '/readyz', '/metrics']) expect((await get(path)).status).toBe(200)
 })

@@ -143,6 +143,17 @@ test('replay moves what matches, as if never tried and with its time of receipt,
   expect(items[0]?.counts).toEqual({ matched: 2, replayed: 2, skipped: 0 })
 })
 
+test('an action on many letters is on record with a few of their ids, and how many more there were', async () => {
+  await deadLettered(queue, [{ id: 'msg_1', reason: 'unknown/x: y' }])
+  const ids = ['msg_1', ...Array.from({ length: 999 }, (_, index) => `msg_${index}_${'x'.repeat(300)}`)]
+  await operations.deadLetters.replay({ ids, reason: 'y' }, ada)
+  const { items } = await operations.audit({ limit: 1 })
+  expect(items[0]?.details?.length).toBeLessThan(6_000)
+  const { filter } = JSON.parse(items[0]?.details ?? '')
+  expect(filter).toEqual({ ids: expect.any(Array), moreIds: 980, reason: 'y' })
+  expect(filter.ids).toHaveLength(20)
+})
+
 test('discard removes what matches, notes it in the ledger, and leaves everything else alone', async () => {
   const { refused, ...others } = await aSelectionOfLetters(queue)
   const filter = { ids: [refused.id] }

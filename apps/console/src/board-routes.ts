@@ -1,9 +1,10 @@
 import { createBullBoard } from '@bull-board/api'
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
-import { QUEUES, type QueueBrowser } from '@clerk-mirror/queue'
+import { BROWSE_ROWS_MAX, QUEUES, type QueueBrowser } from '@clerk-mirror/queue'
 import type { FastifyInstance } from 'fastify'
 import { REFUSALS } from './errors.js'
+import { BOARD_PAGE_MAX } from './policy.js'
 import { sessionOf } from './security.js'
 import type { Sessions } from './sessions.js'
 
@@ -21,6 +22,16 @@ const BOARD_POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ')
+
+/** bull-board takes any number, and reckons its pages with it. However many it asks for, the browser gives no more. */
+const QUERY_MAX = { jobsPerPage: BROWSE_ROWS_MAX, page: BOARD_PAGE_MAX } as const
+
+function clampQuery(query: unknown): void {
+  if (typeof query !== 'object' || query === null) return
+  for (const [name, most] of Object.entries(QUERY_MAX)) {
+    if (Number(Reflect.get(query, name)) > most) Reflect.set(query, name, String(most))
+  }
+}
 
 type Queue = Awaited<ReturnType<QueueBrowser['queues']>>[number]
 
@@ -52,6 +63,11 @@ export function boardRoutes(server: FastifyInstance, browser: QueueBrowser, sess
       // Answered here and not thrown: bull-board has an error handler of its own, which would make a 500 of it.
       if (!sessionOf(request, sessions)) return reply.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`)
       await showQueues()
+      clampQuery(request.query)
+      // Events have no children: what a foreign job claims to have is not walked through.
+      if (request.routeOptions.url?.endsWith('/:jobId/flow')) {
+        return reply.send({ nodeId: Reflect.get(Object(request.params), 'jobId'), flowRoot: null, isFlowNode: false })
+      }
       if (request.method !== 'GET') {
         const { status, message } = REFUSALS.role_forbidden
         return reply.code(status).send({ error: { code: 'role_forbidden', message } })

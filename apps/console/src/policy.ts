@@ -46,6 +46,9 @@ export const ROWS = 50
 /** Rows that one request to the API may ask for. */
 export const API_ROWS_MAX = 1000
 
+/** The last page of bull-board that can be asked for: far behind any queue, and a number that Redis takes. */
+export const BOARD_PAGE_MAX = 1_000_000
+
 /** Finished replays and discards whose result can still be looked at; the audit keeps them all. */
 export const RUNS_KEPT = 20
 

@@ -6,7 +6,7 @@ import type { LetterQueue } from './dead-letters.js'
 import type { Ledger } from './ledger.js'
 import { ascii } from './ledger-entry.js'
 import { type Range, type WalkedPage, walk } from './letter-walk.js'
-import { BULK_CHUNK, RATE_STEPS } from './policy.js'
+import { BULK_CHUNK, RATE_STEPS, RECORDED_CHARS_MAX, RECORDED_IDS_MAX } from './policy.js'
 
 export type BulkOptions = {
   /** Who asks; for the audit. */
@@ -120,6 +120,17 @@ function actionOf({ action, queue, filter, options: { actor } }: Bulk): NewActio
     actor,
     action,
     subjectId: ascii(subjectId, 64),
-    details: JSON.stringify({ ...(queue !== 'events' && { queue }), filter }),
+    details: JSON.stringify({ ...(queue !== 'events' && { queue }), filter: forRecord(filter) }),
   }
+}
+
+/** What is read with every list of actions stays short: of many ids the first few and their number. */
+export function forRecord({ ids, ...parts }: DeadLetterFilter): object {
+  const texts = Object.entries(parts).map(([name, part]) => [
+    name,
+    typeof part === 'string' ? part.slice(0, RECORDED_CHARS_MAX) : part,
+  ])
+  const named = ids?.slice(0, RECORDED_IDS_MAX).map((id) => id.slice(0, RECORDED_CHARS_MAX))
+  const more = (ids?.length ?? 0) - (named?.length ?? 0)
+  return { ...(named && { ids: named }), ...(more > 0 && { moreIds: more }), ...Object.fromEntries(texts) }
 }

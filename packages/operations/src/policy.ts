@@ -36,3 +36,8 @@ export const TRACE_SEARCH_MS = 2_000
 
 /** Rows of a forgotten reaction's outbox that are removed at once: some 20 ms, and a worker that asks waits for none. */
 export const FORGET_PAGE = 1_000
+
+/** Ids of a filter, and characters of each of its texts, that an action is put on record with: a page of the audit has a
+ * thousand actions, and reads all of them. */
+export const RECORDED_IDS_MAX = 20
+export const RECORDED_CHARS_MAX = 200

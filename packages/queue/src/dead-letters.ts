@@ -1,10 +1,11 @@
 import type { EventSource } from '@clerk-mirror/events'
 import { connectOperator } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
+import { oneAtATime } from './in-turn.js'
 import { inOrder, isBehind, type LetterPlace, merged, startIn } from './letter-order.js'
 import { type LetterRow, withLetterScripts } from './letter-scripts.js'
 import type { Partition, Partitions } from './partitions.js'
-import { AMONG_MAX, PAGE, STREAM_LENGTH } from './policy.js'
+import { AMONG_MAX, PAGE, SCRIPT_BYTES_MAX, STREAM_LENGTH } from './policy.js'
 import { asked } from './queue-unavailable.js'
 import { type Reason, readReason } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
@@ -56,17 +57,18 @@ export async function openDeadLetters(
   keys: EnvelopeKeys = NO_KEYS,
 ): Promise<DeadLetters> {
   const client = withLetterScripts(withScripts(await connectOperator(target)))
+  const inTurn = oneAtATime()
   /** An event may have died in two partitions: both letters are moved. */
   const everywhere = async (move: (partition: Partition) => Promise<unknown>) =>
     (await asked(Promise.all([...list].map(move)))).includes(1)
   const next = async (after: LetterPlace | null): Promise<PlacedLetter[]> => {
     const parts = [...list]
-    const share = Math.ceil(PAGE / parts.length)
-    const pages = parts.map(async ({ key }, index) => {
-      const rows = await client.clerkLetters(key('failed'), key(''), ...startIn(index, after), share)
-      return rows.map((row) => placed(row, index))
-    })
-    return merged(await asked(Promise.all(pages)), share)
+    const share = [Math.ceil(PAGE / parts.length), Math.ceil(SCRIPT_BYTES_MAX / parts.length)] as const
+    const page = async ({ key }: Partition, index: number) => {
+      const [rows, more] = await client.clerkLetters(key('failed'), key(''), ...startIn(index, after), ...share)
+      return { letters: rows.map((row) => placed(row, index)), hasMore: more === 1 }
+    }
+    return merged(await inTurn(() => asked(Promise.all(parts.map(page)))))
   }
   const end = async (): Promise<LetterPlace | null> => {
     const ends = [...list].map(async ({ key }, partition): Promise<LetterPlace | null> => {
@@ -87,8 +89,14 @@ export async function openDeadLetters(
       for (let from = 0; from < eventIds.length; from += AMONG_MAX) {
         const ids = eventIds.slice(from, from + AMONG_MAX)
         for (const [index, { key }] of [...list].entries()) {
-          const rows = await asked(client.clerkLettersAmong(key('failed'), key(''), ...ids))
-          found.push(...rows.map((row) => placed(row, index)))
+          for (let looked = 0; looked < ids.length; ) {
+            const rest = ids.slice(looked)
+            const [rows, count] = await inTurn(() =>
+              asked(client.clerkLettersAmong(key('failed'), key(''), SCRIPT_BYTES_MAX, ...rest)),
+            )
+            found.push(...rows.map((row) => placed(row, index)))
+            looked += count
+          }
         }
       }
       return found.sort(inOrder)

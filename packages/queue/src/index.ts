@@ -29,7 +29,7 @@ export {
   QUEUES,
   type QueueName,
 } from './partitions.js'
-export { PARTITIONS_MAX, REPLICAS_MAX } from './policy.js'
+export { BROWSE_ROWS_MAX, PARTITIONS_MAX, REPLICAS_MAX } from './policy.js'
 export type { WorkerPresence } from './presence.js'
 export { exportQueueGauges, exportReactionGauges, type GaugeRegistry } from './queue-metrics.js'
 export { QueueUnavailable } from './queue-unavailable.js'

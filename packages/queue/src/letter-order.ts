@@ -12,11 +12,14 @@ export function startIn(partition: number, after: LetterPlace | null): [score: s
 
 const BEHIND_ALL_IDS = '\u{10ffff}'
 
-/** Of the first letters of each partition those that come first of all: behind a full page that partition may have more. */
-export function merged<T extends Placed>(pages: readonly T[][], share: number): T[] {
-  const unread = pages.flatMap((page) => (page.length === share ? page.slice(-1) : [])).sort(inOrder)[0]
+/** The first letters of a partition, and whether it may have more behind them. */
+export type PartitionPage<T extends Placed> = { letters: T[]; hasMore: boolean }
+
+/** Of the first letters of each partition those that come first of all. */
+export function merged<T extends Placed>(pages: readonly PartitionPage<T>[]): T[] {
+  const unread = pages.flatMap(({ letters, hasMore }) => (hasMore ? letters.slice(-1) : [])).sort(inOrder)[0]
   return pages
-    .flat()
+    .flatMap(({ letters }) => letters)
     .filter(({ place }) => !unread || !isBehind(place, unread.place))
     .sort(inOrder)
 }

@@ -1,4 +1,5 @@
 import type { RedisClient } from './connection.js'
+import { FOREIGN_BYTES_MAX } from './policy.js'
 
 /** Reads what a list shows of a job, and leaves the body where it is: it may be a thousand times as long. */
 const READ_LETTER = `
@@ -11,18 +12,23 @@ local function letterOf(id, score)
   if source then
     object, instance = string.match(object, '^"(.*)"$'), string.match(instance, '^"(.*)"$')
   else
-    local isJson, decoded = pcall(cjson.decode, data)
+    -- With an odd id the head alone is JSON; a job that is none of ours is read whole, or not at all.
+    local _, last = string.find(data, ',"source":"%a+"')
+    local head = last and last <= ${FOREIGN_BYTES_MAX} and string.sub(data, 1, last) .. '}' or ''
+    local isJson, decoded = pcall(cjson.decode, head)
+    if not isJson and #data <= ${FOREIGN_BYTES_MAX} then isJson, decoded = pcall(cjson.decode, data) end
     if isJson and type(decoded) == 'table' then
       object, instance, source = text(decoded.objectId), text(decoded.instanceId), text(decoded.source)
     end
   end
-  return {id, score, job[1], job[2], job[3], job[4], object or false, instance or false, source or false}
+  local bytes = #data + #(job[4] or '')
+  return {id, score, job[1], job[2], job[3], job[4], object or false, instance or false, source or false}, bytes
 end
 `
 
 /**
- * KEYS: failed. ARGV: prefix of the jobs' keys, score and id of the letter before, how many; of what is asked for first
- * the score may be '-inf' and the id ''. By score and id, so that letters which come or go meanwhile neither hide nor
+ * KEYS: failed. ARGV: prefix of the jobs' keys, score and id of the letter before, how many, how many bytes; of what is
+ * asked for first the score may be '-inf' and the id ''. By score and id, so that letters which come or go meanwhile neither hide nor
  * repeat others. Letters that died in one millisecond are in the order of the bytes of their ids; Lua's own comparison
  * would go by the server's language.
  */
@@ -34,7 +40,7 @@ local function isBefore(one, other)
   end
   return #one < #other
 end
-local score, after, count = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local score, after, count, bytesLeft = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local low = redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. score)
 local high = low + redis.call('ZCOUNT', KEYS[1], score, score)
 while low < high do
@@ -44,18 +50,28 @@ while low < high do
 end
 local letters = {}
 local page = redis.call('ZRANGE', KEYS[1], low, low + count - 1, 'WITHSCORES')
-for index = 1, #page, 2 do letters[#letters + 1] = letterOf(page[index], page[index + 1]) end
-return letters
+for index = 1, #page, 2 do
+  local letter, bytes = letterOf(page[index], page[index + 1])
+  letters[#letters + 1] = letter
+  bytesLeft = bytesLeft - bytes
+  if bytesLeft <= 0 then return {letters, 1} end
+end
+return {letters, #letters == count and 1 or 0}
 `
 
-/** KEYS: failed. ARGV: prefix of the jobs' keys, ids. Those that are dead letters. */
+/** KEYS: failed. ARGV: prefix of the jobs' keys, how many bytes, ids. Those that are dead letters. */
 const AMONG = `${READ_LETTER}
-local letters = {}
-for index = 2, #ARGV do
+local letters, bytesLeft = {}, tonumber(ARGV[2])
+for index = 3, #ARGV do
   local score = redis.call('ZSCORE', KEYS[1], ARGV[index])
-  if score then letters[#letters + 1] = letterOf(ARGV[index], score) end
+  if score then
+    local letter, bytes = letterOf(ARGV[index], score)
+    letters[#letters + 1] = letter
+    bytesLeft = bytesLeft - bytes
+  end
+  if bytesLeft <= 0 then return {letters, index - 2} end
 end
-return letters
+return {letters, #ARGV - 2}
 `
 
 /** KEYS: failed, events, the job, its log. ARGV: job id, stream length. 1 when it was a dead letter, and is gone now. */
@@ -70,8 +86,22 @@ return 1
 export type LetterRow = [string, string, ...(string | null)[]]
 
 export type LetterScripts = {
-  clerkLetters: (failed: string, jobs: string, score: string, id: string, count: number) => Promise<LetterRow[]>
-  clerkLettersAmong: (failed: string, jobs: string, ...ids: string[]) => Promise<LetterRow[]>
+  /** The letters, and 1 when there may be more behind them. */
+  clerkLetters: (
+    failed: string,
+    jobs: string,
+    score: string,
+    id: string,
+    count: number,
+    bytesMax: number,
+  ) => Promise<[LetterRow[], 0 | 1]>
+  /** The letters, and how many of the ids were looked up. */
+  clerkLettersAmong: (
+    failed: string,
+    jobs: string,
+    bytesMax: number,
+    ...ids: string[]
+  ) => Promise<[LetterRow[], number]>
   clerkDiscard: (...args: (string | number)[]) => Promise<number>
 }
 

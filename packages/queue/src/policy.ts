@@ -126,11 +126,24 @@ export const WEDGE_LOOKS = 10
 /** Events that BullMQ's own stream keeps: it serves watchers, and nothing here relies on it. */
 export const STREAM_LENGTH = 1000
 
-/** Keys searched at once: a page of the largest bodies keeps Redis from its other clients for some 50 ms. */
+/** Keys searched at once. */
 export const SEARCH_PAGE = 100
 
 /** Dead letters listed at once, without their bodies: some 5 ms of Redis. */
 export const PAGE = 500
+/**
+ * Bytes of jobs that one script of an operator looks at, whatever its number of rows: some 4 ms of Redis. It stops
+ * behind the job that exceeds them, and the next script goes on from there.
+ */
+export const SCRIPT_BYTES_MAX = 4 * 1024 * 1024
+/** Bytes of a job that is none of ours and is parsed by a script to find its object: larger ones show none. */
+export const FOREIGN_BYTES_MAX = 64 * 1024
+/** Jobs of one state, and bytes of all of them, that a tool for BullMQ is given for a page, however many it asks for;
+ * beyond the bytes, jobs show without their data. */
+export const BROWSE_ROWS_MAX = 50
+export const BROWSE_BYTES_MAX = 8 * 1024 * 1024
+/** Minutes of BullMQ's own counters that such a tool is given: a day. */
+export const BROWSE_METRICS_MAX = 1440
 /** Dead letters asked for by their ids at once. */
 export const AMONG_MAX = 500
 /** Milliseconds for which a count of the dead letters by class serves: each walks through all of them. */

@@ -115,22 +115,24 @@ return redis.call('HSET', KEYS[1], 'ats', ARGV[2])
 `
 
 /**
- * KEYS: keys of the queue, of any kind. ARGV: a text, '1' to be given sealed ones too. Those that are jobs whose data
- * holds the text. Bodies are searched where they lie: to carry a backlog's over the network would take longer than to
+ * KEYS: keys of the queue, of any kind. ARGV: a text, '1' to be given sealed ones too, how many bytes. How many keys were
+ * looked at, and those that are jobs whose data holds the text. Bodies are searched where they lie: to carry a backlog's over the network would take longer than to
  * read it. Sealed ones have to be carried. A body in clear is a text within the data, where its own quotes are escaped:
  * no name in it can pass for the field.
  */
 const HOLDING = `
-local found = {}
-for _, key in ipairs(KEYS) do
+local found, bytesLeft = {}, tonumber(ARGV[3])
+for index, key in ipairs(KEYS) do
   if redis.call('TYPE', key).ok == 'hash' then
     local data = redis.call('HGET', key, 'data')
     local isFound = data and string.find(data, ARGV[1], 1, true)
     local isSealed = data and ARGV[2] == '1' and string.find(data, '"sealed":"', 1, true)
     if isFound or isSealed then found[#found + 1] = key end
+    bytesLeft = bytesLeft - #(data or '')
   end
+  if bytesLeft <= 0 then return {index, found} end
 end
-return found
+return {#KEYS, found}
 `
 
 /** KEYS of the script below, in order; the job's own key and the key of its log come last. */
@@ -169,8 +171,8 @@ export type Scripted = {
   clerkReplay: Command
   clerkReplayMany: Command
   clerkNote: (job: string, note: Note, attemptOrMs?: number) => Promise<number>
-  /** First the number of keys, then these, then the text and the flag. */
-  clerkHolding: Command
+  /** First the number of keys, then these, then the text, the flag and the bytes. */
+  clerkHolding: (...args: (string | number)[]) => Promise<[number, string[]]>
   clerkRemove: Command
 }
 

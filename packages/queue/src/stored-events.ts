@@ -2,7 +2,7 @@ import { Cluster } from 'ioredis'
 import { connectOperator, type RedisClient } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import type { Partition, Partitions } from './partitions.js'
-import { SEARCH_PAGE, STREAM_LENGTH } from './policy.js'
+import { SCRIPT_BYTES_MAX, SEARCH_PAGE, STREAM_LENGTH } from './policy.js'
 import { asked } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
 import { REMOVE_KEYS, type Scripted, withScripts } from './scripts.js'
@@ -98,12 +98,15 @@ async function* search(
       const [next, keys] = await asked(node.scan(cursor, 'MATCH', pattern, 'COUNT', SEARCH_PAGE))
       cursor = next
       for (const start of starts) {
-        const ours = keys.filter((key) => key.startsWith(start))
-        const found =
-          ours.length > 0 ? await asked(client.clerkHolding(ours.length, ...ours, text, unsealing ? 1 : 0)) : []
-        for (const jobKey of found as string[]) {
-          const event = await asked(readEvent(client, jobKey, jobKey.slice(start.length), envelopeKeys))
-          if (event) yield event
+        let ours = keys.filter((key) => key.startsWith(start))
+        while (ours.length > 0) {
+          const flag = unsealing ? 1 : 0
+          const [looked, found] = await asked(client.clerkHolding(ours.length, ...ours, text, flag, SCRIPT_BYTES_MAX))
+          for (const jobKey of found) {
+            const event = await asked(readEvent(client, jobKey, jobKey.slice(start.length), envelopeKeys))
+            if (event) yield event
+          }
+          ours = ours.slice(looked)
         }
       }
     } while (cursor !== '0')
