@@ -69,6 +69,29 @@ test('erase asks, and refuses where there is nobody to ask', async () => {
   expect(await database.query("SELECT 1 FROM operator_actions WHERE action = 'erase'")).toEqual([])
 })
 
+test('an address is no id: nothing of it is stored', async () => {
+  for (const address of ['ada@example.com', '+15550100', '(555)0100-22']) {
+    expect(await ops('erase', '--user', address, '--yes')).toBe(2)
+    expect(written.note).toContain('that is an address and no id')
+    expect(await database.query('SELECT id FROM clerk_objects WHERE id = ?', [address])).toEqual([])
+    expect(await database.query('SELECT id FROM operator_actions WHERE subject_id = ?', [address])).toEqual([])
+  }
+})
+
+test('erase lists what only mentions the user, by id and member, and removes it when told to', async () => {
+  await mirror.apply([
+    userCreated('user_listed', { data: { email_addresses: [{ email_address: 'listed@example.com' }] } }),
+    arrival('brandNew.thing', 'new_listed', { data: { note: 'ask listed@example.com' } }),
+  ])
+  expect(await ops('erase', '--user', 'user_listed', '--yes')).toBe(0)
+  expect(written.out).toContain('new_listed  brandNew, in note')
+  expect(written.out).not.toContain('listed@example.com')
+  expect(await ops('erase', '--user', 'user_listed', '--also', 'new_listed', '--yes')).toBe(0)
+  expect(written.note).toContain('their addresses are unknown')
+  expect(await database.query("SELECT data FROM clerk_objects WHERE id = 'new_listed'")).toEqual([{ data: null }])
+  expect(await ops('erase', '--user', 'user_listed', '--also', 'ada@example.com', '--yes')).toBe(2)
+})
+
 test('erase --yes --json removes rows and waiting events, and prints how many of which', async () => {
   await mirror.apply([userCreated('user_erased', { data: { username: 'ada' } })])
   const observer = { redisLost: () => {}, redisBack: () => {} }
@@ -84,6 +107,9 @@ test('erase --yes --json removes rows and waiting events, and prints how many of
     reactions: { waiting: 0, delayed: 0, dead: 0, kept: 0 },
     unfinished: 0,
     unread: 0,
+    addressesKnown: true,
+    mentions: [],
+    mentioned: 0,
   })
   expect(await redis.keys('*msg_erased')).toEqual([])
 })

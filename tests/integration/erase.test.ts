@@ -1,21 +1,11 @@
 import { eventIdOf, Failure } from '@clerk-mirror/events'
-import { type Mirror, openMirror } from '@clerk-mirror/mirror'
 import { type EraseResult, erase } from '@clerk-mirror/operations'
-import {
-  type Delivery,
-  type Disposition,
-  openHandOver,
-  openStoredEvents,
-  parseRedisUrl,
-  reactionPartition,
-  type StoredEvents,
-} from '@clerk-mirror/queue'
-import { Releasers } from '@clerk-mirror/runtime'
+import { type Delivery, type Disposition, openHandOver, parseRedisUrl, reactionPartition } from '@clerk-mirror/queue'
 import { expect, inject, test } from 'vitest'
 import { arrival, membership, userCreated, userDeleted, userUpdated } from '../support/builders.js'
-import { openTestDatabase, type TestDatabase } from '../support/database.js'
+import { keysHolding, openWorld, type World } from '../support/erase-world.js'
 import { openOracle } from '../support/invariants.js'
-import { done, envelope, openTestQueue, retryingAfter, type TestQueue } from '../support/queue.js'
+import { done, envelope, retryingAfter, type TestQueue } from '../support/queue.js'
 import { latch, until } from '../support/until.js'
 
 const ADA = 'user_1'
@@ -23,27 +13,6 @@ const ADA = 'user_1'
 const MARKER = 'xQz7marker'
 const HOUR_MS = 3_600_000
 const ACTIVE_PATIENCE_MS = 20_000
-
-type World = AsyncDisposable & {
-  database: TestDatabase
-  mirror: Mirror
-  queue: TestQueue
-  events: StoredEvents
-  /** Of one reaction, `recorder`. */
-  reactions: StoredEvents
-}
-
-async function openWorld(): Promise<World> {
-  await using owned = new Releasers()
-  const database = owned.use(await openTestDatabase())
-  const mirror = owned.use(openMirror(database.options))
-  const queue = owned.use(await openTestQueue())
-  const events = owned.use(await openStoredEvents(parseRedisUrl(inject('redisUrl')), [queue.partition]))
-  const places = [reactionPartition(queue.partition, 'recorder')]
-  const reactions = owned.use(await openStoredEvents(parseRedisUrl(inject('redisUrl')), places))
-  const released = owned.move()
-  return { database, mirror, queue, events, reactions, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
-}
 
 const eraseAda = (world: World, options: { patienceMs?: number; onWaiting?: () => void } = {}): Promise<EraseResult> =>
   erase(world.mirror, world.events, {
@@ -64,16 +33,6 @@ function eventAbout(id: string, type: string, objectId: string, data: object = {
 async function moveTo({ redis, partition: { key } }: TestQueue, set: string, id: string): Promise<void> {
   await redis.lrem(key('wait'), 1, id)
   await redis.zadd(key(set), 1, id)
-}
-
-async function keysHolding({ redis, partition }: TestQueue, text: string): Promise<string[]> {
-  const held = (await redis.keys(`${partition.prefix}*`)).map(async (key) => {
-    const type = await redis.type(key)
-    const value =
-      type === 'hash' ? await redis.hgetall(key) : type === 'stream' ? await redis.xrange(key, '-', '+') : null
-    return JSON.stringify(value).includes(text) ? [key] : []
-  })
-  return (await Promise.all(held)).flat()
 }
 
 async function outcomes({ database }: World): Promise<Record<string, string>> {
@@ -151,6 +110,9 @@ test('erase leaves nothing of a person but their ids: not in the tables, not in 
     reactions: { waiting: 1, delayed: 0, dead: 0, kept: 0 },
     unfinished: 0,
     unread: 0,
+    addressesKnown: true,
+    mentions: [],
+    mentioned: 0,
   })
   expect(await queue.redis.lrange(recorder.key('wait'), 0, -1)).toEqual(['x_bobs'])
   expect(await traces(world)).toEqual([])
@@ -216,7 +178,8 @@ test('an erase that was interrupted after the tombstone is finished by the next;
   await liveAdasLife(world)
   const count = 30
   for (let n = 0; n < count; n += 1) await world.queue.door.accept(eventAbout(`msg_${n}`, 'user.updated', ADA))
-  await world.mirror.eraseUser({ userId: ADA, actor: 'op@test' })
+  const begun = await world.mirror.beginErase({ userId: ADA, actor: 'op@test' })
+  if (begun.kind === 'begun') await world.mirror.eraseUser({ userId: ADA, actionId: begun.actionId })
   const [one, two] = await Promise.all([eraseAda(world), eraseAda(world)])
   const waiting = [one, two].map((result) => (result.kind === 'erased' ? result.jobs.waiting : Number.NaN))
   expect(waiting.reduce((sum, each) => sum + each, 0)).toBe(count)

@@ -12,23 +12,37 @@ import { Releasers, readConfig, secret } from '@clerk-mirror/runtime'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
 import { isConfirmed } from './confirm.js'
+import { progressView } from './progress.js'
 
 /** What a Clerk id may be made of, without what JSON writes in another way. */
 const ID = /^[!#-[\]-~]{1,64}$/
 
+/** An e-mail address or a telephone number. Ids are kept for good, and an address must never become one. */
+const ADDRESS = /@|^\+?[\d().-]{5,}$/
+
 export const eraseUser: Command = {
-  usage: '--user ID [--yes] [--json]',
+  usage: '--user ID [--also OBJECT …] [--yes] [--json]',
   summary: 'Remove everything that is stored of a person, for good: tables, stored objects, events in the queue.',
-  examples: ['erase --user user_2bYZ0example', 'erase --user user_2bYZ0example --yes --json'],
+  examples: [
+    'erase --user user_2bYZ0example',
+    'erase --user user_2bYZ0example --also new_2cKq1example',
+    'erase --user user_2bYZ0example --yes --json',
+  ],
   options: {
     user: { type: 'string', doc: "the user's Clerk id" },
+    also: {
+      type: 'string',
+      multiple: true,
+      doc: 'the id of an object that is to be removed too; erase lists candidates',
+    },
     yes: { type: 'boolean', doc: 'do not ask' },
   },
   async run(call) {
     const { env, values, positionals, note } = call
     const userId = values['user']
     if (typeof userId !== 'string' || positionals.length > 0) throw new WrongUsage('name the user with --user')
-    if (!ID.test(userId)) throw new WrongUsage('a user id has 1 to 64 visible ASCII characters')
+    const also = Array.isArray(values['also']) ? values['also'].map(String) : []
+    for (const id of [userId, ...also]) demandId(id)
     const config = readConfig(env, (read) => ({
       redis: read.required('REDIS_URL', secret(parseRedisUrl)),
       namespace: read.optional('QUEUE_NAMESPACE', parseNamespace),
@@ -49,8 +63,20 @@ export const eraseUser: Command = {
     const places = owned.use(await openReactionPlaces(redis, list))
     const reactions = owned.use(await openStoredEvents(redis, places.partitions))
     const onWaiting = (count: number) => note(`Waiting for ${count} of their events that workers have …`)
-    return report(call, userId, await erase(mirror, events, { userId, actor: actor(), onWaiting, reactions }))
+    const view = progressView('erase')
+    const result = await erase(mirror, events, {
+      ...{ userId, actor: actor(), also, onWaiting, reactions },
+      onProgress: ({ objects, of }) => view.show({ done: objects, of }),
+    }).finally(view.end)
+    return report(call, userId, result)
   },
+}
+
+function demandId(id: string): void {
+  if (!ID.test(id)) throw new WrongUsage('an id has 1 to 64 visible ASCII characters')
+  if (ADDRESS.test(id)) {
+    throw new WrongUsage('that is an address and no id: Clerk and the table users say which user has it')
+  }
 }
 
 function report({ values, out, note }: Call, userId: string, result: EraseResult): ExitCode {
@@ -58,13 +84,19 @@ function report({ values, out, note }: Call, userId: string, result: EraseResult
     note(`${userId} is no user but of kind ${result.objectKind}: nothing was erased.`)
     return 1
   }
+  const { kind: _, ...all } = result
   const { objects, rows, jobs, reactions, unfinished, unread } = result
-  if (values['json']) out(JSON.stringify({ userId, objects, rows, jobs, reactions, unfinished, unread }))
+  if (values['json']) out(JSON.stringify({ userId, ...all }))
   else {
     out(`Erased ${userId}: removed the content of ${objects} stored objects, rows: ${list(rows)}.`)
     out(
       `Removed from the queues, events: ${list(jobs)}; reactions: ${list(reactions)}. What comes of them from now on is refused.`,
     )
+    listMentions(result, out)
+  }
+  if (!result.addressesKnown) {
+    note('No object of the user is stored any more, so their addresses are unknown: invitations and waitlist entries')
+    note('that name them by an address alone were not found. If an earlier erase came to its end, it removed those.')
   }
   if (unread > 0) {
     note(`${unread} other events are encrypted with keys that are not here: whether they name the user is not known.`)
@@ -74,6 +106,20 @@ function report({ values, out, note }: Call, userId: string, result: EraseResult
   note(`${unfinished} of their events are still with a worker, which can write nothing of them. Run this again.`)
   return 1
 }
+
+/** Names of members and no values: an operator looks at the object where that is on record. */
+function listMentions({ mentions, mentioned }: Erased, out: Call['out']): void {
+  if (mentioned === 0) return
+  out(`Left for you to decide, for it mentions them in other places: ${mentioned}.`)
+  for (const mention of mentions) {
+    if (mention.in === 'event') out(`  ${mention.id}  an event of type ${mention.kind} in the queue`)
+    else out(`  ${mention.id}  ${mention.kind}, in ${mention.members.join(', ')}`)
+  }
+  if (mentions.length < mentioned) out(`  … and ${mentioned - mentions.length} more`)
+  out('To remove an object too, run this again with --also ID; an event is discarded with dead-letters discard.')
+}
+
+type Erased = Extract<EraseResult, { kind: 'erased' }>
 
 const list = (counts: Readonly<Record<string, number>>) =>
   Object.entries(counts)

@@ -15,6 +15,19 @@ export type { Subjects } from './kinds/kind.js'
 export { isNeverStored, kindOf, type MirroredKinds, parseMirroredKinds } from './mirrored-kinds.js'
 export { type Peeked, peek } from './peek.js'
 export {
+  type Addresses,
+  addressesOf,
+  asJsonMember,
+  asJsonObject,
+  isWordOf,
+  mentions,
+  type Person,
+  type PersonsObject,
+  searchTextsOf,
+  type Tie,
+  tieTo,
+} from './person.js'
+export {
   parseSigningSecrets,
   readSignatureHeaders,
   type SignatureFault,

@@ -3,7 +3,8 @@ import type { TypedKind } from '@clerk-mirror/events'
 import { beginAction, type Counts, type NewAction, recordCounts } from './actions.js'
 import { type AskRequest, type AskRun, type AskStep, askable, askNext, beginAsk, hasObjectsOf } from './ask.js'
 import { throughContention } from './contention.js'
-import { eraseUser } from './erase.js'
+import { eraseOwnedPage, eraseUserHead, sumCounts } from './erase.js'
+import { eraseTied, findTied, type TiedPage, type TiedRequest } from './erase-tied.js'
 import type { PrismaClient } from './generated/client.js'
 import { type LedgerEntry, type Removal, recordRemoval } from './ledger.js'
 import { TYPED_KINDS, tableOf } from './projections/rows.js'
@@ -33,11 +34,12 @@ export type RebuildRun = {
   objects: number
 }
 
-export type EraseRequest = { userId: string; actor: string }
+/** `also`: objects that an operator has decided to remove too; for the record. */
+export type EraseRequest = { userId: string; actor: string; also?: readonly string[] }
 
-/** `counts`: rows removed by table, and as `objects` the heads that became tombstones. */
-export type Erased =
-  | { kind: 'erased'; actionId: bigint; counts: Counts }
+export type EraseBegun =
+  /** `data`: the stored text of the user, which holds their addresses; null when it is gone or never came. */
+  | { kind: 'begun'; actionId: bigint; data: string | null }
   /** The id is somebody or something else's; nothing was touched. */
   | { kind: 'not-a-user'; objectKind: string }
 
@@ -54,8 +56,19 @@ export type OperatorVerbs = {
   beginAsk: (request: AskRequest) => Promise<AskRun>
   /** Asks for the next page. @throws Failure; nothing of the page was asked for then. */
   askNext: (run: AskRun) => Promise<AskStep>
-  /** Tombstones the user, with all that names them. Again is harmless. @throws Failure */
-  eraseUser: (request: EraseRequest) => Promise<Erased>
+  /** How many objects are stored, for a sense of progress. @throws Failure */
+  countObjects: () => Promise<number>
+  /** Puts on record that an erasure begins. @throws Failure */
+  beginErase: (request: EraseRequest) => Promise<EraseBegun>
+  /** Looks for the person in the next objects, removes those that are theirs, and gives the others. @throws Failure */
+  eraseNextTied: (request: TiedRequest, after: string) => Promise<TiedPage>
+  /** The same for these objects alone. @throws Failure */
+  eraseTied: (request: TiedRequest, ids: readonly string[]) => Promise<Omit<TiedPage, 'upTo' | 'looked'>>
+  /**
+   * Tombstones the user, then, some at a time, all objects whose user they are. Again is harmless, also after an
+   * interruption. Gives the rows removed by table, and as `objects` the heads that became tombstones. @throws Failure
+   */
+  eraseUser: (request: { userId: string; actionId: bigint }) => Promise<Counts>
   /** Notes in the ledger that these events are taken from the queue unapplied. @throws Failure */
   recordErased: (entries: readonly LedgerEntry[]) => Promise<void>
   recordDiscarded: (entries: readonly LedgerEntry[]) => Promise<void>
@@ -84,19 +97,53 @@ export function operatorVerbs(
     askable: (request) => attempt(() => askable(prisma, request)),
     beginAsk: (request) => attempt(() => beginAsk(prisma, request, clock())),
     askNext: (run) => inTurn((transaction) => askNext(transaction, run, clock())),
-    async eraseUser({ userId, actor }) {
-      const head = await attempt(() => prisma.clerkObject.findUnique({ where: { id: userId }, select: { kind: true } }))
-      if (head && head.kind !== 'user') return { kind: 'not-a-user', objectKind: head.kind }
-      const action = { actor, action: 'erase', subjectId: userId, details: null } as const
-      const actionId = await attempt(() => beginAction(prisma, action, clock()))
-      const counts = await inTurn((transaction) => eraseUser(transaction, userId, actionId, clock()))
-      return { kind: 'erased', actionId, counts }
-    },
+    ...eraseVerbs(prisma, attempt, inTurn, clock),
     recordErased: record('erased'),
     recordDiscarded: record('discarded'),
     beginAction: (action) => attempt(() => beginAction(prisma, action, clock())),
     recordCounts: (actionId, counts, isFinished) =>
       attempt(() => recordCounts(prisma, actionId, counts, isFinished ? clock() : null)),
+  }
+}
+
+type Attempt = <T>(work: () => Promise<T>) => Promise<T>
+type InTurn = <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>
+type EraseVerbs = Pick<OperatorVerbs, 'countObjects' | 'beginErase' | 'eraseNextTied' | 'eraseTied' | 'eraseUser'>
+
+function eraseVerbs(prisma: PrismaClient, attempt: Attempt, inTurn: InTurn, clock: () => number): EraseVerbs {
+  const eraseIds = (request: TiedRequest, ids: readonly string[]) =>
+    inTurn((transaction) => eraseTied(transaction, request, ids, clock()))
+  return {
+    countObjects: () => attempt(() => prisma.clerkObject.count()),
+    async beginErase({ userId, actor, also = [] }) {
+      const select = { kind: true, data: true } as const
+      const head = await attempt(() => prisma.clerkObject.findUnique({ where: { id: userId }, select }))
+      if (head && head.kind !== 'user') return { kind: 'not-a-user', objectKind: head.kind }
+      const details = also.length > 0 ? JSON.stringify({ also }) : null
+      const action = { actor, action: 'erase', subjectId: userId, details } as const
+      const actionId = await attempt(() => beginAction(prisma, action, clock()))
+      return { kind: 'begun', actionId, data: head?.data ?? null }
+    },
+    async eraseNextTied(request, after) {
+      const { upTo, looked, batches } = await attempt(() => findTied(prisma, request.person, after))
+      const page: TiedPage = { upTo, looked, counts: {}, mentions: [] }
+      for (const ids of batches) {
+        const { counts, mentions } = await eraseIds(request, ids)
+        page.counts = sumCounts(page.counts, counts)
+        page.mentions = [...page.mentions, ...mentions]
+      }
+      return page
+    },
+    eraseTied: eraseIds,
+    async eraseUser({ userId, actionId }) {
+      let counts = await inTurn((transaction) => eraseUserHead(transaction, userId, actionId, clock()))
+      for (let isDone = false; !isDone; ) {
+        const page = await inTurn((transaction) => eraseOwnedPage(transaction, userId, actionId, clock()))
+        counts = sumCounts(counts, page.counts)
+        isDone = page.isDone
+      }
+      return counts
+    },
   }
 }
 

@@ -1,21 +1,27 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { kindNamed, kindOf } from '@clerk-mirror/events'
-import type { Counts, LedgerEntry, Mirror } from '@clerk-mirror/mirror'
-import type { RemovedFrom, StoredEvent, StoredEvents } from '@clerk-mirror/queue'
-import { entryOf } from './ledger-entry.js'
-import { ERASE_LOOK_MS, ERASE_PATIENCE_MS } from './policy.js'
+import { addressesOf, type Person } from '@clerk-mirror/events'
+import type { Counts, MentioningObject, Mirror, TiedPage } from '@clerk-mirror/mirror'
+import type { StoredEvents } from '@clerk-mirror/queue'
+import { type JobCounts, noFindings, noJobs, removeEvents, removeRuns, removeWhenFinished } from './erase-queue.js'
+import { ERASE_MENTIONS_LISTED, ERASE_PATIENCE_MS } from './policy.js'
 
 export type EraseOptions = {
   userId: string
   actor: string
+  /** Objects that are removed too, by an operator's decision; users and organizations are not. */
+  also?: readonly string[]
   /** Called once, when workers have events of the person and erase begins to wait for them. */
   onWaiting: (events: number) => void
+  /** How many objects of how many were searched. */
+  onProgress?: (progress: { objects: number; of: number }) => void
   /** Runs of reactions that wait. */
   reactions: StoredEvents
   patienceMs?: number
 }
 
-export type JobCounts = { waiting: number; delayed: number; dead: number; kept: number }
+export type Mention =
+  | ({ in: 'object' } & MentioningObject)
+  /** `kind` is the event's type. */
+  | { in: 'event'; id: string; kind: string }
 
 export type EraseResult =
   | {
@@ -35,97 +41,106 @@ export type EraseResult =
        * person in passing, that stays until they are decided.
        */
       unread: number
+      /** False where neither a stored object nor an event of the user was left to read addresses from. */
+      addressesKnown: boolean
+      /** What holds the id or an address of the person and was left, for somebody to decide: the first of them. */
+      mentions: readonly Mention[]
+      /** All of them. */
+      mentioned: number
     }
   | { kind: 'not-a-user'; objectKind: string }
 
 /**
- * Removes what is stored of a person but Clerk's ids: first the tombstone, so that nothing comes back, then their
- * events in the queue. Each step can be done again, by whoever runs it: an interrupted erase is simply run again.
+ * Removes what is stored of a person but Clerk's ids. Invitations and the like, which name them by an address alone, go
+ * first, while the user's object still tells the addresses; then the user's tombstone, so that nothing comes back; then
+ * their events that came meanwhile. Each step can be done again, by any operator: an interrupted erase is simply run
+ * again, and one that was interrupted before the tombstone knows the addresses again.
  *
  * @throws Failure when the database, Error when Redis does not answer.
  */
 export async function erase(mirror: Mirror, events: StoredEvents, options: EraseOptions): Promise<EraseResult> {
-  const { userId, actor, onWaiting, reactions, patienceMs = ERASE_PATIENCE_MS } = options
-  const erased = await mirror.eraseUser({ userId, actor })
-  if (erased.kind === 'not-a-user') return erased
-  const jobs: JobCounts = { ...NO_JOBS }
-  const active = new Set<string>()
-  const unread = new Set<string>()
-  for await (const event of events.holding(userId, { unsealing: true })) {
-    if (!isAbout(event, userId)) {
-      if (typeof event.envelope?.body === 'object') unread.add(event.id)
-      continue
-    }
-    // In the ledger first: an interruption leaves an event that is on record and in the queue, never one in neither.
-    await mirror.recordErased([entryOfStored(event)])
-    if ((await removeOne(events, event.id, jobs)) === 'active') active.add(event.id)
-  }
-  const runs: JobCounts = { ...NO_JOBS }
+  const { userId, onWaiting, reactions, patienceMs = ERASE_PATIENCE_MS } = options
+  const begun = await mirror.beginErase(options)
+  if (begun.kind === 'not-a-user') return begun
+  const userTexts = begun.data === null ? [] : [begun.data]
+  const found = noFindings()
+  const beforehand: Person = { userId, addresses: addressesOf(userTexts) }
+  const told = await removeEvents(mirror, events, beforehand, userTexts, found)
+  const tied = await eraseAllTied(mirror, begun.actionId, told, options)
+  tied.add(await mirror.eraseUser({ userId, actionId: begun.actionId }))
+  const person = await removeEvents(mirror, events, told, userTexts, found)
+
+  const runs: JobCounts = noJobs()
   const activeRuns = await removeRuns(reactions, userId, runs)
-  const held = active.size + activeRuns.size
+  const held = found.active.size + activeRuns.size
   if (held > 0) onWaiting(held)
   const deadlineMs = performance.now() + patienceMs
-  await removeWhenFinished(events, active, jobs, deadlineMs)
+  await removeWhenFinished(events, found.active, found.jobs, deadlineMs)
   await removeWhenFinished(reactions, activeRuns, runs, deadlineMs)
-  const unfinished = active.size + activeRuns.size
-  const { objects = 0, ...rows } = erased.counts
-  await mirror.recordCounts(erased.actionId, { ...named('jobs', jobs), ...named('reactions', runs) }, unfinished === 0)
-  return { kind: 'erased', objects, rows, jobs, reactions: runs, unfinished, unread: unread.size }
-}
+  // An event that names an address alone is not stopped by the user's tombstone. And what an earlier run listed is
+  // found by its id alone, now that the addresses are gone.
+  const also = options.also ?? []
+  const request = { actionId: begun.actionId, person, also: new Set(also) }
+  tied.take(await mirror.eraseTied(request, [...found.slipped, ...also]))
 
-const NO_JOBS: JobCounts = { waiting: 0, delayed: 0, dead: 0, kept: 0 }
+  const unfinished = found.active.size + activeRuns.size
+  const counts = { ...named('jobs', found.jobs), ...named('reactions', runs) }
+  await mirror.recordCounts(begun.actionId, counts, unfinished === 0)
+  const inEvents = [...found.mentions].map(([id, kind]): Mention => ({ in: 'event', id, kind }))
+  return {
+    kind: 'erased',
+    ...tied.removed(),
+    jobs: found.jobs,
+    reactions: runs,
+    unfinished,
+    unread: found.unread.size,
+    addressesKnown: userTexts.length > 0,
+    mentions: [...tied.mentions.values(), ...inEvents].slice(0, ERASE_MENTIONS_LISTED),
+    mentioned: tied.mentioned() + inEvents.length,
+  }
+}
 
 const named = (what: string, jobs: JobCounts): Counts =>
   Object.fromEntries(Object.entries(jobs).map(([state, count]) => [`${what}_${state}`, count]))
 
-/** Runs of reactions that name the person; they are no events, and the ledger knows nothing of them. */
-async function removeRuns(reactions: StoredEvents, userId: string, runs: JobCounts): Promise<Set<string>> {
-  const active = new Set<string>()
-  for await (const run of reactions.holding(userId)) {
-    if (names(run.text, userId) && (await removeOne(reactions, run.id, runs)) === 'active') active.add(run.id)
+/** Walks through all stored objects. */
+async function eraseAllTied(mirror: Mirror, actionId: bigint, person: Person, { also, onProgress }: EraseOptions) {
+  const tally = tallyOf()
+  const of = onProgress ? await mirror.countObjects() : 0
+  let looked = 0
+  for (let after: string | null = ''; after !== null; ) {
+    const page: TiedPage = await mirror.eraseNextTied({ actionId, person, also: new Set(also) }, after)
+    tally.take(page)
+    looked += page.looked
+    onProgress?.({ objects: Math.min(looked, of), of })
+    after = page.upTo
   }
-  return active
+  return tally
 }
 
-async function removeOne(events: StoredEvents, id: string, jobs: JobCounts): Promise<RemovedFrom> {
-  const from = await events.remove(id)
-  if (from !== 'active' && from !== 'gone') jobs[from] += 1
-  return from
-}
-
-/** What a worker has cannot be taken from it; it ends, as tombstoned, or comes back to the queue and is removed there. */
-async function removeWhenFinished(
-  events: StoredEvents,
-  active: Set<string>,
-  jobs: JobCounts,
-  deadlineMs: number,
-): Promise<void> {
-  while (active.size > 0 && performance.now() < deadlineMs) {
-    await pause(ERASE_LOOK_MS)
-    for (const id of active) if ((await removeOne(events, id, jobs)) !== 'active') active.delete(id)
+/** What was removed so far, and a bounded list of what was not. */
+function tallyOf() {
+  const rows = new Map<string, number>()
+  const mentions = new Map<string, Mention>()
+  let unlisted = 0
+  const tally = {
+    mentions,
+    mentioned: () => mentions.size + unlisted,
+    add(counts: Counts) {
+      for (const [table, count] of Object.entries(counts)) rows.set(table, (rows.get(table) ?? 0) + count)
+    },
+    take(page: Pick<TiedPage, 'counts' | 'mentions'>) {
+      tally.add(page.counts)
+      for (const object of page.mentions) {
+        if (mentions.has(object.id)) continue
+        if (mentions.size < ERASE_MENTIONS_LISTED) mentions.set(object.id, { in: 'object', ...object })
+        else unlisted += 1
+      }
+    },
+    removed() {
+      const { objects = 0, ...removed } = Object.fromEntries(rows)
+      return { objects, rows: removed }
+    },
   }
-}
-
-/**
- * About the person, or naming them. An object that belongs to many, such as an organization that they created, knows
- * no more of them than the id, and outlives them.
- */
-function isAbout({ type, envelope, text }: StoredEvent, userId: string): boolean {
-  if (envelope?.objectId === userId) return true
-  if (kindNamed(kindOf(type)).whenUserIsDeleted === 'clear-reference') return false
-  return names(text, userId)
-}
-
-/** As a word of its own: user_1 is not named by user_12. */
-function names(text: string, id: string): boolean {
-  const isPart = (character: string | undefined) => character !== undefined && /\w/.test(character)
-  for (let at = text.indexOf(id); at !== -1; at = text.indexOf(id, at + 1)) {
-    if (!isPart(text[at - 1]) && !isPart(text[at + id.length])) return true
-  }
-  return false
-}
-
-function entryOfStored({ envelope, ...event }: StoredEvent): LedgerEntry {
-  const { objectId = null, instanceId = null, source = 'clerk' } = envelope ?? {}
-  return entryOf({ ...event, objectId, instanceId, source })
+  return tally
 }

@@ -6,6 +6,9 @@ export const ERASE_PATIENCE_MS = 30_000
 /** Milliseconds between looks at an event that a worker has; it is usually done with it after the first. */
 export const ERASE_LOOK_MS = 250
 
+/** Objects and events that erase lists, of those that only mention the person: so many can be looked at by people. */
+export const ERASE_MENTIONS_LISTED = 1_000
+
 /** Milliseconds that a list waits for the ledger; then it goes on without, and asks again no sooner than after these. */
 export const LEDGER_MS = 1_500
 export const LEDGER_RETRY_MS = 5_000

@@ -115,19 +115,24 @@ return redis.call('HSET', KEYS[1], 'ats', ARGV[2])
 `
 
 /**
- * KEYS: keys of the queue, of any kind. ARGV: a text, '1' to be given sealed ones too, how many bytes. How many keys were
- * looked at, and those that are jobs whose data holds the text. Bodies are searched where they lie: to carry a backlog's over the network would take longer than to
+ * KEYS: keys of the queue, of any kind. ARGV: how many bytes, '1' to be given sealed ones too, then texts in lower case.
+ * How many keys were looked at, and those that are jobs whose data holds one of the texts, in whatever case. Bodies are
+ * searched where they lie: to carry a backlog's over the network would take longer than to
  * read it. Sealed ones have to be carried. A body in clear is a text within the data, where its own quotes are escaped:
  * no name in it can pass for the field.
  */
 const HOLDING = `
-local found, bytesLeft = {}, tonumber(ARGV[3])
+local found, bytesLeft = {}, tonumber(ARGV[1])
 for index, key in ipairs(KEYS) do
   if redis.call('TYPE', key).ok == 'hash' then
     local data = redis.call('HGET', key, 'data')
-    local isFound = data and string.find(data, ARGV[1], 1, true)
     local isSealed = data and ARGV[2] == '1' and string.find(data, '"sealed":"', 1, true)
-    if isFound or isSealed then found[#found + 1] = key end
+    local isFound = isSealed
+    if data and not isSealed then
+      local lower = string.lower(data)
+      for n = 3, #ARGV do isFound = isFound or string.find(lower, ARGV[n], 1, true) end
+    end
+    if isFound then found[#found + 1] = key end
     bytesLeft = bytesLeft - #(data or '')
   end
   if bytesLeft <= 0 then return {index, found} end

@@ -32,10 +32,11 @@ export type HoldingOptions = {
 
 export type StoredEvents = Disposable & {
   /**
-   * Events whose stored text holds this text, in any state, each once or more often. Misses none that is in the queue
-   * from begin to end, however often it changes its state meanwhile. @throws QueueUnavailable
+   * Events whose stored text holds one of these texts, in any state, each once or more often. Upper and lower case of
+   * ASCII letters count as the same. Misses none that is in the queue from begin to end, however often it changes its
+   * state meanwhile. @throws QueueUnavailable
    */
-  holding: (text: string, options?: HoldingOptions) => AsyncIterable<StoredEvent>
+  holding: (texts: readonly string[], options?: HoldingOptions) => AsyncIterable<StoredEvent>
   /** Removes an event, unless a worker has it. Two at once do not harm each other. */
   remove: (eventId: string) => Promise<RemovedFrom>
 }
@@ -48,9 +49,12 @@ export async function openStoredEvents(
 ): Promise<StoredEvents> {
   const client = withScripts(await connectOperator(target))
   return {
-    async *holding(text, options = {}) {
-      for await (const event of search(client, [...list], text, options, keys)) {
-        if (event.text.includes(text) || typeof event.envelope?.body === 'object') yield event
+    async *holding(texts, options = {}) {
+      const fragments = texts.map(lowerAscii)
+      for await (const event of search(client, [...list], fragments, options, keys)) {
+        const text = lowerAscii(event.text)
+        const isFound = fragments.some((fragment) => text.includes(fragment))
+        if (isFound || typeof event.envelope?.body === 'object') yield event
       }
     },
     async remove(eventId) {
@@ -66,6 +70,9 @@ export async function openStoredEvents(
     [Symbol.dispose]: () => client.disconnect(),
   }
 }
+
+/** As Lua's `string.lower` does in Redis, which knows no other letters. */
+const lowerAscii = (text: string) => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 
 /** By BullMQ's names. What else there is, such as `completed`, is kept by somebody and does not run. */
 const REMOVED_FROM: Readonly<Record<string, RemovedFrom>> = {
@@ -83,7 +90,7 @@ const REMOVED_FROM: Readonly<Record<string, RemovedFrom>> = {
 async function* search(
   client: RedisClient & Scripted,
   list: readonly Partition[],
-  text: string,
+  fragments: readonly string[],
   { signal, unsealing = false }: HoldingOptions,
   envelopeKeys: EnvelopeKeys,
 ): AsyncGenerator<StoredEvent> {
@@ -100,8 +107,8 @@ async function* search(
       for (const start of starts) {
         let ours = keys.filter((key) => key.startsWith(start))
         while (ours.length > 0) {
-          const flag = unsealing ? 1 : 0
-          const [looked, found] = await asked(client.clerkHolding(ours.length, ...ours, text, flag, SCRIPT_BYTES_MAX))
+          const wanted = [SCRIPT_BYTES_MAX, unsealing ? 1 : 0, ...fragments]
+          const [looked, found] = await asked(client.clerkHolding(ours.length, ...ours, ...wanted))
           for (const jobKey of found) {
             const event = await asked(readEvent(client, jobKey, jobKey.slice(start.length), envelopeKeys))
             if (event) yield event

@@ -14,6 +14,10 @@ export type Kind<Read = unknown> = {
    * its reference is cleared.
    */
   whenUserIsDeleted: 'tombstone' | 'clear-reference'
+  /** Members that say by an address whom an object is about that names no user, such as an invitation. */
+  addresses?: readonly string[]
+  /** Members that hold the id of a user without the object being about them, such as who created it. */
+  references?: readonly string[]
   /** Members, at any depth, that are never stored: secrets, and copies of other people's data. */
   omit: readonly string[]
   /** `text` is the JSON that `data` was parsed from, for what is to be kept letter by letter. */

@@ -20,6 +20,8 @@ const subjects: Kind['subjects'] = (data) => ({
 export const organizationInvitation: Kind<ClerkInvitation> = {
   subjects,
   whenUserIsDeleted: 'tombstone',
+  addresses: ['email_address'],
+  references: ['inviter_id'],
   // The inviter's name and address: a copy that would outlive the inviter.
   omit: ['public_inviter_data'],
   read: (data) => ({

@@ -26,7 +26,7 @@ export const unknownKind = headOnly(named)
 export const role = headOnly(nobody)
 export const permission = headOnly(nobody)
 /** Somebody who has no user yet; an address that is tied to no user id. */
-export const waitlistEntry = headOnly(nobody)
+export const waitlistEntry: Kind<null> = { ...headOnly(nobody), addresses: ['email_address', 'phone_number'] }
 
 /** What somebody pays: the payer is a user, or an organization (then Clerk writes "" for the other). */
 export const billing = headOnly((data) => named(asObject(data['payer']) ?? {}))
