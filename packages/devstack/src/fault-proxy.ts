@@ -15,6 +15,8 @@ export interface FaultProxy extends AsyncDisposable {
   delay(ms: number): void
   /** Connections stay open, new ones are made, and nothing that is sent on them arrives, now or later. */
   halfOpen(): void
+  /** From now on new connections go to the server on this port; those that there are stay where they are. */
+  retarget(targetPort: number): void
   /** Resets each connection on which the client sends this text; null ends it. Apart from the other faults. */
   breakOn(text: string | null): void
 }
@@ -35,7 +37,7 @@ type Mode = 'pass' | 'refuse' | 'half-open'
 class Intermediary implements FaultProxy {
   readonly port: number
   readonly #server: Server
-  readonly #targetPort: number
+  #targetPort: number
   readonly #connections = new Set<Connection>()
   #mode: Mode = 'pass'
   delayMs = 0
@@ -77,6 +79,10 @@ class Intermediary implements FaultProxy {
   halfOpen(): void {
     this.#mode = 'half-open'
     for (const connection of this.#connections) connection.swallow()
+  }
+
+  retarget(targetPort: number): void {
+    this.#targetPort = targetPort
   }
 
   breakOn(text: string | null): void {

@@ -11,6 +11,7 @@ import {
 } from './policy.js'
 import { QueueUnavailable } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
+import { leaveOnRoleError, MasterConnector, watchRole } from './server-role.js'
 
 export type RedisClient = Redis | Cluster
 
@@ -44,7 +45,6 @@ export function openPromptClient(target: RedisTarget): RedisClient {
     connectTimeout: CONNECT_PROMPT_MS,
     socketTimeout: PROMPT_SILENCE_MS,
     autoResendUnfulfilledCommands: false,
-    retryStrategy: reconnectDelay,
   })
 }
 
@@ -55,7 +55,6 @@ export function openOperatorClient(target: RedisTarget): RedisClient {
     connectTimeout: OPERATOR_MS,
     commandTimeout: OPERATOR_MS,
     socketTimeout: OPERATOR_MS,
-    retryStrategy: reconnectDelay,
   })
 }
 
@@ -85,7 +84,6 @@ export function openPatientClient(target: RedisTarget): RedisClient {
     maxRetriesPerRequest: null,
     connectTimeout: CONNECT_PATIENT_MS,
     socketTimeout: SOCKET_SILENCE_MS,
-    retryStrategy: reconnectDelay,
   })
 }
 
@@ -97,7 +95,6 @@ type Behaviour = Pick<
   | 'connectTimeout'
   | 'socketTimeout'
   | 'autoResendUnfulfilledCommands'
-  | 'retryStrategy'
 >
 
 function open({ nodes, username, password, tls, database }: RedisTarget, behaviour: Behaviour): RedisClient {
@@ -106,14 +103,33 @@ function open({ nodes, username, password, tls, database }: RedisTarget, behavio
     ...(password !== undefined && { password }),
     ...(tls && { tls: {} }),
   }
+  // A client without a limit of its own waits as long as it takes, also for a server that takes its writes.
+  const isPatient = behaviour.maxRetriesPerRequest === null
+  // BullMQ's copies share it: one that is refused takes the client along, which may be idle.
+  const leave = (error: Error) => {
+    if (client.listenerCount('error') > 0) client.emit('error', error)
+    if (client instanceof Redis && client.status === 'ready') client.disconnect(true)
+  }
+  const { reconnectOnError, delayMs } = leaveOnRoleError(isPatient, leave)
   const [node] = nodes
-  if (nodes.length === 1 && node) return new Redis({ ...node, ...access, ...behaviour, db: database })
-  const { enableOfflineQueue = true, retryStrategy: _, ...perNode } = behaviour
-  return new Cluster([...nodes], {
-    redisOptions: { ...access, ...perNode },
-    enableOfflineQueue,
-    clusterRetryStrategy: reconnectDelay,
-    // Certificates name hosts, not the addresses they resolve to.
-    ...(tls && { dnsLookup: (host, callback) => callback(null, host) }),
-  })
+  const client: RedisClient = nodes.length === 1 && node ? openServer(node) : openCluster()
+  if (client instanceof Redis) watchRole(client, leave)
+  return client
+
+  function openServer(server: { host: string; port: number }): Redis {
+    const retryStrategy = (attempt: number) => Math.max(reconnectDelay(attempt), delayMs())
+    const connecting = { Connector: MasterConnector, reconnectOnError, retryStrategy }
+    return new Redis({ ...server, ...access, ...behaviour, ...connecting, db: database })
+  }
+
+  function openCluster(): Cluster {
+    const { enableOfflineQueue = true, ...perNode } = behaviour
+    return new Cluster([...nodes], {
+      redisOptions: { ...access, ...perNode, reconnectOnError },
+      enableOfflineQueue,
+      clusterRetryStrategy: reconnectDelay,
+      // Certificates name hosts, not the addresses they resolve to.
+      ...(tls && { dnsLookup: (host: string, callback: (error: null, host: string) => void) => callback(null, host) }),
+    })
+  }
 }

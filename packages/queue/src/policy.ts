@@ -106,6 +106,15 @@ export const RECONNECT_MAX_MS = SECOND
 /** Milliseconds for a connection to be made: the door has others waiting, a worker has nothing better to do. */
 export const CONNECT_PROMPT_MS = SECOND
 export const CONNECT_PATIENT_MS = 5 * SECOND
+/** Milliseconds that a server has to finish the handshake of a connection that was made; it is longer only for one that
+ * loads its data or hangs, and the name may lead to another one by now: within the promised 5 s, with the next attempt. */
+export const HANDSHAKE_MS = 3 * SECOND
+/** Milliseconds between looks at the role of the server, which a failover may change under an open connection. */
+export const ROLE_CHECK_MS = 2 * SECOND
+/** Milliseconds between attempts at most while each server that is reached refuses writes and hides its role: within the
+ * promised 5 s; and without such a refusal until they count from the beginning. */
+export const ROLE_BACKOFF_MAX_MS = 3 * SECOND
+export const ROLE_BACKOFF_RESET_MS = 30 * SECOND
 /** Milliseconds after which a worker that could not fetch an event tries again. */
 export const FETCH_RETRY_MS = SECOND
 /** Milliseconds after which a refusal by Redis that was not heard again is over: longer than between two tries of

@@ -20,7 +20,9 @@ const REFUSAL_OF_WORD: Readonly<Record<string, RedisRefusal>> = {
   WRONGPASS: 'redis_unavailable', // user or password
 }
 
-export function redisRefusal(message: string): RedisRefusal {
-  const [word = ''] = message.split(' ', 1)
-  return REFUSAL_OF_WORD[word] ?? 'redis_unavailable'
-}
+export const redisRefusal = (message: string): RedisRefusal =>
+  REFUSAL_OF_WORD[errorWord(message)] ?? 'redis_unavailable'
+
+/** The word that tells one refusal from another: the first one, but in a script's error of Redis 6 the first after "-". */
+export const errorWord = (message: string): string =>
+  /^ERR Error running script .*? -([A-Z]+) /.exec(message)?.[1] ?? message.split(' ', 1)[0] ?? ''

@@ -1,4 +1,5 @@
 import { FETCH_RETRY_MS, REFUSAL_MS } from './policy.js'
+import { errorWord } from './redis-refusals.js'
 
 /** By direct command; from within a script, of Redis 7 and later; and of Redis 6 and 7.0. */
 const MISSING_RIGHT = /^NOPERM|ACL failure in script|user executing the script can't run/
@@ -32,8 +33,7 @@ export class Refusals implements Disposable {
     if (!this.#goesOn()) return null
     if (this.lacksRight)
       return 'the account lacks a right in Redis: ACL LOG there, or queue.error in this log, names it'
-    const [word = ''] = this.#last.message.split(' ', 1)
-    return `Redis refuses what this worker asks: ${word}`
+    return `Redis refuses what this worker asks: ${errorWord(this.#last.message)}`
   }
 
   /** Returns whether it is news. */

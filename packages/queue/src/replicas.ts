@@ -68,13 +68,14 @@ function nodesOf(cluster: Cluster) {
  */
 function acknowledgements(connection: Redis, replicas: number): () => Promise<void> {
   let generation = 0
-  // On another connection Redis would speak of other writes.
+  // On another connection Redis would speak of other writes, and another server may have other settings.
   connection.on('close', () => {
     generation += 1
+    asksDisks = undefined
   })
+  let asksDisks: boolean | undefined
   let running: Promise<unknown> = Promise.resolve()
   let next: { generation: number; answer: Promise<void> } | undefined
-  let asksDisks: boolean | undefined
 
   const question = async (askedIn: number) => {
     await new Promise((resolve) => setImmediate(resolve))
