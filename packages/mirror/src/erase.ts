@@ -80,9 +80,9 @@ function tombstone(
   return transaction.execute({ sql, values: [now, source, now, ...ids] })
 }
 
-/** Reactions that were requested about the user and have no job yet. */
+/** Reactions that were requested about the user and have no job yet; a row about the user names them as its user too. */
 const forgetAsked = (transaction: Transaction, userId: string): Promise<number> =>
-  transaction.execute({ sql: 'DELETE FROM reaction_outbox WHERE user_id=? OR object_id=?', values: [userId, userId] })
+  transaction.execute({ sql: 'DELETE FROM reaction_outbox WHERE user_id=?', values: [userId] })
 
 /** Adds to the counts of an action's record. */
 export async function addCounts(transaction: Transaction, actionId: bigint, counts: Counts): Promise<void> {

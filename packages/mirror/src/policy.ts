@@ -31,6 +31,9 @@ export const TRANSACTION_MS = 20_000
  * is one here may be several bytes there. Servers take 64, 16, 4 or 1 MiB, and one that gets more hangs up. */
 export const PACKET_SHARE = 0.25
 
+/** Objects that are counted for the progress of a rebuild; beyond, the server's estimate serves. */
+export const OBJECTS_COUNTED = 100_000
+
 /** Rows of the outbox in one statement: an organization may have more members than a packet of 1 MiB holds rows. */
 export const OUTBOX_ROWS = 1_000
 
