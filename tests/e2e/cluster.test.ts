@@ -36,7 +36,7 @@ const json = async (words: string) => {
 test('operators see and work on all partitions, by command and by page', PATIENTLY, async () => {
   await using ingest = await house.ingest(FOUR)
   await using worker = await house.worker()
-  const token = 'operator-token-of-the-tests'
+  const token = 'operator-token-of-the-tests-of-the-console'
   await using console = await house.console({ CONSOLE_TOKEN: `ada:operator:${token}` })
   await until(async () => (await isReady(ingest)) && (await isReady(worker)) && (await isReady(console)))
   await house.query("ALTER TABLE users ADD CONSTRAINT refused CHECK (username = '')")

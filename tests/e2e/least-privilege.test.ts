@@ -18,7 +18,7 @@ const isPossible = await isTlsRedisPossible()
 const inWorld = test.skipIf(!isPossible)
 if (!isPossible) console.warn('SKIPPED: Redis over TLS, because redis-server or openssl is not installed')
 
-const TOKEN = 'operator-token-of-the-tests'
+const TOKEN = 'operator-token-of-the-tests-of-the-console'
 const KEY = madeUpKey('k1')
 const ANY_PORT = '0'
 /** Some ten starts of the command line, on a machine that has other work to do. */

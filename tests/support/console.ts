@@ -5,16 +5,19 @@ import { type EnvelopeKeys, parseRedisUrl, partition } from '@clerk-mirror/queue
 import { openLog, Releasers, Secret } from '@clerk-mirror/runtime'
 import { inject } from 'vitest'
 import { parseAccounts } from '../../apps/console/src/accounts.js'
-import { startConsole } from '../../apps/console/src/start.js'
+import type { ConsoleConfig } from '../../apps/console/src/config.js'
+import { type ConsoleProcess, startConsole } from '../../apps/console/src/start.js'
 import { openWorld, type World, type WorldOptions } from './world.js'
 
-export const OPERATOR_TOKEN = 'operator-token-of-the-tests'
-export const VIEWER_TOKEN = 'viewer-token-of-the-tests'
+export const OPERATOR_TOKEN = 'operator-token-of-the-tests-of-the-console'
+export const VIEWER_TOKEN = 'viewer-token-of-the-tests-of-the-console'
 
 export type ConsoleWorld = World & {
   consoleUrl: string
   /** Every line that the console logged. */
   consoleLogged: string[]
+  /** The address of another process of the same console. */
+  anotherConsole: () => Promise<string>
   /** The console's own way to Redis: cut, it is as if Redis were gone. */
   wayToRedis: Way
 }
@@ -39,26 +42,26 @@ export async function openConsoleWorld(options: Options = {}): Promise<ConsoleWo
   const write = (line: string) => void consoleLogged.push(line)
   const log = openLog({ app: 'console', level: 'debug', pretty: false, write })
   const redis = { ...parseRedisUrl(inject('redisUrl')), nodes: [{ host: '127.0.0.1', port: way.port }] }
-  const started = owned.use(
-    await startConsole(
-      {
-        redis: new Secret(redis),
-        partitions: [partition(world.key('').replace(/:clerk-events:$/, ''))],
-        database: new Secret(options.database ?? world.database.options),
-        envelopeKeys: options.consoleKeys && new Secret(options.consoleKeys),
-        accounts: new Secret(parseAccounts(`ada:operator:${OPERATOR_TOKEN},bob:viewer:${VIEWER_TOKEN}`)),
-        trustProxy: options.trustProxy,
-        host: '127.0.0.1',
-        port: 0,
-        logLevel: 'debug',
-      },
-      { log, signal: new AbortController().signal, fail: () => {} },
-    ),
-  )
+  const config: ConsoleConfig = {
+    redis: new Secret(redis),
+    partitions: [partition(world.key('').replace(/:clerk-events:$/, ''))],
+    database: new Secret(options.database ?? world.database.options),
+    envelopeKeys: options.consoleKeys && new Secret(options.consoleKeys),
+    accounts: new Secret(parseAccounts(`ada:operator:${OPERATOR_TOKEN},bob:viewer:${VIEWER_TOKEN}`)),
+    trustProxy: options.trustProxy,
+    host: '127.0.0.1',
+    port: 0,
+    logLevel: 'debug',
+  }
+  const begin = () => startConsole(config, { log, signal: new AbortController().signal, fail: () => {} })
+  const urlOf = ({ port }: ConsoleProcess) => `http://127.0.0.1:${port}`
+  const others = owned.use(new Releasers())
+  const started = owned.use(await begin())
   const released = owned.move()
   return {
     ...world,
-    consoleUrl: `http://127.0.0.1:${started.port}`,
+    consoleUrl: urlOf(started),
+    anotherConsole: async () => urlOf(others.use(await begin())),
     consoleLogged,
     wayToRedis: way,
     [Symbol.asyncDispose]: () => released[Symbol.asyncDispose](),

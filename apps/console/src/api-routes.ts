@@ -1,9 +1,8 @@
 import { Readable } from 'node:stream'
 import { type BulkOptions, letterJson } from '@clerk-mirror/operations'
 import type { DeadLetter } from '@clerk-mirror/queue'
-import { networkOf } from '@clerk-mirror/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type Account, accountOf } from './accounts.js'
+import type { Account } from './accounts.js'
 import { bulkOf } from './bulk-request.js'
 import type { Console } from './context.js'
 import { Refusal } from './errors.js'
@@ -11,6 +10,7 @@ import { filterOf, lettersOf, readFilter } from './filter.js'
 import { queryOfRequest } from './page-reply.js'
 import { API_ROWS_MAX, COUNT_MS, LEDGER_MS, ROWS } from './policy.js'
 import type { Verb } from './runs.js'
+import { judgeToken } from './token-verdict.js'
 
 type ById = { Params: { id: string } }
 
@@ -100,22 +100,17 @@ function bulkRoutes(server: FastifyInstance, context: Console, verb: Verb): void
 }
 
 /** @throws Refusal */
-function authenticate(request: FastifyRequest, reply: FastifyReply, { accounts, wrongTokens, log }: Console): Account {
+function authenticate(request: FastifyRequest, reply: FastifyReply, context: Console): Account {
   const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
   if (token === undefined) {
     reply.header('www-authenticate', 'Bearer')
     throw new Refusal('sign_in_required')
   }
-  const waitS = wrongTokens.waitS(request.ip)
-  if (waitS > 0) {
-    reply.header('retry-after', waitS)
-    throw new Refusal('too_many_attempts')
-  }
-  const account = accountOf(token, accounts)
-  if (account) return account
-  wrongTokens.add(request.ip)
-  log.warn({ event: 'console.wrong_token', address: networkOf(request.ip) })
-  throw new Refusal('wrong_token')
+  const found = judgeToken(token, request, context)
+  if (found.kind === 'account') return found.account
+  if (found.kind === 'wrong') throw new Refusal('wrong_token')
+  reply.header('retry-after', found.waitS)
+  throw new Refusal('too_many_attempts')
 }
 
 function pageOf(query: URLSearchParams): { cursor: string | null; limit: number } {

@@ -2,8 +2,9 @@ import { createBullBoard } from '@bull-board/api'
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
 import { BROWSE_ROWS_MAX, QUEUES, type QueueBrowser } from '@clerk-mirror/queue'
-import type { FastifyInstance } from 'fastify'
-import { REFUSALS } from './errors.js'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { type ConsoleCode, REFUSALS, Refusal } from './errors.js'
+import { refusalOf } from './failures.js'
 import { BOARD_PAGE_MAX } from './policy.js'
 import { sessionOf } from './security.js'
 import type { Sessions } from './sessions.js'
@@ -31,6 +32,11 @@ function clampQuery(query: unknown): void {
   for (const [name, most] of Object.entries(QUERY_MAX)) {
     if (Number(Reflect.get(query, name)) > most) Reflect.set(query, name, String(most))
   }
+}
+
+function refuse(reply: FastifyReply, code: ConsoleCode): FastifyReply {
+  const { status, message } = REFUSALS[code]
+  return reply.code(status).send({ error: { code, message } })
 }
 
 type Queue = Awaited<ReturnType<QueueBrowser['queues']>>[number]
@@ -61,7 +67,9 @@ export function boardRoutes(server: FastifyInstance, browser: QueueBrowser, sess
     scope.addHook('onRequest', async (request, reply) => {
       reply.header('content-security-policy', BOARD_POLICY)
       // Answered here and not thrown: bull-board has an error handler of its own, which would make a 500 of it.
-      if (!sessionOf(request, sessions)) return reply.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`)
+      const session = await sessionOf(request, sessions).catch((error: unknown) => refusalOf(error))
+      if (session instanceof Refusal) return refuse(reply, session.code)
+      if (!session) return reply.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`)
       await showQueues()
       clampQuery(request.query)
       // Events have no children: what a foreign job claims to have is not walked through.
@@ -69,8 +77,7 @@ export function boardRoutes(server: FastifyInstance, browser: QueueBrowser, sess
         return reply.send({ nodeId: Reflect.get(Object(request.params), 'jobId'), flowRoot: null, isFlowNode: false })
       }
       if (request.method !== 'GET') {
-        const { status, message } = REFUSALS.role_forbidden
-        return reply.code(status).send({ error: { code: 'role_forbidden', message } })
+        return refuse(reply, 'role_forbidden')
       }
       return undefined
     })

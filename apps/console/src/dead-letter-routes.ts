@@ -18,7 +18,7 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
   const sessionFor = (request: FastifyRequest) => sessionRequired(request, sessions)
 
   server.get('/dead-letters', async (request, reply) => {
-    const session = sessionFor(request)
+    const session = await sessionFor(request)
     const query = queryOfRequest(request)
     const text = readFilter(query)
     const cursor = query.get('cursor')
@@ -37,13 +37,13 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
   })
 
   server.get<ById>('/dead-letters/:id', async (request, reply) => {
-    const session = sessionFor(request)
+    const session = await sessionFor(request)
     const found = await letterOf(context, request.params.id)
     return pageReply(reply, letterPage({ session, ...found, showsPayload: false }))
   })
 
   server.post<ById>('/dead-letters/:id/payload', async (request, reply) => {
-    const session = sessionFor(request)
+    const session = await sessionFor(request)
     formOf(request, session)
     const found = await letterOf(context, request.params.id)
     // First on record, then on the screen.
@@ -52,7 +52,7 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
   })
 
   server.post('/dead-letters/confirm', async (request, reply) => {
-    const session = operatorRequired(sessionFor(request))
+    const session = operatorRequired(await sessionFor(request))
     const form = formOf(request, session)
     const verb = verbOf(form)
     const asked = readFilter(form)
@@ -69,7 +69,7 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
   })
 
   server.post('/dead-letters/run', async (request, reply) => {
-    const session = operatorRequired(sessionFor(request))
+    const session = operatorRequired(await sessionFor(request))
     const form = formOf(request, session)
     const letters = readFilter(form)
     if (!isNarrowing(letters)) throw new Refusal('invalid_request', 'This was not asked by the page before.')

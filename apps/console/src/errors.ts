@@ -24,7 +24,7 @@ export const REFUSALS: Readonly<Record<ConsoleCode, { status: number; title: str
   too_many_attempts: {
     status: 429,
     title: 'Too many attempts',
-    message: 'Too many wrong tokens came from your address. Wait a few minutes.',
+    message: 'This token is wrong, and too many wrong ones came from your address. Wait a few minutes.',
   },
   role_forbidden: {
     status: 403,

@@ -8,8 +8,8 @@ export const pageReply = (reply: FastifyReply, page: Html): FastifyReply =>
   reply.type('text/html; charset=utf-8').send(String(page))
 
 /** @throws Refusal for whoever has not signed in. */
-export function sessionRequired(request: FastifyRequest, sessions: Sessions): Session {
-  const session = sessionOf(request, sessions)
+export async function sessionRequired(request: FastifyRequest, sessions: Sessions): Promise<Session> {
+  const session = await sessionOf(request, sessions)
   if (!session) throw new Refusal('sign_in_required')
   return session
 }

@@ -14,36 +14,36 @@ export function pageRoutes(server: FastifyInstance, context: Console): void {
   const sessionFor = (request: FastifyRequest) => sessionRequired(request, sessions)
 
   server.get('/', async (request, reply) => {
-    const session = sessionFor(request)
+    const session = await sessionFor(request)
     return pageReply(reply, overviewPage(await overview(context), session))
   })
 
   server.get('/live/overview', async (request, reply) => {
-    sessionFor(request)
+    await sessionFor(request)
     return pageReply(reply, await overview(context))
   })
 
   server.get('/workers', async (request, reply) => {
-    const session = sessionFor(request)
+    const session = await sessionFor(request)
     const status = await operations.ask((each) => each.status())
     return pageReply(reply, workersPage(workersFragment(status, clock()), session))
   })
 
   server.get('/live/workers', async (request, reply) => {
-    sessionFor(request)
+    await sessionFor(request)
     const status = await operations.ask((each) => each.status())
     return pageReply(reply, workersFragment(status, clock()))
   })
 
   server.get('/trace', async (request, reply) => {
-    const session = sessionFor(request)
+    const session = await sessionFor(request)
     const id = queryOfRequest(request).get('id')?.trim() ?? ''
     const trace = id === '' ? null : await operations.ask((each) => each.trace(id), LEDGER_MS)
     return pageReply(reply, tracePage({ session, id, trace, nowMs: clock() }))
   })
 
   server.get('/audit', async (request, reply) => {
-    const session = sessionFor(request)
+    const session = await sessionFor(request)
     const cursor = queryOfRequest(request).get('cursor')
     const page = await operations.ask((each) => each.audit({ cursor, limit: ROWS }), LEDGER_MS)
     return pageReply(reply, auditPage({ session, page, isFirstPage: cursor === null, nowMs: clock() }))

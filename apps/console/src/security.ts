@@ -33,10 +33,16 @@ export function setSessionCookie(request: FastifyRequest, reply: FastifyReply, v
   reply.header('set-cookie', `${SESSION_COOKIE}=${value ?? ''}; Path=/; HttpOnly; SameSite=Strict${secure}${lifetime}`)
 }
 
-export function sessionOf(request: FastifyRequest, sessions: Sessions): Session | null {
+/** Asked for once a request, also when its refusal is shown to whoever has signed in. */
+const asked = new WeakMap<FastifyRequest, Promise<Session | null>>()
+
+/** @throws Refusal while Redis cannot say whether the session was ended. */
+export function sessionOf(request: FastifyRequest, sessions: Sessions): Promise<Session | null> {
   const cookies = (request.headers.cookie ?? '').split(/; */)
   const cookie = cookies.find((each) => each.startsWith(`${SESSION_COOKIE}=`))
-  return sessions.read(cookie?.slice(SESSION_COOKIE.length + 1))
+  const session = asked.get(request) ?? sessions.read(cookie?.slice(SESSION_COOKIE.length + 1))
+  asked.set(request, session)
+  return session
 }
 
 /** @throws Refusal when a browser says that another site sent this. */

@@ -1,4 +1,4 @@
-import type { QueueBrowser } from '@clerk-mirror/queue'
+import type { QueueBrowser, SessionRevocations } from '@clerk-mirror/queue'
 import { FailuresByAddress, LIVEZ, type Log, type Metrics, type Readiness, readyz } from '@clerk-mirror/runtime'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Account } from './accounts.js'
@@ -27,6 +27,7 @@ export type ServerOptions = {
   browser: QueueBrowser
   samples: Samples
   runs: Runs
+  revocations: SessionRevocations
   readiness: Readiness
   metrics: Metrics
   log: Log
@@ -38,7 +39,8 @@ const WRONG_TOKENS = { failuresMax: WRONG_TOKENS_MAX, windowMs: WRONG_TOKENS_MS,
 
 /** The console as a Fastify server that does not listen yet. */
 export function buildServer(options: ServerOptions): FastifyInstance {
-  const { accounts, operations, browser, samples, runs, readiness, metrics, log, clock, trustProxy } = options
+  const { accounts, operations, browser, samples, runs, revocations, readiness, metrics, log, clock, trustProxy } =
+    options
   const server = Fastify({
     trustProxy: trustProxy ? [...trustProxy] : false,
     bodyLimit: FORM_BYTES_MAX,
@@ -47,7 +49,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
   })
-  const sessions = openSessions(accounts, clock)
+  const sessions = openSessions(accounts, revocations, clock)
   const context: Console = {
     ...{ accounts, sessions, operations, samples, runs, log, clock },
     causes: new CauseCount(operations, clock),
@@ -94,7 +96,7 @@ function asRefusal(error: FastifyError): Refusal {
 }
 
 /** To a program JSON, to a page that refreshes itself a part of a page, to people a page, or the way to sign in. */
-function answer(refusal: Refusal, request: FastifyRequest, reply: FastifyReply, sessions: Sessions) {
+async function answer(refusal: Refusal, request: FastifyRequest, reply: FastifyReply, sessions: Sessions) {
   const { code } = refusal
   const { status } = REFUSALS[code]
   if (isApi(request)) return reply.code(status).send({ error: { code, message: refusal.message } })
@@ -104,5 +106,6 @@ function answer(refusal: Refusal, request: FastifyRequest, reply: FastifyReply, 
     return reply.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`)
   }
   const again = request.method === 'GET' ? request.url : null
-  return reply.code(status).send(String(refusalPage(refusal, again, sessionOf(request, sessions))))
+  const session = await sessionOf(request, sessions).catch(() => null)
+  return reply.code(status).send(String(refusalPage(refusal, again, session)))
 }

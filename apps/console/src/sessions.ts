@@ -1,22 +1,30 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import { QueueUnavailable, type SessionId, type SessionRevocations } from '@clerk-mirror/queue'
 import type { Account } from './accounts.js'
+import { Refusal } from './errors.js'
 import { SESSION_MS } from './policy.js'
 
 /** Somebody who has signed in; `formKey` proves that a form came from one of our pages. */
-export type Session = { account: Account; formKey: string }
+export type Session = { account: Account; formKey: string; id: SessionId }
 
 export type Sessions = {
   /** The value of a new session's cookie. */
   begin: (account: Account) => string
-  /** Null for a cookie that is no session of ours, or not any more. */
-  read: (cookie: string | undefined) => Session | null
+  /** Null for a cookie that is no session of ours, or not any more. @throws Refusal while Redis cannot say */
+  read: (cookie: string | undefined) => Promise<Session | null>
+  /** From now on no process of the console takes its cookie. @throws Refusal while Redis cannot take it down */
+  end: (session: Session) => Promise<void>
 }
 
+type Revocations = Pick<SessionRevocations, 'revoke' | 'isRevoked'>
+
 /**
- * Sessions are kept nowhere but in their cookie: `name.expiry.nonce.signature`. Each account signs with a key made from
- * its own token and role, so changing or removing a token ends its sessions and nobody else's, and restarts end none.
+ * A session is kept in its cookie: `name.expiry.nonce.signature`. Each account signs with a key made from its own token
+ * and role, so changing or removing a token ends its sessions and nobody else's, and restarts end none. Redis keeps only
+ * the sessions that were ended by signing out. While it does not answer, no session is taken: an ended one must not
+ * come back with an outage, and the pages have little to show then.
  */
-export function openSessions(accounts: readonly Account[], clock: () => number): Sessions {
+export function openSessions(accounts: readonly Account[], revocations: Revocations, clock: () => number): Sessions {
   const keys = new Map(accounts.map((account) => [account.name, { account, key: keyOf(account) }]))
   return {
     begin(account) {
@@ -25,15 +33,22 @@ export function openSessions(accounts: readonly Account[], clock: () => number):
       const claim = `${name}.${clock() + SESSION_MS}.${nonce}`
       return `${claim}.${sign(keyOf(account), 'session', claim)}`
     },
-    read(cookie = '') {
+    async read(cookie = '') {
       const [name = '', expiresAtMs = '', nonce = '', signature = ''] = cookie.split('.')
       const known = keys.get(Buffer.from(name, 'base64url').toString())
       if (!known) return null
       const claim = `${name}.${expiresAtMs}.${nonce}`
       if (!isSame(signature, sign(known.key, 'session', claim)) || !(Number(expiresAtMs) > clock())) return null
-      return { account: known.account, formKey: sign(known.key, 'form', claim) }
+      const id = { account: known.account.name, nonce, expiresAtMs: Number(expiresAtMs) }
+      if (await revocations.isRevoked(id).catch(refuse)) return null
+      return { account: known.account, formKey: sign(known.key, 'form', claim), id }
     },
+    end: ({ id }) => revocations.revoke(id, SESSION_MS).catch(refuse),
   }
+}
+
+function refuse(error: unknown): never {
+  throw error instanceof QueueUnavailable ? new Refusal('queue_unavailable', undefined, error) : error
 }
 
 /** In constant time. */

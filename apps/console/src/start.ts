@@ -1,5 +1,5 @@
 import { openOperations } from '@clerk-mirror/operations'
-import { openQueueBrowser, openRegister } from '@clerk-mirror/queue'
+import { openQueueBrowser, openRegister, openSessionRevocations } from '@clerk-mirror/queue'
 import { listenError, openMetrics, Releasers, readinessOf, type Surroundings } from '@clerk-mirror/runtime'
 import type { ConsoleConfig } from './config.js'
 import { operationsDoor } from './operations-door.js'
@@ -23,6 +23,7 @@ export async function startConsole(config: ConsoleConfig, { log }: Surroundings)
     operationsDoor(() => openOperations({ redis, partitions, database: config.database.reveal(), envelopeKeys })),
   )
   const browser = owned.use(openQueueBrowser(redis, partitions, redactPayload, envelopeKeys))
+  const revocations = owned.use(openSessionRevocations(redis, partitions))
   const samples = owned.use(new Samples(operations, Date.now))
   const runs = owned.use(new Runs(operations.open, log))
   const readiness = readinessOf({
@@ -30,7 +31,7 @@ export async function startConsole(config: ConsoleConfig, { log }: Surroundings)
   })
   const accounts = config.accounts.reveal()
   const server = buildServer({
-    ...{ accounts, operations, browser, samples, runs, readiness, metrics, log, trustProxy },
+    ...{ accounts, operations, browser, samples, runs, revocations, readiness, metrics, log, trustProxy },
     clock: Date.now,
   })
   owned.defer(() => server.close())

@@ -53,6 +53,7 @@ export {
   readPartitions,
 } from './register.js'
 export type { SealedBody } from './sealed-body.js'
+export { openSessionRevocations, type SessionId, type SessionRevocations } from './session-revocations.js'
 export { openStoredEvents, type RemovedFrom, type StoredEvent, type StoredEvents } from './stored-events.js'
 export type { Arriving, StoredEnvelope } from './stored-job.js'
 export { WorkerWedged } from './wedge.js'

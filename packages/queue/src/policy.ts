@@ -199,3 +199,9 @@ export const CENSUS_PAGE = 250
 export const CENSUS_PAGES_MAX = 10
 /** Milliseconds for which the first dead letter of a cause is news: a day. */
 export const NOTICE_MS = 24 * HOUR
+
+/** Revoked sessions of the console that are remembered for each account one by one: 100 KB. Beyond, older ones are
+ * revoked together. */
+export const SESSIONS_REVOKED_MAX = 1000
+/** Milliseconds for the question whether a session was revoked: each page of the console asks it first. */
+export const REVOCATION_MS = 2 * SECOND

@@ -3,34 +3,37 @@ import { type Account, parseAccounts } from '../../../apps/console/src/accounts.
 import { SESSION_MS } from '../../../apps/console/src/policy.js'
 import { openSessions } from '../../../apps/console/src/sessions.js'
 
-const accounts = parseAccounts('ada:operator:0123456789abcdefghij,bob:viewer:abcdefghij0123456789')
+const accounts = parseAccounts(
+  'ada:operator:0123456789abcdefghijklmnopqrstuv,bob:viewer:abcdefghijklmnopqrstuv0123456789',
+)
 const [ada, bob] = accounts as [Account, Account]
 let nowMs = 1_700_000_000_000
 const clock = () => nowMs
-const sessions = openSessions(accounts, clock)
+const NONE_ENDED = { revoke: async () => {}, isRevoked: async () => false }
+const sessions = openSessions(accounts, NONE_ENDED, clock)
 
-test('a session is its account until it has lasted a shift', () => {
+test('a session is its account until it has lasted a shift', async () => {
   const cookie = sessions.begin(ada)
-  expect(sessions.read(cookie)?.account).toEqual(ada)
+  expect((await sessions.read(cookie))?.account).toEqual(ada)
   nowMs += SESSION_MS
-  expect(sessions.read(cookie)).toBeNull()
+  expect(await sessions.read(cookie)).toBeNull()
 })
 
-test('a restart ends no session; a changed token, a changed role and a removed account end theirs alone', () => {
+test('a restart ends no session; a changed token, a changed role and a removed account end theirs alone', async () => {
   const [adas, bobs] = [sessions.begin(ada), sessions.begin(bob)]
-  expect(openSessions(accounts, clock).read(adas)?.account.name).toBe('ada')
+  expect((await openSessions(accounts, NONE_ENDED, clock).read(adas))?.account.name).toBe('ada')
   for (const changed of [
     [bob],
-    [{ ...ada, token: 'another-token-of-20-chars' }, bob],
+    [{ ...ada, token: 'another-token-that-has-32-characters' }, bob],
     [{ ...ada, role: 'viewer' as const }, bob],
   ]) {
-    const after = openSessions(changed, clock)
-    expect(after.read(adas)).toBeNull()
-    expect(after.read(bobs)?.account).toEqual(bob)
+    const after = openSessions(changed, NONE_ENDED, clock)
+    expect(await after.read(adas)).toBeNull()
+    expect((await after.read(bobs))?.account).toEqual(bob)
   }
 })
 
-test('no part of a cookie can be changed', () => {
+test('no part of a cookie can be changed', async () => {
   const cookie = sessions.begin(bob)
   const [name, expiry, nonce, signature] = cookie.split('.')
   const forged = [
@@ -41,13 +44,13 @@ test('no part of a cookie can be changed', () => {
     [name, expiry, nonce, `${signature}x`],
     [],
   ].map((parts) => parts.join('.'))
-  for (const each of [...forged, undefined, '']) expect(sessions.read(each)).toBeNull()
+  for (const each of [...forged, undefined, '']) expect(await sessions.read(each)).toBeNull()
 })
 
-test('a form key belongs to one session and is not its signature', () => {
+test('a form key belongs to one session and is not its signature', async () => {
   const [one, other] = [sessions.begin(ada), sessions.begin(ada)]
-  const keyOf = (cookie: string) => sessions.read(cookie)?.formKey
-  expect(keyOf(one)).toBe(keyOf(one))
-  expect(keyOf(one)).not.toBe(keyOf(other))
-  expect(one).not.toContain(keyOf(one))
+  const keyOf = async (cookie: string) => (await sessions.read(cookie))?.formKey
+  expect(await keyOf(one)).toBe(await keyOf(one))
+  expect(await keyOf(one)).not.toBe(await keyOf(other))
+  expect(one).not.toContain(await keyOf(one))
 })
