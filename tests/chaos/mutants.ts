@@ -92,8 +92,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'breaker-without-canary',
     file: 'packages/mirror/dist/isolate.js',
-    find: "if (failure.class !== 'poison')\n            await attempts.canary();",
-    replace: "if (failure.class !== 'poison') throw new Failure('outage', failure.code, failure.message, failure);",
+    find: 'if (!isOfOneRow(failure))\n            await attempts.canary();',
+    replace: "if (!isOfOneRow(failure)) throw new Failure('outage', failure.code, failure.message, failure);",
     only: /event that breaks its connection/,
     caughtBy: /promises are kept/,
   },

@@ -55,6 +55,43 @@ test.each<[string, string, RegExp]>([
   expect(failure).toMatchObject({ class: 'outage', code: expect.stringMatching(code) })
 })
 
+test('a column without a default that the application adds is an outage that says what to do', async () => {
+  await using database = await openTestDatabase()
+  await using mirror = openMirror(database.options)
+  await database.query('ALTER TABLE users ADD plan VARCHAR(20) NOT NULL')
+  const failure = await mirror.apply(users(20)).catch((error) => error)
+  expect(failure).toMatchObject({ class: 'outage', code: 'mysql_1364', message: expect.stringContaining('give it a') })
+  expect(await countOf(database, 'webhook_events')).toBe(0)
+  await database.query("ALTER TABLE users ALTER COLUMN plan SET DEFAULT ''")
+  expect(new Set(kinds(await mirror.apply(users(20))))).toEqual(new Set(['applied']))
+})
+
+const REFUSE = "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'"
+test.each([
+  [
+    'a foreign key',
+    'mysql_1451',
+    [
+      'CREATE TABLE orders (user_id BIGINT NOT NULL, FOREIGN KEY (user_id) REFERENCES users (id))',
+      "INSERT INTO orders SELECT id FROM users WHERE clerk_id = 'user_7'",
+    ],
+  ],
+  [
+    'a trigger',
+    'mysql_1644',
+    [`CREATE TRIGGER keep BEFORE DELETE ON users FOR EACH ROW IF OLD.clerk_id = 'user_7' THEN ${REFUSE}; END IF`],
+  ],
+])('%s of the application stops the delete of one user, and nobody else', async (_, code, statements) => {
+  await using database = await openTestDatabase()
+  await using mirror = openMirror(database.options)
+  await mirror.apply(users(20))
+  for (const statement of statements) await database.query(statement)
+  const batch = Array.from({ length: 20 }, (_, index) => userDeleted(`user_${index}`, { at: 2000 }))
+  const results = kinds(await mirror.apply(batch))
+  expect(results[7]).toBe(`blocked ${code}`)
+  expect(results.filter((result) => result === 'applied')).toHaveLength(19)
+})
+
 test('a database that cannot be reached is an outage that names its cause', async () => {
   await using database = await openTestDatabase()
   await using unreachable = openMirror({ ...database.options, port: 1 })

@@ -32,7 +32,7 @@ const captured = (pattern: RegExp, text = code) => [...text.matchAll(pattern)].m
 
 const FAILURE = /new Failure\(\s*'(\w+)',\s*'(\w+)'/g
 /** Rows of the table of the servers' error numbers. */
-const SERVER_NUMBER = /^ {2}(\d{4}): '(\w+)',/gm
+const SERVER_NUMBER = /^ {2}(\d{4}): \['(\w+)'/gm
 
 /** What a union of texts lists: `type MigrationErrorCode = | 'migrations_missing' | …`. */
 const unionMembers = (name: RegExp) =>
@@ -41,7 +41,7 @@ const unionMembers = (name: RegExp) =>
   )
 
 const failures = [...code.matchAll(FAILURE)].map(([, failureClass = '', name = '']) => ({ failureClass, name }))
-const serverNumbers = [...read('packages/mirror/src/failures.ts').matchAll(SERVER_NUMBER)].map(
+const serverNumbers = [...read('packages/mirror/src/server-errors.ts').matchAll(SERVER_NUMBER)].map(
   ([, number = '', failureClass = '']) => ({ failureClass, name: `mysql_${number}` }),
 )
 
@@ -84,7 +84,7 @@ test('every class of failures is explained', () => {
 
 /** One table for each boundary: MySQL's answers, what a connect fails with, and Redis' refusals. */
 const BOUNDARIES = {
-  'packages/mirror/src/failures.ts': SERVER_NUMBER,
+  'packages/mirror/src/server-errors.ts': SERVER_NUMBER,
   'packages/mirror/src/connect-failure.ts': /^ {2}(\w+): 'database_/gm,
   'packages/queue/src/redis-refusals.ts': /^ {2}(\w+): 'redis_/gm,
 }

@@ -71,7 +71,7 @@ function firstPositions(batch: readonly Arrival[]): Map<string, number> {
 }
 
 /** The heads that a batch writes and those that its objects name, with the kind a stub would have. */
-function headsOf(changes: readonly Change[]): Map<string, string> {
+export function headsOf(changes: readonly Change[]): Map<string, string> {
   const heads = new Map<string, string>()
   for (const { subjects, deleted } of changes) {
     // A tombstone stays one whoever it names: only a living object must not outlive its parents.

@@ -1,6 +1,6 @@
 import { Failure } from '@clerk-mirror/events'
 import { DatabaseConnectError } from './connect-failure.js'
-import { connectOnce } from './connection.js'
+import { onFreshConnection } from './connection.js'
 import type { DatabaseOptions } from './database-url.js'
 import { classify } from './failures.js'
 import { upsert } from './sql.js'
@@ -19,13 +19,7 @@ export async function canary(options: DatabaseOptions): Promise<void> {
   const rows = [[CANARY_ID, 'canary', 0, 0, new Date()]]
   const statement = upsert({ table: 'clerk_objects', columns, updates: ['synced_at'], rows })
   try {
-    const connection = await connectOnce(options)
-    try {
-      await connection.query(statement.sql, statement.values)
-    } finally {
-      // Not awaited: a server that stopped answering would not answer the good-bye either.
-      connection.destroy()
-    }
+    await onFreshConnection(options, (connection) => connection.query(statement.sql, statement.values))
   } catch (error) {
     if (error instanceof DatabaseConnectError) throw new Failure('outage', error.code, error.message, error)
     const failure = classify(error)

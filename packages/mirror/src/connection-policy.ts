@@ -12,6 +12,9 @@ export const SOCKET_TIMEOUT_MS = 10 * SECOND_MS
 /** A batch that waits longer for a row is better tried again than holding its own rows meanwhile. */
 export const LOCK_WAIT_TIMEOUT_S = 3
 
+/** The least that MySQL takes: where it is known that somebody holds a row, the innocent are not to wait for it. */
+export const SHORT_LOCK_WAIT_TIMEOUT_S = 1
+
 /** A statement that changes many rows waits for busy ones: when it gives up, the migration stays half done. */
 export const MIGRATION_LOCK_WAIT_TIMEOUT_S = 60
 

@@ -104,6 +104,20 @@ export async function connectOnce(
   }
 }
 
+/** On a connection of its own, which is broken off afterwards. @throws DatabaseConnectError, and what `work` throws */
+export async function onFreshConnection<T>(
+  options: DatabaseOptions,
+  work: (connection: DatabaseConnection) => Promise<T>,
+): Promise<T> {
+  const connection = await connectOnce(options)
+  try {
+    return await work(connection)
+  } finally {
+    // Without a good-bye, which a server that stopped answering would not answer either.
+    connection.destroy()
+  }
+}
+
 function tlsConfig({ host }: DatabaseOptions, tls: DatabaseTls) {
   return {
     rejectUnauthorized: tls.rejectUnauthorized,

@@ -1,16 +1,18 @@
 import { type Arrival, applyBatch } from './apply.js'
 import { canary } from './canary.js'
 import { openPrisma } from './connection.js'
+import { LOCK_WAIT_TIMEOUT_S, SHORT_LOCK_WAIT_TIMEOUT_S } from './connection-policy.js'
 import type { DatabaseOptions } from './database-url.js'
-import { packetTooLarge } from './failures.js'
-import { type Applied, applyIsolated } from './isolate.js'
+import { isLockWait, packetTooLarge } from './failures.js'
+import { BlockedObjects, findHeldRows } from './held-rows.js'
+import { type Applied, applyIsolated, type LockWait } from './isolate.js'
 import { type OperatorVerbs, operatorVerbs } from './operator-verbs.js'
 import type { Reactions } from './outbox.js'
 import { exceedsPacket, type PacketLimit, partsFor } from './parts.js'
 import { TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
 import { type ReactionReads, reactionReads } from './reaction-reads.js'
 import { type MirrorReads, mirrorReads } from './reads.js'
-import { inTransaction } from './transaction.js'
+import { inTransaction, type Transaction } from './transaction.js'
 
 export type Mirror = AsyncDisposable &
   OperatorVerbs &
@@ -33,6 +35,19 @@ export type MirrorOptions = {
   random?: () => number
 }
 
+/** The connection goes back to its pool with the wait that it had. */
+async function waiting<T>(transaction: Transaction, wait: LockWait, work: () => Promise<T>): Promise<T> {
+  if (wait === 'usual') return work()
+  const set = (seconds: number) =>
+    transaction.execute({ sql: `SET SESSION innodb_lock_wait_timeout = ${seconds}`, values: [] })
+  await set(SHORT_LOCK_WAIT_TIMEOUT_S)
+  try {
+    return await work()
+  } finally {
+    await set(LOCK_WAIT_TIMEOUT_S).catch(() => undefined)
+  }
+}
+
 /** Opens nothing yet: a worker starts, and waits, while the database is down. */
 export function openMirror(
   options: DatabaseOptions,
@@ -42,25 +57,44 @@ export function openMirror(
   const prisma = openPrisma(options, packet)
   const limits = { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_MS }
   const attempts = {
-    async apply(batch: readonly Arrival[]) {
+    async apply(batch: readonly Arrival[], wait: LockWait) {
       const { outcomes, asked } = await inTransaction(prisma, limits, (open) =>
-        applyBatch(open, batch, clock(), reactions),
+        waiting(open, wait, () => applyBatch(open, batch, clock(), reactions)),
       )
       if (asked.size > 0) reactions?.onAsked(asked)
       return outcomes
     },
+    heldRows: (batch: readonly Arrival[]) => findHeldRows(options, batch),
     canary: () => canary(options),
     random,
   }
+  const blocked = new BlockedObjects()
+  const applyParts = async (batch: readonly Arrival[], wait: LockWait): Promise<Applied[]> => {
+    const applied: Applied[] = []
+    for (const part of partsFor(batch, packet)) applied.push(...(await applyIsolated(part, attempts, wait)))
+    return applied.map((each, index) => {
+      const arrival = batch[index]
+      if (each.kind !== 'failed' || !arrival) return each
+      if (isLockWait(each.failure)) blocked.add(arrival)
+      return exceedsPacket(arrival, packet) ? { kind: 'failed', failure: packetTooLarge(each.failure) } : each
+    })
+  }
   return {
     async apply(batch) {
-      const applied: Applied[] = []
-      for (const part of partsFor(batch, packet)) applied.push(...(await applyIsolated(part, attempts)))
-      return applied.map((each, index) => {
-        const arrival = batch[index]
-        const isTooLarge = each.kind === 'failed' && arrival && exceedsPacket(arrival, packet)
-        return isTooLarge ? { kind: 'failed', failure: packetTooLarge(each.failure) } : each
-      })
+      const isApart = batch.map((arrival) => blocked.has(arrival))
+      const usual = (
+        await applyParts(
+          batch.filter((_, index) => !isApart[index]),
+          'usual',
+        )
+      ).values()
+      const apart = (
+        await applyParts(
+          batch.filter((_, index) => isApart[index]),
+          'short',
+        )
+      ).values()
+      return isApart.flatMap((is) => (is ? apart : usual).next().value ?? [])
     },
     canary: attempts.canary,
     ...mirrorReads(prisma),

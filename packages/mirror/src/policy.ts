@@ -6,6 +6,14 @@ export const CONTENTION_TRIES = 5
 /** Milliseconds, the most of a random pause before a batch that lost a lock is tried again; doubled for each try. */
 export const CONTENTION_PAUSE_MS = 20
 
+/** Milliseconds that a batch goes on waiting for rows that others hold, after its first wait was in vain: the rest of its
+ * events, if it is still not known whose row is held, are blocked too, and come again. */
+export const LOCK_PATIENCE_MS = 12_000
+
+/** Milliseconds that events of an object stay apart from others after a held row stopped one: such an event comes again
+ * after 30 s. */
+export const LOCK_MEMORY_MS = 60_000
+
 /** Typed rows that one statement removes: an organization may have more members than a packet holds ids. */
 export const REMOVE_BATCH = 5_000
 

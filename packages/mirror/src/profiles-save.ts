@@ -3,7 +3,7 @@ import { classify } from './failures.js'
 import type { PrismaClient } from './generated/client.js'
 import { lockHeads } from './heads.js'
 import { CONTENTION_PAUSE_MS, CONTENTION_TRIES, TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
-import { type SqlValue, upsert } from './sql.js'
+import { insert, type SqlValue, upsert } from './sql.js'
 import { inTransaction, type Transaction } from './transaction.js'
 
 /** What a user writes about themselves, in the order in which it is shown. */
@@ -50,7 +50,7 @@ async function writeProfile(
   if (blocks.length > 0) {
     const rows = blocks.map(({ type, label, url }, position): SqlValue[] => [userId, type, url, label, position])
     const table = { table: 'blocks', columns: ['user_id', 'type', 'url', 'label', 'position'] }
-    await transaction.execute(upsert({ ...table, updates: [], rows }))
+    await transaction.execute(insert({ ...table, rows }))
   }
   return 'saved'
 }
