@@ -101,7 +101,7 @@ test('.env.example lists every setting as the code has it', async () => {
 })
 
 /** An example that says, in capitals, what to put there. */
-const PLACEHOLDER = /(?:COPY|MAKE)_/
+const PLACEHOLDER = /(?:COPY|MAKE)_|XXXX/
 
 test('every example is a value that the processes take, unless it is to be replaced by a secret: that is refused', () => {
   const example = parseEnv(exampleText().replaceAll(/^#(?=\w+=)/gm, ''))

@@ -4,8 +4,9 @@ const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
-/** Characters of a token: 20 of random letters and digits are beyond guessing, also for whoever gets around the limit. */
-export const TOKEN_CHARS_MIN = 20
+/** Characters of a token: 24 bytes of chance in base64. Nothing else keeps a guesser from success, for the right token is
+ * taken however many wrong ones came before. */
+export const TOKEN_CHARS_MIN = 32
 
 /** Milliseconds that a sign-in lasts: one shift. */
 export const SESSION_MS = 12 * HOUR

@@ -47,3 +47,6 @@ export const RELAY_RETRY_MS = 1_000
 export const READ_OBJECTS_MAX = 32
 /** Connections to MySQL for reactions, apart from those that apply events: many runs must not keep events waiting. */
 export const REACTION_CONNECTIONS = 4
+
+/** Characters of a secret that changes are signed with: 24 bytes of chance in base64, which nobody guesses. */
+export const WEBHOOK_SECRET_CHARS_MIN = 32

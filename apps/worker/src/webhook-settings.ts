@@ -1,5 +1,6 @@
 import { parseSigningSecrets } from '@clerk-mirror/events'
 import { webAddress } from '@clerk-mirror/runtime'
+import { WEBHOOK_SECRET_CHARS_MIN } from './policy.js'
 
 /** One or several addresses, separated by commas or spaces. Throws an Error that never contains one. */
 export function parseWebhookUrls(raw: string): URL[] {
@@ -15,5 +16,9 @@ export function parseWebhookUrls(raw: string): URL[] {
 /** One or several secrets, separated by commas or spaces. Throws an Error that never contains one. */
 export function parseWebhookSecrets(raw: string): string[] {
   parseSigningSecrets(raw)
-  return raw.split(/[\s,]+/).filter((secret) => secret !== '')
+  const secrets = raw.split(/[\s,]+/).filter((secret) => secret !== '')
+  if (secrets.some((secret) => secret.replace(/^whsec_/, '').length < WEBHOOK_SECRET_CHARS_MIN)) {
+    throw new Error(`holds a secret with fewer than ${WEBHOOK_SECRET_CHARS_MIN} characters behind whsec_`)
+  }
+  return secrets
 }

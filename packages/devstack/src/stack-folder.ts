@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
@@ -29,16 +29,15 @@ export const keptSigningSecret = (dataDir: string): string =>
 
 /** The same of the account with which the console is looked at, in the form of CONSOLE_TOKEN. */
 export const keptConsoleToken = (dataDir: string): string =>
-  kept(join(dataDir, 'console-token'), () => `local:operator:${randomBytes(18).toString('base64url')}`)
+  kept(join(dataDir, 'console-token'), () => `local:operator:${randomBytes(24).toString('base64url')}`)
 
+/** Made anew where an older release made up a shorter one, which no process takes any more. */
 function kept(path: string, makeUp: () => string): string {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
-    const secret = makeUp()
-    writeFileSync(path, `${secret}\n`, { mode: 0o600 })
-    return secret
-  }
+  const made = makeUp()
+  const known = existsSync(path) ? readFileSync(path, 'utf8').trim() : ''
+  if (known.length >= made.length) return known
+  writeFileSync(path, `${made}\n`, { mode: 0o600 })
+  return made
 }
 
 const settingsPath = (dataDir: string) => join(dataDir, 'stack.env')

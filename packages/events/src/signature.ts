@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { SIGNATURE_TOLERANCE_MS } from './policy.js'
+import { SIGNATURE_TOLERANCE_MS, SIGNING_SECRET_BYTES_MIN } from './policy.js'
 
 export type SignatureVerdict =
   | { kind: 'verified'; svixId: string }
@@ -25,7 +25,9 @@ export function parseSigningSecrets(raw: string): SigningKey[] {
     const base64 = secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : secret
     const which = secrets.length === 1 ? 'is' : `holds secret ${index + 1} of ${secrets.length}, which is`
     if (base64 === '' || !BASE64.test(base64)) throw new Error(`${which} not "whsec_" and base64`)
-    return Buffer.from(base64, 'base64')
+    const key = Buffer.from(base64, 'base64')
+    if (key.length >= SIGNING_SECRET_BYTES_MIN) return key
+    throw new Error(`${which} shorter than ${SIGNING_SECRET_BYTES_MIN} bytes, and can be guessed`)
   })
 }
 

@@ -1,3 +1,4 @@
+import { demandNoExample } from './example-secrets.js'
 import { type AppName, type DefaultedName, SETTINGS, type Setting, type SettingName } from './settings.js'
 
 /**
@@ -91,7 +92,9 @@ class Reader implements Read {
   }
 
   #parsed<T>(name: SettingName, raw: string, parse: Parser<T>): T {
+    const setting: Setting = SETTINGS[name]
     try {
+      if (setting.secret) demandNoExample(raw)
       return parse(raw)
     } catch (error) {
       return this.#faulty(name, problemOf(name, raw, error))

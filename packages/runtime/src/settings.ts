@@ -27,7 +27,7 @@ export const SETTINGS = {
   },
   DATABASE_URL: {
     doc: 'MySQL, MariaDB or PlanetScale database that holds the mirror. TLS is on for every host that is not local, unless `sslaccept=disabled`.',
-    example: 'mysql://user:password@127.0.0.1:3306/clerk_mirror',
+    example: 'mysql://clerk_mirror:MAKE_UP_A_PASSWORD@127.0.0.1:3306/clerk_mirror',
     secret: true,
     usedBy: ['worker', 'console', 'profiles', 'cli'],
   },
@@ -81,7 +81,7 @@ export const SETTINGS = {
     usedBy: ['worker'],
   },
   CHANGE_WEBHOOK_SECRETS: {
-    doc: 'Secrets that changes are signed with; needed with CHANGE_WEBHOOK_URLS. While you rotate one, put the new and the old one here, separated by a comma or a space: each delivery is signed with both. Make one with `echo whsec_$(openssl rand -base64 24)`.',
+    doc: 'Secrets that changes are signed with; needed with CHANGE_WEBHOOK_URLS. While you rotate one, put the new and the old one here, separated by a comma or a space: each delivery is signed with both. At least 32 characters behind `whsec_`: `echo whsec_$(openssl rand -base64 24)` makes one.',
     example: 'whsec_MAKE_UP_A_LONG_ONE',
     secret: true,
     usedBy: ['worker'],
@@ -134,7 +134,7 @@ export const SETTINGS = {
     usedBy: ['console'],
   },
   CONSOLE_TOKEN: {
-    doc: 'Who may use the console: `name:role:token`, several separated by commas or spaces. The role is `viewer` or `operator`, the token at least 20 characters; without any, the console does not start.',
+    doc: 'Who may use the console: `name:role:token`, several separated by commas or spaces. The role is `viewer` or `operator`, the token at least 32 characters (`openssl rand -base64 24` makes one); without any, the console does not start.',
     example: 'ada:operator:MAKE_UP_A_LONG_ONE,grafana:viewer:AND_ANOTHER_LONG_ONE',
     secret: true,
     usedBy: ['console'],

@@ -3,26 +3,27 @@ import { expect, test } from 'vitest'
 import { accountOf, parseAccounts } from '../../../apps/console/src/accounts.js'
 import { readConsoleConfig } from '../../../apps/console/src/config.js'
 
-const ADA = 'ada:operator:0123456789abcdefghij'
+const ADA = 'ada:operator:0123456789abcdefghijklmnopqrstuv'
 const BOB = 'bob:viewer:abcdefghij0123456789:with:colons'
 
 test('accounts are separated by commas or white space, and a token may hold colons', () => {
   for (const between of [',', ' ', '\n', ' , ']) {
     expect(parseAccounts(`${ADA}${between}${BOB}`)).toEqual([
-      { name: 'ada', role: 'operator', token: '0123456789abcdefghij' },
+      { name: 'ada', role: 'operator', token: '0123456789abcdefghijklmnopqrstuv' },
       { name: 'bob', role: 'viewer', token: 'abcdefghij0123456789:with:colons' },
     ])
   }
 })
 
 test.each([
-  ['a token alone', '0123456789abcdefghij'],
-  ['an unknown role', 'ada:admin:0123456789abcdefghij'],
-  ['no name', ':operator:0123456789abcdefghij'],
+  ['a token alone', '0123456789abcdefghijklmnopqrstuv'],
+  ['an unknown role', 'ada:admin:0123456789abcdefghijklmnopqrstuv'],
+  ['no name', ':operator:0123456789abcdefghijklmnopqrstuv'],
   ['a short token', 'ada:operator:0123456789'],
-  ['characters that no header carries', 'ada:operator:0123456789abcdefghijé'],
-  ['two accounts of one name', `${ADA},ada:viewer:zzzzzzzzzzzzzzzzzzzzzz`],
-  ['one token of two accounts', `${ADA},eve:viewer:0123456789abcdefghij`],
+  ['one of 31 characters', 'ada:operator:0123456789abcdefghijklmnopqrstu'],
+  ['characters that no header carries', 'ada:operator:0123456789abcdefghijklmnopqrstuvé'],
+  ['two accounts of one name', `${ADA},ada:viewer:zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz`],
+  ['one token of two accounts', `${ADA},eve:viewer:0123456789abcdefghijklmnopqrstuv`],
   ['nothing but commas', ', ,'],
 ])('%s is refused, and the fault does not quote it', (_, raw) => {
   expect(() => parseAccounts(raw)).toThrow()
@@ -35,8 +36,8 @@ test.each([
 
 test('a token finds its own account and nothing else finds one', () => {
   const accounts = parseAccounts(`${ADA},${BOB}`)
-  expect(accountOf('0123456789abcdefghij', accounts)?.name).toBe('ada')
-  for (const wrong of ['', '0123456789abcdefghi', '0123456789abcdefghijk', 'ada', ADA]) {
+  expect(accountOf('0123456789abcdefghijklmnopqrstuv', accounts)?.name).toBe('ada')
+  for (const wrong of ['', '0123456789abcdefghi', '0123456789abcdefghijklmnopqrstuvk', 'ada', ADA]) {
     expect(accountOf(wrong, accounts)).toBeNull()
   }
 })

@@ -158,9 +158,11 @@ test.each([
   ['', 'holds no secret'],
   ['whsec_', 'is not "whsec_"'],
   [`${SECRET},whsec_not*base64`, 'holds secret 2 of 2'],
+  ['whsec_c2VjcmV0', 'is shorter than 16 bytes'],
+  [`${SECRET},whsec_MfKQ9r8GKYqrTwjUPD8I`, 'holds secret 2 of 2, which is shorter than 16 bytes'],
 ])('the secrets "%s" are refused without being shown', (raw, problem) => {
   expect(() => parseSigningSecrets(raw)).toThrow(problem)
-  expect(() => parseSigningSecrets(raw)).not.toThrow(/MfKQ9r8|not\*base64/)
+  expect(() => parseSigningSecrets(raw)).not.toThrow(/MfKQ9r8|not\*base64|c2VjcmV0/)
 })
 
 function verifies(verify: () => unknown): boolean {

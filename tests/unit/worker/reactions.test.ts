@@ -79,7 +79,7 @@ test.each([
 })
 
 const ENV = { REDIS_URL: 'redis://127.0.0.1:6379', DATABASE_URL: 'mysql://u:p@127.0.0.1/db' }
-const SECRET = 'whsec_c2VjcmV0c2VjcmV0c2VjcmV0'
+const SECRET = 'whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0'
 
 function faultsOf(env: Record<string, string>): string {
   try {
@@ -109,4 +109,9 @@ test('change webhooks need a secret, an address that is one, and keep both to th
     expect(said).not.toContain('t0p')
   }
   expect(faultsOf({ ...both, CHANGE_WEBHOOK_SECRETS: 'whsec_?' })).toContain('CHANGE_WEBHOOK_SECRETS is not')
+  for (const short of ['whsec_c2VjcmV0c2VjcmV0c2VjcmV0', 'c2VjcmV0c2VjcmV0c2VjcmV0', 'whsec_c2VjcmV0']) {
+    const said = faultsOf({ ...both, CHANGE_WEBHOOK_SECRETS: `${SECRET},${short}` })
+    expect(said).toMatch(/CHANGE_WEBHOOK_SECRETS holds .*(fewer than 32 characters|shorter than 16 bytes)/)
+    expect(said).not.toContain('c2VjcmV0')
+  }
 })
