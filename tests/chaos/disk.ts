@@ -35,7 +35,7 @@ export async function openDisk(folder: string, server: ServerControl): Promise<D
       const kept = join(folder, 'data-of-the-database')
       rmSync(kept, { recursive: true, force: true })
       mkdirSync(kept)
-      execFileSync('cp', ['--recursive', `${data}/.`, kept])
+      execFileSync('cp', ['--archive', `${data}/.`, kept])
       leaveDisk(folder)
       rmSync(data, { recursive: true })
       renameSync(kept, data)
@@ -54,7 +54,7 @@ async function moveToMemory(data: string, server: ServerControl): Promise<boolea
   }
   await server.stop()
   // Every byte for real: a hole in the redo log that cannot be filled would end the server.
-  execFileSync('cp', ['--recursive', '--sparse=never', `${data}/.`, draft])
+  execFileSync('cp', ['--archive', '--sparse=never', `${data}/.`, draft])
   rmSync(data, { recursive: true })
   mkdirSync(data)
   mount(['--move', draft, data])

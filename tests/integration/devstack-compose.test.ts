@@ -48,7 +48,7 @@ test('a container engine gives the services that are missing, and they are stopp
   const site = await prepareSite(folder, say)
   const owned = new Releasers()
 
-  const found = await fromCompose({ site, tuning: 'durable', owned }, ['redis'])
+  const found = await fromCompose({ site, tuning: 'durable', access: 'administrator', owned }, ['redis'])
   expect(found).toEqual({ redis: { url: `redis://127.0.0.1:${site.ports.redis}`, from: 'compose' } })
   expect(calls()).toMatch(/ --project-name clerk-mirror-dev-[0-9a-f]{8} .* up --detach --wait redis$/m)
   expect(statSync(join(folder, 'compose.env')).mode & 0o077).toBe(0)
@@ -65,6 +65,8 @@ test('a container that does not answer on its port is no service', async () => {
   makePrivateFolder(folder)
   await using owned = new Releasers()
   const site = await prepareSite(folder, say)
-  expect(await fromCompose({ site, tuning: 'fast-throwaway', owned }, ['database'])).toEqual({})
+  expect(await fromCompose({ site, tuning: 'fast-throwaway', access: 'administrator', owned }, ['database'])).toEqual(
+    {},
+  )
   expect(said.at(-1)).toMatch(/does not answer on port/)
 })

@@ -1,16 +1,27 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { openServices, type Services, stackOwner } from '@clerk-mirror/devstack'
+import { openServices, removeServices, type Services, stackOwner } from '@clerk-mirror/devstack'
 import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { identify } from '../../packages/devstack/src/services/process-identity.js'
+import { folderElsewhere } from '../../packages/devstack/src/services/server-user.js'
 import { fromPrograms } from '../../packages/devstack/src/services/service-sources.js'
 import { prepareSite, servicesFolder } from '../../packages/devstack/src/services/site.js'
 import { connectOnce } from '../../packages/mirror/src/connection.js'
@@ -31,6 +42,7 @@ let servers: number[]
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'clerk-mirror-services-'))
+  chmodSync(root, 0o755)
   dataDir = join(root, UNFRIENDLY_NAME)
   said = []
   children = []
@@ -43,7 +55,7 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true, maxRetries: 10 })
 })
 
-const open = (options: { redisUrl?: string; databaseUrl?: string } = {}): Promise<Services> =>
+const open = (options: { redisUrl?: string; databaseUrl?: string; database?: string } = {}): Promise<Services> =>
   openServices({ dataDir, say: (line) => said.push(line), ...options })
 
 async function redisCommand(url: string, command: string, ...args: string[]): Promise<unknown> {
@@ -149,7 +161,8 @@ describe('private servers', () => {
       await expect(query(url.href, 'SELECT 1')).rejects.toThrow()
     }
     const folder = join(dataDir, 'services')
-    expect(statSync(folder).mode & 0o077).toBe(0)
+    // Where servers run as other users, those pass through it; nobody lists it.
+    expect(statSync(folder).mode & (isRoot ? 0o066 : 0o077)).toBe(0)
     for (const name of ['password', 'redis.conf', 'account.sql']) {
       expect(statSync(join(folder, name)).mode & 0o077, name).toBe(0)
     }
@@ -178,6 +191,74 @@ describe('private servers', () => {
   })
 })
 
+const isRoot = process.getuid?.() === 0
+
+const userOf = (pid: number) => Number(/^Uid:\t\d+\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+
+describe.skipIf(!isRoot)("private servers of root's", () => {
+  test('run as users who own nothing but their files, and take over what ran as root before', async () => {
+    const before = await open()
+    const running = pidsOf(before).map(userOf)
+    expect(running.filter((user) => user === 0)).toEqual([])
+    await redisCommand(before.redis.url, 'SET', 'greeting', 'hello')
+    await query(before.database.adminUrl, 'CREATE DATABASE kept')
+    await before[Symbol.asyncDispose]()
+    execFileSync('chown', ['--recursive', '0:0', join(dataDir, 'services')])
+
+    await using after = await open()
+    expect(pidsOf(after).map(userOf)).toEqual(running)
+    expect(await redisCommand(after.redis.url, 'GET', 'greeting')).toBe('hello')
+    expect(await query(after.database.adminUrl, "SHOW DATABASES LIKE 'kept'")).toHaveLength(1)
+  })
+
+  test('keep their data elsewhere when no other user gets to the folder, and take those along that were there', async () => {
+    const before = await open()
+    await redisCommand(before.redis.url, 'SET', 'greeting', 'hello')
+    await before[Symbol.asyncDispose]()
+    chmodSync(root, 0o700)
+    const after = await open()
+    try {
+      expect(pidsOf(after).map(userOf)).not.toContain(0)
+      expect(await redisCommand(after.redis.url, 'GET', 'greeting')).toBe('hello')
+      expect(existsSync(join(dataDir, 'services', 'redis'))).toBe(false)
+    } finally {
+      await after[Symbol.asyncDispose]()
+      await removeServices(dataDir, () => {})
+    }
+    expect(existsSync(folderElsewhere(servicesFolder(dataDir)))).toBe(false)
+  })
+})
+
+describe('the account of the processes', () => {
+  test('may use its own database and no other, and hands on no right', async () => {
+    const before = await open() // once made for tests, with every right
+    await query(before.database.adminUrl, 'CREATE DATABASE others')
+    await before[Symbol.asyncDispose]()
+    await using services = await open({ database: 'clerk_mirror' })
+    const ask = (sql: string) => query(services.database.adminUrl, sql)
+    await ask('CREATE DATABASE clerk_mirror')
+    await ask('CREATE TABLE clerk_mirror.t (a INT)')
+    await ask('INSERT INTO clerk_mirror.t VALUES (1)')
+    for (const sql of [
+      ...['CREATE DATABASE clerkXmirror', 'CREATE TABLE others.t (a INT)', "CREATE USER 'x'@'%'"],
+      ...["GRANT SELECT ON clerk_mirror.* TO 'clerk_mirror'@'127.0.0.1'", 'SELECT * FROM mysql.user'],
+      ...["SELECT 1 INTO OUTFILE '/tmp/clerk-mirror-out'", 'SET GLOBAL general_log = 1'],
+    ]) {
+      await expect(ask(sql), sql).rejects.toThrow(/denied/i)
+    }
+  })
+
+  test('no statement reads or writes a file, whatever its account may do', async () => {
+    await using services = await open()
+    const out = join(root, 'out')
+    await expect(query(services.database.adminUrl, `SELECT 1 INTO OUTFILE '${out}'`)).rejects.toThrow(
+      /secure.file.priv/,
+    )
+    expect(await query(services.database.adminUrl, "SELECT LOAD_FILE('/etc/passwd') AS text")).toEqual([{ text: null }])
+    expect(existsSync(out)).toBe(false)
+  })
+})
+
 describe('the search for a service', () => {
   test('takes a configured server as it is and starts nothing', async () => {
     const databaseUrl = 'mysql://app:secret@db.example.com:3307/clerk?sslaccept=strict'
@@ -195,7 +276,9 @@ describe('the search for a service', () => {
     writeFileSync(join(folder, 'redis', 'appendonlydir'), 'a file where Redis expects a folder')
     await using owned = new Releasers()
     const site = await prepareSite(folder, (line) => said.push(line))
-    expect(await fromPrograms({ site, tuning: 'fast-throwaway', owned }, ['redis', 'database'])).toEqual({})
+    expect(
+      await fromPrograms({ site, tuning: 'fast-throwaway', access: 'administrator', owned }, ['redis', 'database']),
+    ).toEqual({})
     expect(said.toSorted()).toEqual([
       expect.stringMatching(/^(MariaDB|MySQL) did not start: .*\.log\)$/),
       expect.stringMatching(/^Redis did not start: .*redis\.log\)$/),

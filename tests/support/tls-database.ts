@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findDatabaseServer, initialiseData } from '../../packages/devstack/src/services/database-files.js'
+import { asRoot, findDatabaseServer, initialiseData } from '../../packages/devstack/src/services/database-files.js'
 import { choosePort } from '../../packages/devstack/src/services/ports.js'
 import { findProgram } from '../../packages/devstack/src/services/programs.js'
 import { ServerProcess } from '../../packages/devstack/src/services/server-process.js'
@@ -37,7 +37,8 @@ export async function openTlsDatabase(): Promise<TlsDatabase> {
     const account = `'${user}'@'127.0.0.1'`
     const sql = [`CREATE USER ${account} IDENTIFIED BY '${password}';`, `GRANT ALL ON *.* TO ${account};`, '']
     writeFileSync(join(folder, 'account.sql'), sql.join('\n'))
-    const data = await initialiseData(program, folder, () => undefined)
+    const home = { folder, user: undefined }
+    const data = await initialiseData(program, home, () => undefined)
     const unverified = { rejectUnauthorized: false }
     const options = { host: '127.0.0.1', port, user, password, database: 'mysql', tls: unverified }
     const server = await ServerProcess.start({
@@ -45,7 +46,7 @@ export async function openTlsDatabase(): Promise<TlsDatabase> {
       program: program.program,
       args: [
         '--no-defaults',
-        ...program.asUser,
+        ...asRoot(home),
         `--datadir=${data}`,
         '--bind-address=127.0.0.1',
         `--port=${port}`,

@@ -81,7 +81,9 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const own = [redisUrl === undefined && 'Redis', databaseUrl === undefined && 'MySQL'].filter(Boolean)
   if (own.length > 0) say(`bringing up a private ${own.join(' and ')} …`)
   const tuning = options.isThrowAway ? 'fast-throwaway' : 'durable'
-  const services = owned.use(await openServices({ dataDir, redisUrl, databaseUrl, say, tuning }))
+  const services = owned.use(
+    await openServices({ dataDir, redisUrl, databaseUrl, say, tuning, database: DATABASE_NAME }),
+  )
   signal.throwIfAborted()
 
   const chosen = chooseSettings(options, services, ports ?? (await anyProcessPorts()))

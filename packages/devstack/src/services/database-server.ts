@@ -1,12 +1,20 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { databaseAnswers } from './database-answers.js'
-import { type DatabaseProgram, initialiseData, temporaryFolder } from './database-files.js'
+import { asRoot, type DatabaseProgram, folderWithoutFiles, initialiseData, temporaryFolder } from './database-files.js'
 import { BUFFER_POOL_MIB, DATABASE_CONNECTIONS } from './policy.js'
 import { ServerProcess } from './server-process.js'
+import { chooseHome, giveTo, type ServerHome, takeAlong } from './server-user.js'
 import type { StackSite } from './site.js'
 
 export const DATABASE_ACCOUNT = 'clerk_mirror'
+
+/** What private servers' account may do. */
+export type Access =
+  /** Rows and tables of this one database: what the processes need. */
+  | { readonly database: string }
+  /** Everything: tests create databases and accounts. */
+  | 'administrator'
 
 export type Tuning =
   /** What was committed survives a power cut. */
@@ -18,20 +26,25 @@ export type Tuning =
 export async function startDatabase(
   database: DatabaseProgram,
   tuning: Tuning,
+  access: Access,
   site: StackSite,
 ): Promise<ServerProcess> {
   const { folder, ports, password, say } = site
   const port = ports.database
-  const data = await initialiseData(database, folder, say)
-  const accountSql = join(folder, 'account.sql')
-  writeFileSync(accountSql, createAccount(database, password), { mode: 0o600 })
+  const home = chooseHome(folder, ['mysql'], say)
+  takeAlong(join(folder, database.kind), join(home.folder, database.kind))
+  const data = await initialiseData(database, home, say)
+  const accountSql = join(home.folder, 'account.sql')
+  writeFileSync(accountSql, createAccount(database, password, access), { mode: 0o600 })
+  giveTo(home.user, accountSql)
   return ServerProcess.start({
     title: database.title,
     program: database.program,
+    user: home.user,
     args: [
-      ...serverArguments(database, tuning),
+      ...serverArguments(database, tuning, home),
       `--datadir=${data}`,
-      `--tmpdir=${temporaryFolder(folder)}`,
+      `--tmpdir=${temporaryFolder(home)}`,
       `--port=${port}`,
       `--init-file=${accountSql}`,
     ],
@@ -44,10 +57,10 @@ export async function startDatabase(
 
 export const databaseRecord = (folder: string) => join(folder, 'database.process.json')
 
-function serverArguments({ kind, asUser }: DatabaseProgram, tuning: Tuning): string[] {
+function serverArguments({ kind }: DatabaseProgram, tuning: Tuning, home: ServerHome): string[] {
   return [
     '--no-defaults', // must be the first
-    ...asUser,
+    ...asRoot(home),
     '--bind-address=127.0.0.1',
     // Relative to the data folder, because the path of a Unix socket may have a hundred bytes only.
     '--socket=server.sock',
@@ -58,19 +71,29 @@ function serverArguments({ kind, asUser }: DatabaseProgram, tuning: Tuning): str
     `--innodb-flush-log-at-trx-commit=${tuning === 'durable' ? 1 : 2}`,
     `--innodb-buffer-pool-size=${BUFFER_POOL_MIB}M`,
     `--max-connections=${DATABASE_CONNECTIONS}`,
-    ...(kind === 'mysql' ? ['--mysqlx=OFF', '--secure-file-priv=NULL'] : []),
+    // No statement reads or writes a file. MariaDB knows no NULL here.
+    ...(kind === 'mysql'
+      ? ['--mysqlx=OFF', '--secure-file-priv=NULL']
+      : [`--secure-file-priv=${folderWithoutFiles(home)}`]),
   ]
 }
 
+/** What the documented account for migrations may do, and with it every process of a stack on one machine. */
+const RIGHTS = 'SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES'
+
 /** Run at every start, so that the account follows its password's file. One statement a line: older servers need it. */
-function createAccount({ kind }: DatabaseProgram, password: string): string {
+function createAccount({ kind }: DatabaseProgram, password: string, access: Access): string {
   const account = `'${DATABASE_ACCOUNT}'@'127.0.0.1'`
   return [
     `CREATE USER IF NOT EXISTS ${account} IDENTIFIED BY '${password}';`,
     `ALTER USER ${account} IDENTIFIED BY '${password}';`,
-    `GRANT ALL PRIVILEGES ON *.* TO ${account} WITH GRANT OPTION;`,
+    // Earlier versions gave it everything.
+    `REVOKE ALL PRIVILEGES, GRANT OPTION FROM ${account};`,
+    access === 'administrator'
+      ? `GRANT ALL PRIVILEGES ON *.* TO ${account} WITH GRANT OPTION;`
+      : `GRANT ${RIGHTS} ON \`${access.database.replaceAll('_', '\\_')}\`.* TO ${account};`,
     // MySQL's data are made with a root that anybody who reaches the socket could be.
-    ...(kind === 'mysql' ? [`ALTER USER 'root'@'localhost' IDENTIFIED BY '${password}';`] : []),
+    ...(kind === 'mysql' ? [`ALTER USER 'root'@'localhost' ACCOUNT LOCK;`] : []),
     '',
   ].join('\n')
 }

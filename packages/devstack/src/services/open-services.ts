@@ -1,11 +1,12 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { Releasers } from '@clerk-mirror/runtime'
 import { removeContainers } from './compose.js'
-import { databaseRecord, type Tuning } from './database-server.js'
+import { type Access, databaseRecord, type Tuning } from './database-server.js'
 import { missingServices } from './install-advice.js'
 import { claimFolder, ownerOf } from './owner.js'
 import { redisRecord } from './redis-server.js'
 import { endLeftOver, type ServerControl } from './server-process.js'
+import { folderElsewhere } from './server-user.js'
 import { type FoundServices, fromCompose, fromPackages, fromPrograms, type ServiceSource } from './service-sources.js'
 import { makePrivateFolder, prepareSite, servicesFolder } from './site.js'
 
@@ -18,6 +19,8 @@ export interface ServicesOptions {
   /** Takes one line for people about what happens, or what did not work. */
   readonly say: (line: string) => void
   readonly tuning?: Tuning
+  /** The one database that a private server's account may use. Without it, the account may do everything: for tests. */
+  readonly database?: string
 }
 
 interface Service {
@@ -28,7 +31,7 @@ interface Service {
 
 export interface Services extends AsyncDisposable {
   readonly redis: Service & { readonly url: string }
-  /** `adminUrl` names no database and ends in a slash; its account may create databases and accounts. */
+  /** `adminUrl` names no database and ends in a slash; its account may create databases and accounts, unless `database` was named. */
   readonly database: Service & { readonly adminUrl: string }
 }
 
@@ -40,7 +43,8 @@ export interface Services extends AsyncDisposable {
  * Throws StackError: `no_redis`, `no_mysql`, `stack_running`.
  */
 export async function openServices(options: ServicesOptions): Promise<Services> {
-  const { dataDir, redisUrl, databaseUrl, say, tuning = 'durable' } = options
+  const { dataDir, redisUrl, databaseUrl, say, tuning = 'durable', database: name } = options
+  const access: Access = name === undefined ? 'administrator' : { database: name }
   await using owned = new Releasers()
   const found: FoundServices = {
     ...(redisUrl !== undefined && { redis: { url: redisUrl, from: 'environment' } }),
@@ -53,7 +57,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     makePrivateFolder(folder)
     owned.use(claimFolder(folder))
     await endLeftOvers(folder, say)
-    const search = { site: await prepareSite(folder, say), tuning, owned }
+    const search = { site: await prepareSite(folder, say), tuning, access, owned }
     // Where a service is configured, the machine is somebody's own and nothing is installed on it.
     const isOwnStack = redisUrl === undefined && databaseUrl === undefined
     for (const source of [fromPrograms, fromCompose, ...(isOwnStack ? [fromPackages] : [])]) {
@@ -83,6 +87,7 @@ export async function removeServices(dataDir: string, say: (line: string) => voi
   using _claim = claimFolder(folder)
   await endLeftOvers(folder, say)
   await removeContainers(folder)
+  rmSync(folderElsewhere(folder), { recursive: true, force: true })
 }
 
 async function endLeftOvers(folder: string, say: (line: string) => void): Promise<void> {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import type { ServerUser } from './server-user.js'
 
 /** Where servers live that a user's PATH may not name: system folders, Fedora's libexec, Homebrew, MySQL's installers. */
 const FURTHER_FOLDERS = [
@@ -28,10 +29,16 @@ export interface Finished {
 export interface RunOptions {
   readonly withinMs?: number
   readonly cwd?: string
+  /** As another user than this process. */
+  readonly user?: ServerUser | undefined
 }
 
 /** Runs a program to its end, without a terminal to ask on. Does not throw. */
-export function run(program: string, args: readonly string[], { withinMs, cwd }: RunOptions = {}): Promise<Finished> {
+export function run(
+  program: string,
+  args: readonly string[],
+  { withinMs, cwd, user }: RunOptions = {},
+): Promise<Finished> {
   return new Promise((resolve) => {
     let output = ''
     const collect = (text: string) => {
@@ -39,6 +46,7 @@ export function run(program: string, args: readonly string[], { withinMs, cwd }:
     }
     const child = spawn(program, args, {
       cwd,
+      ...(user && { uid: user.uid, gid: user.gid }),
       timeout: withinMs,
       killSignal: 'SIGKILL',
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { ANSWER_WITHIN_MS } from './policy.js'
 import { findProgram } from './programs.js'
 import { ServerProcess } from './server-process.js'
+import { chooseHome, giveTo, makeServerFolder, takeAlong } from './server-user.js'
 import type { StackSite } from './site.js'
 
 /** Names of the program, best first. Debian's redis-tools has the server too: one binary whose name decides what it is. */
@@ -14,15 +15,19 @@ export const findRedisServer = () => findProgram(...PROGRAMS)
 /** Starts a private Redis on its port of 127.0.0.1. Throws StackError `server_not_started`. */
 export function startRedis(program: string, { folder, ports, password, say }: StackSite): Promise<ServerProcess> {
   const port = ports.redis
-  const data = join(folder, 'redis')
-  mkdirSync(data, { recursive: true, mode: 0o700 })
+  const home = chooseHome(folder, ['redis', 'valkey'], say)
+  const data = join(home.folder, 'redis')
+  takeAlong(join(folder, 'redis'), data)
+  makeServerFolder(home, data)
   // In a file, because the arguments of a process are there for everybody to read.
-  const config = join(folder, 'redis.conf')
+  const config = join(home.folder, 'redis.conf')
   writeFileSync(config, redisConfig({ data, port, password }), { mode: 0o600 })
+  giveTo(home.user, config)
   return ServerProcess.start({
     title: 'Redis',
     program,
     argv0: 'redis-server',
+    user: home.user,
     args: [config],
     logPath: join(folder, 'redis.log'),
     recordPath: redisRecord(folder),

@@ -5,6 +5,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { POLL_EVERY_MS, READY_WITHIN_MS, STOPPED_WITHIN_MS } from './policy.js'
 import { identify, isRunning, readIdentity, signal } from './process-identity.js'
 import { complaintIn } from './programs.js'
+import type { ServerUser } from './server-user.js'
 import { StackError } from './stack-error.js'
 
 /** A handle on one server that this process started. After `kill` or `stop`, `start` brings it back as it was. */
@@ -29,6 +30,8 @@ export interface ServerSpec {
   /** The name that the program is to believe it was called by. */
   readonly argv0?: string
   readonly args: readonly string[]
+  /** Whom it runs as, where that is another user than this process. */
+  readonly user?: ServerUser | undefined
   readonly logPath: string
   /** Where the running process is recorded, for the next start to find it if ours was killed. */
   readonly recordPath: string
@@ -93,11 +96,14 @@ export class ServerProcess implements ServerControl {
 
   async start(): Promise<void> {
     if (this.#running) return
-    const { title, program, args, argv0, logPath, recordPath } = this.#spec
+    const { title, program, args, argv0, user, logPath, recordPath } = this.#spec
     const log = openSync(logPath, 'a', 0o600)
     const logStart = fstatSync(log).size
     // A process group of its own: Ctrl-C reaches our processes, and the servers live until those have drained.
-    const options: SpawnOptions = { argv0, detached: true, env: SERVER_ENVIRONMENT, stdio: ['ignore', log, log] }
+    const options: SpawnOptions = {
+      ...{ argv0, detached: true, env: SERVER_ENVIRONMENT, stdio: ['ignore', log, log] },
+      ...(user && { uid: user.uid, gid: user.gid }),
+    }
     const child = spawn(program, args, options)
     closeSync(log)
     const pid = await spawned(child, title)

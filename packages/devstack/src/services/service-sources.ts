@@ -2,7 +2,7 @@ import type { Releasers } from '@clerk-mirror/runtime'
 import { findCompose, removeContainers, startContainers } from './compose.js'
 import { databaseAnswers } from './database-answers.js'
 import { findDatabaseServer } from './database-files.js'
-import { DATABASE_ACCOUNT, startDatabase, type Tuning } from './database-server.js'
+import { type Access, DATABASE_ACCOUNT, startDatabase, type Tuning } from './database-server.js'
 import { installPackages } from './debian-packages.js'
 import { findRedisServer, redisAnswers, startRedis } from './redis-server.js'
 import type { ServerControl, ServerProcess } from './server-process.js'
@@ -23,6 +23,7 @@ export type FoundServices = Partial<Record<ServiceName, FoundService>>
 export interface Search {
   readonly site: StackSite
   readonly tuning: Tuning
+  readonly access: Access
   /** Takes over what is started, to stop it in the end. */
   readonly owned: Releasers
 }
@@ -87,10 +88,10 @@ async function startRedisProgram({ site, owned }: Search, from: ServiceSource): 
 }
 
 async function startDatabaseProgram(search: Search, from: ServiceSource): Promise<FoundService | undefined> {
-  const { site, tuning, owned } = search
+  const { site, tuning, access, owned } = search
   const program = await findDatabaseServer()
   if (program === undefined) return undefined
-  const control = own(owned, await startDatabase(program, tuning, site))
+  const control = own(owned, await startDatabase(program, tuning, access, site))
   return { url: databaseUrl(DATABASE_ACCOUNT, site), from, control }
 }
 

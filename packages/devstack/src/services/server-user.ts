@@ -1,0 +1,97 @@
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+
+/*
+ * A server that runs as root gives root to whoever breaks into it. So when this process is root's, servers run as
+ * system users that own nothing but the servers' files.
+ */
+
+/** A user of this machine other than the one who runs this process. */
+export interface ServerUser {
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Where a server keeps its files, and as whom it runs; undefined for the user of this process. */
+export interface ServerHome {
+  readonly folder: string
+  readonly user: ServerUser | undefined
+}
+
+/** Everybody may pass through, nobody else may list; what lies inside has modes of its own. */
+const PASSABLE = 0o711
+
+/** For servers of a stack whose own folder lies where no other user gets to, such as /root. */
+const FOLDERS_ELSEWHERE = '/var/lib/clerk-mirror-dev'
+
+export const folderElsewhere = (folder: string): string =>
+  join(FOLDERS_ELSEWHERE, createHash('sha256').update(folder).digest('hex').slice(0, 12))
+
+/** The first of these users that this machine has is taken. */
+export function chooseHome(folder: string, names: readonly string[], say: (line: string) => void): ServerHome {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return { folder, user: undefined }
+  const user = firstOf([...names, 'nobody'])
+  if (user === undefined || !mayBecome(user, '/')) {
+    say('servers run as root: this machine lets this process start none as another user')
+    return { folder, user: undefined }
+  }
+  for (const own of [dirname(folder), folder]) chmodSync(own, statSync(own).mode | PASSABLE)
+  if (mayBecome(user, folder)) return { folder, user }
+  const elsewhere = folderElsewhere(folder)
+  mkdirSync(elsewhere, { recursive: true, mode: PASSABLE })
+  return { folder: elsewhere, user }
+}
+
+/** Gives a file or a folder with all in it to the server's user, unless it is theirs. */
+export function giveTo(user: ServerUser | undefined, path: string): void {
+  if (user === undefined || statSync(path).uid === user.uid) return
+  const paths = statSync(path).isDirectory() ? readdirSync(path, { recursive: true, encoding: 'utf8' }) : []
+  for (const each of paths) chownSync(join(path, each), user.uid, user.gid)
+  // Last, so that an interruption is noticed and the work done again.
+  chownSync(path, user.uid, user.gid)
+}
+
+/** A folder for the server alone. */
+export function makeServerFolder({ user }: ServerHome, path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  giveTo(user, path)
+}
+
+/** Takes data along that an earlier version kept beside the stack's own files. */
+export function takeAlong(from: string, to: string): void {
+  if (from === to || existsSync(to) || !existsSync(from)) return
+  // Under another name until it is complete, for the two may be on different disks.
+  rmSync(`${to}.new`, { recursive: true, force: true })
+  cpSync(from, `${to}.new`, { recursive: true })
+  renameSync(`${to}.new`, to)
+  rmSync(from, { recursive: true })
+}
+
+function firstOf(names: readonly string[]): ServerUser | undefined {
+  const users = readFileSync('/etc/passwd', 'utf8').split('\n').map(userOf)
+  return names.map((name) => users.find((user) => user?.name === name)).find((user) => user !== undefined)
+}
+
+function userOf(line: string): ServerUser | undefined {
+  const [name = '', , uid, gid] = line.split(':')
+  const user = { name, uid: Number(uid), gid: Number(gid) }
+  return Number.isInteger(user.uid) && Number.isInteger(user.gid) && user.uid > 0 ? user : undefined
+}
+
+/** Whether a program can be run as this user, and gets into the folder. A container may lack the rights for either. */
+const mayBecome = ({ uid, gid }: ServerUser, folder: string): boolean =>
+  spawnSync('sh', ['-c', 'cd "$1"', 'sh', folder], { uid, gid, stdio: 'ignore' }).status === 0
