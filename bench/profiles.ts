@@ -48,6 +48,7 @@ async function openSubjects(database: DatabaseOptions, owned: Releasers): Promis
     host: '127.0.0.1',
     port: 0,
     metricsPort: 0,
+    keepAliveMs: 75_000,
     logLevel: 'silent' as const,
   }
   const nobody = { jwtKey: undefined, authorizedParties: undefined, publishableKey: undefined }

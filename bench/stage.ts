@@ -132,7 +132,7 @@ export class Stage {
       ...home.settings,
       DATABASE_URL: this.databaseUrl('mirror'),
       CLERK_WEBHOOK_SIGNING_SECRET: this.secret,
-      ...{ INGEST_PORT: '0', METRICS_PORT: '0', WORKER_PORT: '0', NODE_ENV: 'production' },
+      ...{ INGEST_PORT: '0', METRICS_PORT: '0', WORKER_PORT: '0', NODE_ENV: 'production', SHUTDOWN_DELAY_S: '0' },
     }
     const logPath = join(this.folder, `${app}-${this.#programs}.log`)
     const program = owner.use(new Program(app, { env, logPath, cwd: this.folder, profiles: this.profiles }))

@@ -60,7 +60,7 @@ export class Member implements AsyncDisposable {
     const script = join(root, 'apps', app, 'dist', 'main.js')
     const child = spawn(process.execPath, ['--import', DIE_WITH_TEST, ...clock, script], {
       cwd: this.#options.logFolder, // holds no .env
-      env: { ...env },
+      env: { SHUTDOWN_DELAY_S: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     this.#child = child

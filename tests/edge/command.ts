@@ -9,7 +9,10 @@ import { disagreements } from './verdicts.js'
 export type CommandSurroundings = { args: readonly string[]; output: Output; signal: AbortSignal }
 
 const DEFAULT_REQUESTS = 100_000
-const DEFAULT_SECONDS = 30
+/** All kinds of connections together stay below ingest's CONNECTIONS_MAX. */
+const SIEGE = { slow: 10_000, pipelining: 1_500, junk: 50, seconds: 30 }
+/** Promised for every event, whatever the besiegers do. */
+const HONEST_WITHIN_MS = 1000
 /** Before it, a young process still grows: code is compiled, buffers are made. */
 const WARM_UP_REQUESTS = 3000
 const GREATEST_SEED = 2 ** 40
@@ -21,14 +24,15 @@ const GROWTH_MAX_MIB = 48
 
 /**
  * `npm run test:edge -- [--requests N] [--seed S]`: mutants of signed requests against the built process.
- * `npm run test:edge -- --slow N [--seconds S]`: so many slow connections at once, and honest events meanwhile.
+ * `npm run test:edge -- --siege [--slow N] [--pipelining N] [--junk N] [--seconds S]`: so many connections at once that
+ * are slow, that send requests ahead of their answers, and that send junk; and honest events meanwhile.
  * Resolves to the exit code: 1 after a violation, 130 when it was interrupted.
  */
 export async function edgeCommand({ args, output, signal }: CommandSurroundings): Promise<number> {
   const text = { type: 'string' } as const
-  const { values } = parseArgs({ args: [...args], options: { requests: text, seed: text, slow: text, seconds: text } })
-  const slow = values.slow === undefined ? 0 : wholeNumber('--slow', values.slow)
-  if (slow > 0) return await siege(slow, wholeNumber('--seconds', values.seconds ?? String(DEFAULT_SECONDS)), output)
+  const ofSieges = { siege: { type: 'boolean' }, slow: text, pipelining: text, junk: text, seconds: text } as const
+  const { values } = parseArgs({ args: [...args], options: { requests: text, seed: text, ...ofSieges } })
+  if (values.siege) return await siege(values, output)
   const requests = wholeNumber('--requests', values.requests ?? String(DEFAULT_REQUESTS))
   const seed = wholeNumber('--seed', values.seed ?? String(randomInt(GREATEST_SEED)))
   output.write(`seed ${seed}, ${requests} mutants\n`)
@@ -78,9 +82,14 @@ function progressOn(output: Output, of: number, startedMs: number): (sent: numbe
   }
 }
 
-async function siege(connections: number, seconds: number, output: Output): Promise<number> {
+type SiegeValues = Partial<Record<'slow' | 'pipelining' | 'junk' | 'seconds', string>>
+
+async function siege(values: SiegeValues, output: Output): Promise<number> {
+  const count = (name: keyof SiegeValues) => wholeNumber(`--${name}`, values[name] ?? String(SIEGE[name]))
   await using site = await openEdgeSite()
-  const { violations, ...report } = await besiege(site, { connections, durationMs: seconds * 1000 })
+  const crowd = { slow: count('slow'), pipelining: count('pipelining'), junk: count('junk') }
+  const bounds = { durationMs: count('seconds') * 1000, honestWithinMs: HONEST_WITHIN_MS }
+  const { violations, ...report } = await besiege(site, { ...crowd, ...bounds })
   line(output, report)
   for (const violation of violations) output.write(`violation: ${violation}\n`)
   return violations.length > 0 ? 1 : 0

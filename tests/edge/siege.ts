@@ -1,19 +1,32 @@
-import { connect, type Socket } from 'node:net'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { until } from '../support/until.js'
 import { sendHonest } from './honest.js'
-import { nowS } from './request.js'
 import type { EdgeSite } from './site.js'
 
-export type SiegeOptions = { connections: number; durationMs: number }
+export type SiegeOptions = {
+  /** Connections that are slow in every way. */
+  slow: number
+  /** Connections that send thousands of requests ahead of their answers. */
+  pipelining?: number
+  /** Connections that send what is not signed, as fast as it is refused. */
+  junk?: number
+  durationMs: number
+  /** In which every honest event must be taken. */
+  honestWithinMs?: number
+}
 
 export type SiegeReport = {
   /** Connections of the besieger that were open at once, as far as it could tell. */
   besiegersMost: number
-  /** Of the door's own metrics: its most open connections, and how many it closed to make room. */
+  /** Of ingest's own metrics: its most open connections, and how many it closed for which reason. */
   openMost: number
   displaced: number
+  pipelined: number
   timedOut: number
+  refused: number
   honest: number
   medianHonestMs: number
   slowestHonestMs: number
@@ -21,117 +34,72 @@ export type SiegeReport = {
   violations: string[]
 }
 
-/** Every way to hold a connection and give nothing for it. */
-const KINDS = ['silent', 'headers', 'body', 'reader'] as const
-type Kind = (typeof KINDS)[number]
-
-/** Each second a part of them sends one byte more. */
-const TRICKLE_MS = 1000
-const TRICKLE_GROUPS = 4
-/** So soon one that was closed comes back. */
-const BACK_AFTER_MS = 1000
-const OPENED_AT_ONCE = 100
 const HONEST_EVERY_MS = 50
 const MEBIBYTE = 1024 * 1024
+/** `BODY_BYTES_SUM_MAX` and SECURITY.md say so. */
+const MEMORY_MAX_MIB = 512
+const GATHERED_WITHIN_MS = 120_000
 
-const BEGINNINGS: Readonly<Record<Kind, () => string>> = {
-  silent: () => '',
-  headers: () => 'POST /webhooks/clerk HTTP/1.1\r\nhost: x\r\nx-slow: ',
-  // Nothing but the end of the body says that its signature is wrong.
-  body: () =>
-    `POST /webhooks/clerk HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nsvix-id: msg_1\r\nsvix-timestamp: ${nowS()}\r\nsvix-signature: v1,x\r\ncontent-length: 1000000\r\n\r\n{`,
-  // Reads nothing of what it has asked for.
-  reader: () => 'GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(10),
-}
-
-/** Honest events, each on a connection of its own, while so many others do all they can to be slow. */
-export async function besiege(site: EdgeSite, { connections, durationMs }: SiegeOptions): Promise<SiegeReport> {
+/** Honest events, each on a connection of its own, while so many others do all they can to be in their way. */
+export async function besiege(site: EdgeSite, options: SiegeOptions): Promise<SiegeReport> {
+  const { slow, pipelining = 0, junk = 0, durationMs, honestWithinMs } = options
   const report: SiegeReport = {
-    ...{ besiegersMost: 0, openMost: 0, displaced: 0, timedOut: 0, honest: 0, violations: [] },
-    ...{ medianHonestMs: 0, slowestHonestMs: 0, memoryMostMiB: 0 },
+    ...{ besiegersMost: 0, openMost: 0, displaced: 0, pipelined: 0, timedOut: 0, refused: 0 },
+    ...{ honest: 0, medianHonestMs: 0, slowestHonestMs: 0, memoryMostMiB: 0, violations: [] },
   }
-  await using crowd = new Crowd(site.port)
-  await crowd.gather(connections)
+  await using besieger = new Besieger({ port: site.port, slow, pipelining, junk })
+  await until(() => besieger.isComplete, GATHERED_WITHIN_MS)
   const endsMs = performance.now() + durationMs
   const tookMs: number[] = []
   while (performance.now() < endsMs) {
-    tookMs.push(await sendHonest(site, `msg_honest${tookMs.length}`, report.violations))
-    if (tookMs.length % 20 === 0) await look(site, crowd, report)
+    tookMs.push(await sendHonest(site, `msg_honest${tookMs.length}`, report.violations, honestWithinMs))
+    if (tookMs.length % 20 === 0) await look(site, besieger, report)
     await pause(HONEST_EVERY_MS)
   }
   tookMs.sort((a, b) => a - b)
   report.honest = tookMs.length
   report.medianHonestMs = Math.round(tookMs[Math.floor(tookMs.length / 2)] ?? 0)
   report.slowestHonestMs = Math.round(tookMs.at(-1) ?? 0)
-  await crowd[Symbol.asyncDispose]()
+  await besieger[Symbol.asyncDispose]()
   await until(async () => (await site.metric('clerk_mirror_ingest_connections')) <= 1)
-  report.displaced = await site.metric('clerk_mirror_ingest_connections_closed_total')
+  const closed = 'clerk_mirror_ingest_connections_closed_total'
+  report.displaced = await site.metric(closed, 'reason="displaced"')
+  report.pipelined = await site.metric(closed, 'reason="pipelined"')
   report.timedOut = await site.metric('clerk_mirror_ingest_refused_total', 'code="request_timeout"')
+  report.refused = await site.metric('clerk_mirror_ingest_refused_total')
   const stored = (await site.eventIds()).length
   if (stored !== report.honest) report.violations.push(`${report.honest} honest events, and ${stored} in Redis`)
+  if (report.memoryMostMiB > MEMORY_MAX_MIB) report.violations.push(`it took ${report.memoryMostMiB} MiB`)
   return report
 }
 
-async function look(site: EdgeSite, crowd: Crowd, report: SiegeReport): Promise<void> {
-  report.besiegersMost = Math.max(report.besiegersMost, crowd.size)
+async function look(site: EdgeSite, besieger: Besieger, report: SiegeReport): Promise<void> {
+  report.besiegersMost = Math.max(report.besiegersMost, besieger.open)
   report.openMost = Math.max(report.openMost, await site.metric('clerk_mirror_ingest_connections'))
   const bytes = await site.metric('process_resident_memory_bytes')
   report.memoryMostMiB = Math.max(report.memoryMostMiB, Math.round(bytes / MEBIBYTE))
 }
 
-/** Connections that are slow in every way, and come back when they are closed. */
-class Crowd implements AsyncDisposable {
-  readonly #port: number
-  readonly #sockets = new Map<Socket, Kind>()
-  readonly #trickling: NodeJS.Timeout
-  #round = 0
-  #isOver = false
+const SCRIPT = fileURLToPath(new URL('../support/besieger-process.mjs', import.meta.url))
 
-  constructor(port: number) {
-    this.#port = port
-    this.#trickling = setInterval(() => this.#trickle(), TRICKLE_MS)
-  }
+/** The connections of the besieger, in a process of their own. */
+class Besieger implements AsyncDisposable {
+  readonly #child: ChildProcess
+  readonly #closed: Promise<unknown>
+  open = 0
+  isComplete = false
 
-  get size(): number {
-    return this.#sockets.size
-  }
-
-  async gather(connections: number): Promise<void> {
-    for (let index = 0; index < connections; index += 1) {
-      this.#open(KINDS[index % KINDS.length] ?? 'silent')
-      if (index % OPENED_AT_ONCE === 0) await pause(10)
-    }
+  constructor(task: { port: number; slow: number; pipelining: number; junk: number }) {
+    this.#child = fork(SCRIPT, [JSON.stringify(task)])
+    this.#closed = once(this.#child, 'close')
+    this.#child.on('message', (told: { open: number; isComplete?: true }) => {
+      this.open = told.open
+      this.isComplete ||= told.isComplete ?? false
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isOver = true
-    clearInterval(this.#trickling)
-    for (const socket of this.#sockets.keys()) socket.resetAndDestroy()
-  }
-
-  #open(kind: Kind): void {
-    if (this.#isOver) return
-    const socket = connect({ port: this.#port, host: '127.0.0.1' })
-    if (kind === 'reader') socket.pause()
-    else socket.resume()
-    socket.once('connect', () => {
-      this.#sockets.set(socket, kind)
-      socket.write(BEGINNINGS[kind]())
-    })
-    socket.on('error', () => {}) // it is closed on purpose
-    socket.once('close', () => {
-      this.#sockets.delete(socket)
-      setTimeout(() => this.#open(kind), BACK_AFTER_MS).unref()
-    })
-  }
-
-  #trickle(): void {
-    this.#round += 1
-    let index = 0
-    for (const [socket, kind] of this.#sockets) {
-      index += 1
-      const isSlow = kind === 'headers' || kind === 'body'
-      if (isSlow && index % TRICKLE_GROUPS === this.#round % TRICKLE_GROUPS) socket.write('x')
-    }
+    this.#child.kill('SIGKILL')
+    await this.#closed
   }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { openProfiles } from '@clerk-mirror/mirror'
-import { Connections, openLog, openMetrics, Releasers } from '@clerk-mirror/runtime'
+import { Connections, HttpEdge, openLog, openMetrics, Releasers } from '@clerk-mirror/runtime'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { readAssets } from '../../apps/profiles/src/assets.js'
 import { profilesMetrics } from '../../apps/profiles/src/metrics.js'
@@ -59,9 +59,11 @@ test('when all places are taken, whoever has waited longest makes room for peopl
   await using own = new Releasers()
   const closed: string[] = []
   const limits = { connectionsMax: 3, bodyBytesMax: BODY_BYTES_SUM_MAX }
+  const profiles = own.use(openProfiles(database.options))
+  const edge = new HttpEdge({ stopping: new AbortController().signal })
   const server = await buildServer({
-    ...{ profiles: own.use(openProfiles(database.options)), assets: readAssets(), publishableKey: undefined },
-    session: { jwtKey: JWT_KEY, authorizedParties: undefined },
+    ...{ profilesFor: () => profiles, assets: readAssets(), publishableKey: undefined, trustProxy: undefined },
+    ...{ session: { jwtKey: JWT_KEY, authorizedParties: undefined }, edge, keepAliveMs: 75_000 },
     connections: new Connections(limits, (reason) => closed.push(reason)),
     ...{ readiness: async () => ({}), metrics: profilesMetrics(openMetrics('test')) },
     log: openLog({ app: 'test', level: 'silent' }),

@@ -1,6 +1,7 @@
 import { migrate, openMirror } from '@clerk-mirror/mirror'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readAssets } from '../../apps/profiles/src/assets.js'
+import { exchange } from '../edge/wire.js'
 import { userCreated, userDeleted, userUpdated } from '../support/builders.js'
 import { clerkId } from '../support/clerk-events.js'
 import { absentTestDatabase, MIGRATIONS, openTestDatabase, type TestDatabase } from '../support/database.js'
@@ -79,6 +80,8 @@ describe('the read API', () => {
       const etag = headers.get('etag') ?? ''
       expect(headers.get('cache-control')).toBe('public, no-cache')
       expect(await site.get(path, { 'if-none-match': `"other", W/${etag}` })).toMatchObject({ status: 304, text: '' })
+      const head = await fetch(`${site.url}${path}`, { method: 'HEAD', headers: { 'if-none-match': etag } })
+      expect([head.status, head.headers.get('etag')]).toEqual([304, etag])
       await site.save(id, { tagline: `at ${path}`, blocks: [] })
       const changed = await site.get(path, { 'if-none-match': etag })
       expect(changed).toMatchObject({ status: 200 })
@@ -188,6 +191,77 @@ describe('one’s own profile', () => {
     expect([forged.status, await forged.json()]).toEqual([403, refused('cross_site')])
     expect((await site.get('/me', { cookie })).status).toBe(200)
   })
+})
+
+describe('HEAD', () => {
+  test('is answered as GET is, without the body, on every path and with every condition', async () => {
+    const id = await signUp('headed')
+    const { path: asset } = readAssets()['profiles.css']
+    const paths = ['/', '/@headed', '/profiles', '/profiles/headed', '/openapi.json', '/edit', '/me', '/livez', '/nope']
+    for (const path of [...paths, asset, '/@nobody', '/profiles?cursor=nonsense']) {
+      for (const condition of [{}, { 'if-none-match': '*' }, { 'if-none-match': '"other"' }]) {
+        const headers = { ...bearer(id), ...condition }
+        const get = await fetch(`${site.url}${path}`, { headers })
+        const head = await fetch(`${site.url}${path}`, { method: 'HEAD', headers })
+        const told = ({ status, headers: all }: Response) => [path, status, all.get('etag'), all.get('content-type')]
+        expect(told(head)).toEqual(told(get))
+        expect([await head.text(), get.status < 500]).toEqual(['', true])
+        await get.text()
+      }
+    }
+  })
+})
+
+describe('a path in another spelling', () => {
+  const lookUp = async (path: string, init: RequestInit = {}) => {
+    const { status, headers } = await fetch(`${site.url}${path}`, { redirect: 'manual', ...init })
+    return [status, headers.get('location')]
+  }
+
+  test.each([
+    ['/%40ada', '/@ada'],
+    ['/@ada/', '/@ada'],
+    ['/%40ada//', '/@ada'],
+    ['/profiles/', '/profiles'],
+    ['/profiles/ada/', '/profiles/ada'],
+    ['/profiles/?cursor=a?b', '/profiles?cursor=a?b'],
+    ['/%65dit/', '/edit'],
+    ['/@a%2Fb/', '/@a%2Fb'],
+    ['/me/', '/me'],
+  ])('%s leads to %s', async (path, canonical) => {
+    expect(await lookUp(path)).toEqual([308, canonical])
+    expect(await lookUp(path, { method: 'HEAD' })).toEqual([308, canonical])
+    const [status] = await lookUp(canonical)
+    expect([200, 400, 401, 404]).toContain(status)
+  })
+
+  test('of a user is their page, behind the redirect', async () => {
+    await signUp('spelled')
+    for (const path of ['/%40spelled', '/@spelled/', '/%40SPELLED/']) {
+      expect(await site.get(path)).toMatchObject({ status: 200, text: expect.stringContaining('spelled') })
+    }
+  })
+
+  test('leads to no other site, and nowhere where there is nothing', async () => {
+    for (const path of [
+      '//evil.example/',
+      '//evil.example/@ada/',
+      '/\\evil.example/',
+      '/nope/',
+      '/@/',
+      '/%2F%2Fevil.example/',
+    ]) {
+      const { status, location } = await raw(path)
+      expect({ path, status, location }).toEqual({ path, status: 404, location: undefined })
+    }
+  })
+
+  /** As it is written: `fetch` would tidy up the path. */
+  async function raw(path: string) {
+    const port = Number(new URL(site.url).port)
+    const { answers } = await exchange(port, `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    return { status: answers[0]?.status, location: answers[0]?.headers['location'] }
+  }
 })
 
 describe('a page', () => {

@@ -76,7 +76,14 @@ async function openRoad(tracesUrl: string | undefined) {
     await startWorker({ ...base, database: new Secret(database.options), mirroredKinds, reactions: [] }, surroundings),
   )
   const signingKeys = new Secret(parseSigningSecrets(SECRET))
-  const door = { ...base, signingKeys, instanceId: undefined, allowEviction: false, metricsPort: 0 }
+  const door = {
+    ...base,
+    signingKeys,
+    instanceId: undefined,
+    allowEviction: false,
+    metricsPort: 0,
+    keepAliveMs: 75_000,
+  }
   const ingest = owned.use(await startIngest(door, surroundings))
   const url = `http://127.0.0.1:${ingest.port}`
   await until(async () => (await fetch(`${url}/readyz`)).status === 200)

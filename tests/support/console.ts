@@ -51,6 +51,7 @@ export async function openConsoleWorld(options: Options = {}): Promise<ConsoleWo
     trustProxy: options.trustProxy,
     host: '127.0.0.1',
     port: 0,
+    keepAliveMs: 75_000,
     logLevel: 'debug',
   }
   const begin = () => startConsole(config, { log, signal: new AbortController().signal, fail: () => {} })

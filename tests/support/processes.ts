@@ -33,7 +33,8 @@ export class Program implements AsyncDisposable {
     const script = fileURLToPath(new URL(`../../apps/${app}/dist/main.js`, import.meta.url))
     this.#child = spawn(process.execPath, ['--import', DIE_WITH_TEST, script, ...args], {
       cwd,
-      env: { ...env },
+      // No balancer is in front of it, unless the test says so.
+      env: { SHUTDOWN_DELAY_S: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {

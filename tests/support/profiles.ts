@@ -63,7 +63,7 @@ export async function openSite(
       jwtKey: 'jwtKey' in config ? config.jwtKey : JWT_KEY,
       authorizedParties: [PARTY],
       publishableKey: publishableKey === undefined ? undefined : parsePublishableKey(publishableKey),
-      ...{ host: '127.0.0.1', port: 0, metricsPort: 0, logLevel: 'debug' },
+      ...{ host: '127.0.0.1', port: 0, metricsPort: 0, keepAliveMs: 75_000, logLevel: 'debug' },
     },
     { log, signal: new AbortController().signal, fail: () => {} },
   )

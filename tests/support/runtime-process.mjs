@@ -49,7 +49,8 @@ async function start({ port: wanted }, { log, signal, fail }) {
   try {
     owned.defer(() => log.info({ event: 'test.released', what: 'first acquired' }))
     const address = { host: '127.0.0.1', port: wanted, settingName: 'WORKER_PORT' }
-    owned.use(await serveHealth({ ...address, readiness: async () => ({}), metrics: openMetrics('test'), log }))
+    const about = { readiness: async () => ({}), metrics: openMetrics('test'), log, stopping: signal }
+    owned.use(await serveHealth({ ...address, ...about }))
     owned.defer(() => log.info({ event: 'test.released', what: 'last acquired' }))
     await BEHAVIOURS[behaviour]({ log, signal, fail }, owned)
     return owned.move()

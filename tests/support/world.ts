@@ -78,7 +78,10 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const signingKeys = new Secret(parseSigningSecrets(SECRET))
   const { instanceId } = options
   const ingest = stack.use(
-    await startIngest({ ...base, signingKeys, instanceId, allowEviction: false, metricsPort: 0 }, surroundings),
+    await startIngest(
+      { ...base, signingKeys, instanceId, allowEviction: false, metricsPort: 0, keepAliveMs: 75_000 },
+      surroundings,
+    ),
   )
   const letters = await openDeadLetters(target, [own])
   stack.defer(async () => letters[Symbol.dispose]())

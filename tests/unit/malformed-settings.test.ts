@@ -44,6 +44,8 @@ const MALFORMED: Record<SettingName, readonly string[]> = {
   CONSOLE_PORT: ['0x50'],
   CONSOLE_TOKEN: ['ada:operator:short', ','],
   METRICS_PORT: ['9090.5'],
+  KEEP_ALIVE_TIMEOUT_S: ['0', '75s', '86401'],
+  SHUTDOWN_DELAY_S: ['-1', '0.5', '601'],
   TRUST_PROXY: ['true', '1', '0.0.0.0/0', ','],
   QUEUE_NAMESPACE: ['Clerk', 'a-b', '{clerk-0}', 'a:b', '0a', 'x'.repeat(33)],
   QUEUE_PARTITIONS: ['0', 'many'],

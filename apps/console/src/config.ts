@@ -10,12 +10,14 @@ import {
 import {
   type Environment,
   host,
+  keepAlive,
   type LogLevel,
   logLevel,
   port,
   readConfig,
   type Secret,
   secret,
+  shutdownDelay,
   trustedProxies,
 } from '@clerk-mirror/runtime'
 import { type Account, parseAccounts } from './accounts.js'
@@ -32,6 +34,9 @@ export type ConsoleConfig = {
   trustProxy?: readonly string[] | undefined
   host: string
   port: number
+  /** That an idle connection is kept. */
+  keepAliveMs: number
+  shutdownDelayMs?: number
   logLevel: LogLevel
 }
 
@@ -45,5 +50,7 @@ export const readConsoleConfig = (env: Environment): ConsoleConfig =>
     trustProxy: read.optional('TRUST_PROXY', trustedProxies),
     host: read.optional('HOST', host),
     port: read.optional('CONSOLE_PORT', port),
+    keepAliveMs: read.optional('KEEP_ALIVE_TIMEOUT_S', keepAlive),
+    shutdownDelayMs: read.optional('SHUTDOWN_DELAY_S', shutdownDelay),
     logLevel: read.optional('LOG_LEVEL', logLevel),
   }))

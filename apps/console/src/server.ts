@@ -1,5 +1,14 @@
 import type { QueueBrowser, SessionRevocations } from '@clerk-mirror/queue'
-import { FailuresByAddress, LIVEZ, type Log, type Metrics, type Readiness, readyz } from '@clerk-mirror/runtime'
+import {
+  bodyHooks,
+  FailuresByAddress,
+  type HttpEdge,
+  LIVEZ,
+  type Log,
+  type Metrics,
+  type Readiness,
+  readyz,
+} from '@clerk-mirror/runtime'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Account } from './accounts.js'
 import { apiRoutes, isApi } from './api-routes.js'
@@ -33,7 +42,11 @@ export type ServerOptions = {
   log: Log
   clock: () => number
   trustProxy: readonly string[] | undefined
+  edge: HttpEdge
+  keepAliveMs: number
 }
+
+const FORM_TYPE = 'application/x-www-form-urlencoded'
 
 const WRONG_TOKENS = { failuresMax: WRONG_TOKENS_MAX, windowMs: WRONG_TOKENS_MS, addressesMax: ADDRESSES_MAX }
 
@@ -41,12 +54,17 @@ const WRONG_TOKENS = { failuresMax: WRONG_TOKENS_MAX, windowMs: WRONG_TOKENS_MS,
 export function buildServer(options: ServerOptions): FastifyInstance {
   const { accounts, operations, browser, samples, runs, revocations, readiness, metrics, log, clock, trustProxy } =
     options
+  const { edge, keepAliveMs } = options
   const server = Fastify({
     trustProxy: trustProxy ? [...trustProxy] : false,
     bodyLimit: FORM_BYTES_MAX,
-    requestTimeout: REQUEST_MS,
-    http: { headersTimeout: HEADERS_MS },
-    forceCloseConnections: true,
+    serverFactory: (handler) =>
+      edge.createServer(
+        { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: keepAliveMs },
+        handler,
+      ),
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
   })
   const sessions = openSessions(accounts, revocations, clock)
@@ -57,14 +75,21 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   }
   const counters = consoleMetrics(metrics)
   server.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))
-  server.setNotFoundHandler((request, reply) => refuse(new Refusal('not_found'), request, reply))
+  const { preParsing, onSend } = bodyHooks({ bytesMax: FORM_BYTES_MAX, types: ['application/json', FORM_TYPE] })
+  server.addHook('preParsing', preParsing)
+  server.addHook('onSend', onSend)
+  // In a hook and not in a handler, which would be called once the body has been read.
+  server.addHook('onRequest', async (request, reply) => {
+    if (request.is404) return refuse(new Refusal('not_found'), request, reply)
+    return undefined
+  })
   server.setErrorHandler((error: FastifyError, request, reply) => refuse(asRefusal(error), request, reply))
   function refuse(refusal: Refusal, request: FastifyRequest, reply: FastifyReply) {
     counters.refused.inc({ code: refusal.code })
     if (refusal.code === 'internal') log.error({ event: 'console.failed', err: refusal.cause })
     return answer(refusal, request, reply, sessions)
   }
-  server.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+  server.addContentTypeParser(FORM_TYPE, { parseAs: 'string' }, (_request, body, done) =>
     done(null, new URLSearchParams(String(body))),
   )
   healthRoutes(server, readiness, metrics)

@@ -1,6 +1,6 @@
 import { openOperations } from '@clerk-mirror/operations'
 import { openQueueBrowser, openRegister, openSessionRevocations } from '@clerk-mirror/queue'
-import { listenError, openMetrics, Releasers, readinessOf, type Surroundings } from '@clerk-mirror/runtime'
+import { HttpEdge, listenError, openMetrics, Releasers, readinessOf, type Surroundings } from '@clerk-mirror/runtime'
 import type { ConsoleConfig } from './config.js'
 import { operationsDoor } from './operations-door.js'
 import { redactPayload } from './redact.js'
@@ -11,9 +11,9 @@ import { buildServer } from './server.js'
 export type ConsoleProcess = AsyncDisposable & { port: number }
 
 /** Starts the console. Neither Redis nor the database need be there: the pages say what is missing. */
-export async function startConsole(config: ConsoleConfig, { log }: Surroundings): Promise<ConsoleProcess> {
+export async function startConsole(config: ConsoleConfig, { log, signal }: Surroundings): Promise<ConsoleProcess> {
   await using owned = new Releasers()
-  const { host, trustProxy } = config
+  const { host, trustProxy, keepAliveMs } = config
   const redis = config.redis.reveal()
   const envelopeKeys = config.envelopeKeys?.reveal()
   const partitions =
@@ -26,15 +26,17 @@ export async function startConsole(config: ConsoleConfig, { log }: Surroundings)
   const revocations = owned.use(openSessionRevocations(redis, partitions))
   const samples = owned.use(new Samples(operations, Date.now))
   const runs = owned.use(new Runs(operations.open, log))
-  const readiness = readinessOf({
-    redis: () => operations.ask((each) => each.status()).then(() => ({ ok: true })),
-  })
+  const readiness = readinessOf(
+    { redis: () => operations.ask((each) => each.status()).then(() => ({ ok: true })) },
+    signal,
+  )
   const accounts = config.accounts.reveal()
+  const edge = new HttpEdge({ stopping: signal })
   const server = buildServer({
     ...{ accounts, operations, browser, samples, runs, revocations, readiness, metrics, log, trustProxy },
-    clock: Date.now,
+    ...{ clock: Date.now, edge, keepAliveMs },
   })
-  owned.defer(() => server.close())
+  owned.defer(() => edge.close(() => server.close()))
   await server.listen({ host, port: config.port }).catch((error: unknown) => {
     throw listenError(error, { host, port: config.port, settingName: 'CONSOLE_PORT' })
   })

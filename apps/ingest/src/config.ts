@@ -14,6 +14,7 @@ import {
   type Environment,
   flag,
   host,
+  keepAlive,
   type LogLevel,
   logLevel,
   type Parser,
@@ -21,6 +22,7 @@ import {
   readConfig,
   type Secret,
   secret,
+  shutdownDelay,
   trustedProxies,
   webAddress,
   wholeNumber,
@@ -53,6 +55,9 @@ export type IngestConfig = {
   host: string
   port: number
   metricsPort: number
+  /** That an idle connection is kept. */
+  keepAliveMs: number
+  shutdownDelayMs?: number
   logLevel: LogLevel
 }
 
@@ -73,5 +78,7 @@ export const readIngestConfig = (env: Environment): IngestConfig =>
     host: read.optional('HOST', host),
     port: read.first(['INGEST_PORT', 'PORT'], port),
     metricsPort: read.optional('METRICS_PORT', port),
+    keepAliveMs: read.optional('KEEP_ALIVE_TIMEOUT_S', keepAlive),
+    shutdownDelayMs: read.optional('SHUTDOWN_DELAY_S', shutdownDelay),
     logLevel: read.optional('LOG_LEVEL', logLevel),
   }))

@@ -39,7 +39,7 @@ const ingestSeries = (metrics: Metrics) => ({
   }),
   closed: metrics.counter({
     name: 'clerk_mirror_ingest_connections_closed_total',
-    help: 'Connections closed to make room, by reason: displaced, body_memory or no_place',
+    help: 'Connections closed for others, by reason: displaced, body_memory, no_place or pipelined',
     labels: ['reason'],
   }),
   seconds: metrics.histogram({

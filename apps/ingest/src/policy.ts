@@ -17,9 +17,6 @@ export const REQUEST_MS = 15_000
 /** Milliseconds in which nothing moves on a connection in the middle of a request, as with who never reads answers. */
 export const SILENCE_MS = 20_000
 
-/** Milliseconds that a quiet connection is kept: longer than load balancers keep theirs, which must be first to close. */
-export const KEEP_ALIVE_MS = 75_000
-
 /** Open connections: ten thousand slow ones are held without closing any, at some 15 KB each. Beyond, whoever has waited
  * longest makes room. Svix and a proxy keep some dozens. The process must be allowed more open files than that (the hard
  * limit `nofile`): else newcomers are turned away instead. */

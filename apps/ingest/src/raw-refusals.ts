@@ -32,10 +32,8 @@ export class RawRefusals {
     return this.#refused.has(socket)
   }
 
-  /** Two things that Node would answer by itself, and without a body. */
+  /** A tunnel, which Node would refuse by itself, and without a body. */
   watch(server: Server): void {
-    // An expectation that nobody knows is ignored, as HTTP allows: the request is judged as any other.
-    server.on('checkExpectation', (request, response) => server.emit('request', request, response))
     server.on('connect', (_request, socket: Socket) => {
       // Node has let go of the socket: an error that nobody hears would end the process.
       socket.on('error', () => socket.destroy())

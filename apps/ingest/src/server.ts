@@ -1,4 +1,14 @@
-import { type Connections, LIVEZ, type Log, type Readiness, readyz, type Span } from '@clerk-mirror/runtime'
+import {
+  bodyHooks,
+  type Connections,
+  connectionHooks,
+  type HttpEdge,
+  LIVEZ,
+  type Log,
+  type Readiness,
+  readyz,
+  type Span,
+} from '@clerk-mirror/runtime'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { DropWarnings } from './dropped-events.js'
 import { CODE_OF_FASTIFY, REFUSALS, type RefusalCode, refusalBody } from './errors.js'
@@ -8,7 +18,6 @@ import {
   HEADER_BYTES_MAX,
   HEADERS_MAX,
   HEADERS_MS,
-  KEEP_ALIVE_MS,
   REQUEST_MS,
   RETRY_AFTER_S,
   SILENCE_MS,
@@ -20,7 +29,9 @@ import { receive, type WebhookDecision, type WebhookOptions } from './webhook.js
 
 export type ServerOptions = {
   webhook: WebhookOptions
+  edge: HttpEdge
   connections: Connections
+  keepAliveMs: number
   readiness: Readiness
   metrics: IngestMetrics
   log: Log
@@ -28,6 +39,8 @@ export type ServerOptions = {
 }
 
 const WEBHOOK_PATH = '/webhooks/clerk'
+/** The type of every body that is read. */
+const BODY_TYPE = 'application/json'
 /** What each path takes; any other method gets 405. */
 const METHODS: Readonly<Record<string, string>> = {
   [WEBHOOK_PATH]: 'POST',
@@ -35,11 +48,20 @@ const METHODS: Readonly<Record<string, string>> = {
   '/readyz': 'GET, HEAD',
 }
 
+const NODE_LIMITS = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  headersTimeout: HEADERS_MS,
+  requestTimeout: REQUEST_MS,
+  silenceMs: SILENCE_MS,
+  connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  requireHostHeader: false, // Node's own refusal has no body
+}
+
 type Refuse = (reply: FastifyReply, code: RefusalCode) => FastifyReply
 
 /** The door as a Fastify server that does not listen yet. */
 export function buildServer(options: ServerOptions): FastifyInstance {
-  const { connections, readiness, metrics, log, trustProxy } = options
+  const { edge, connections, keepAliveMs, readiness, metrics, log, trustProxy } = options
   const refuse: Refuse = (reply, code) => {
     metrics.refused.inc({ code })
     if (REFUSALS[code].status === 503) reply.header('retry-after', RETRY_AFTER_S)
@@ -59,17 +81,9 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const server = Fastify({
     trustProxy: trustProxy ? [...trustProxy] : false,
     bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionTimeout: SILENCE_MS,
-    http: {
-      maxHeaderSize: HEADER_BYTES_MAX,
-      headersTimeout: HEADERS_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-      requireHostHeader: false, // Node's own refusal has no body
-    },
+    serverFactory: (handler) => edge.createServer({ ...NODE_LIMITS, keepAliveTimeout: keepAliveMs }, handler),
     forceCloseConnections: 'idle',
-    // Who is in the middle of a request when the process is told to stop is served as before.
+    // Requests that are in flight when the process is told to stop are served as before.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => raw.refuse(error, socket),
     // A path that cannot be decoded reaches no route, no hook and no error handler.
@@ -78,7 +92,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   server.server.maxHeadersCount = HEADERS_MAX + 1 // one more than is allowed shows that there were too many
   connections.watch(server.server)
   raw.watch(server.server)
-  watchTurns(server, connections)
+  addBodyHooks(server, connections)
   server.addHook('preHandler', (request, reply, done) => {
     // What came behind it on its connection was no HTTP, and the refusal of that has gone out already: who was refused
     // must not find the event stored.
@@ -93,12 +107,14 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     // What is still to come of it is not read.
     refuse(reply.header('connection', 'close'), hasTooMany ? 'headers_too_large' : 'malformed_request')
   })
-  keepBodiesRaw(server)
-  server.setNotFoundHandler((request, reply) => {
+  // In a hook and not in a handler, which would be called once the body has been read.
+  server.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done()
     const allowed = METHODS[request.url.split('?', 1).join()]
-    if (allowed === undefined) return refuse(reply, 'not_found')
-    return refuse(reply.header('allow', allowed), 'method_not_allowed')
+    if (allowed !== undefined) reply.header('allow', allowed)
+    refuse(reply, allowed === undefined ? 'not_found' : 'method_not_allowed')
   })
+  keepBodiesRaw(server)
   server.setErrorHandler(onError)
   server.get('/livez', (_request, reply) => reply.code(LIVEZ.status).send(LIVEZ.body))
   server.get('/readyz', async (_request, reply) => {
@@ -116,7 +132,7 @@ function webhookRoute(server: FastifyInstance, { webhook, metrics, log }: Server
     const refusal = unsigned.judge(request.raw.rawHeaders, request.ip)
     if (refusal === null) return done()
     if (refusal.retryAfterS !== undefined) reply.header('retry-after', refusal.retryAfterS)
-    if (refusal.code === 'too_many_requests' || !isShort(request)) reply.header('connection', 'close')
+    if (refusal.code === 'too_many_requests') reply.header('connection', 'close')
     refuse(reply, refusal.code)
   }
   server.post(WEBHOOK_PATH, { onRequest }, async (request, reply) => {
@@ -138,30 +154,18 @@ function webhookRoute(server: FastifyInstance, { webhook, metrics, log }: Server
   })
 }
 
-/** Whether what is left of the request may be read to its end and thrown away, so that the connection can be kept. */
-const isShort = ({ headers }: FastifyRequest) =>
-  headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= BODY_BYTES_MAX
-
-/** Tells whose turn it is on each connection, and how much of it is in memory. */
-function watchTurns(server: FastifyInstance, connections: Connections): void {
-  server.addHook('preParsing', ({ raw }, _reply, payload, done) => {
-    connections.reading(raw, payload)
-    done(null, payload)
-  })
-  server.addHook('preHandler', ({ raw }, _reply, done) => {
-    connections.working(raw)
-    done()
-  })
-  server.addHook('onSend', ({ raw }, _reply, payload, done) => {
-    connections.answered(raw)
-    done(null, payload)
-  })
+function addBodyHooks(server: FastifyInstance, connections: Connections): void {
+  for (const hooks of [connectionHooks(connections), bodyHooks({ bytesMax: BODY_BYTES_MAX, types: [BODY_TYPE] })]) {
+    server.addHook('preParsing', hooks.preParsing)
+    server.addHook('onSend', hooks.onSend)
+  }
+  server.addHook('preHandler', connectionHooks(connections).preHandler)
 }
 
 /** The signature is over bytes: nothing may parse them before it is checked. */
 function keepBodiesRaw(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  server.addContentTypeParser(BODY_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 }
 
 function endSpan(span: Span, decision: WebhookDecision): void {

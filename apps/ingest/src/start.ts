@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Door, exportQueueGauges, openDoor, openQueueGauges } from '@clerk-mirror/queue'
 import {
   Connections,
+  HttpEdge,
   type Log,
   listenError,
   openMetrics,
@@ -41,24 +42,24 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   )
   // Here too: when all workers are gone, somebody must still say how long events have waited.
   exportQueueGauges(owned.use(openQueueGauges(config.redis.reveal(), door.partitions)), metrics)
-  const readiness = readinessOf({ redis: () => redisCheck(door, config.allowEviction) })
-  const { host } = config
-  const health = owned.use(
-    await serveHealth({ host, port: config.metricsPort, settingName: 'METRICS_PORT', readiness, metrics, log }),
-  )
+  const readiness = readinessOf({ redis: () => redisCheck(door, config.allowEviction) }, signal)
+  const { host, keepAliveMs, trustProxy } = config
+  const about = { readiness, metrics, log, stopping: signal }
+  const health = owned.use(await serveHealth({ host, port: config.metricsPort, settingName: 'METRICS_PORT', ...about }))
   const webhook = { keys, instanceId: config.instanceId, accept: door.accept, tracing, clock: Date.now }
   const ingest = ingestMetrics(metrics)
   const limits = { connectionsMax: CONNECTIONS_MAX, bodyBytesMax: BODY_BYTES_SUM_MAX }
   const connections = new Connections(limits, (reason) => ingest.closed.inc({ reason }))
+  const edge = new HttpEdge({ stopping: signal, onExcess: () => ingest.closed.inc({ reason: 'pipelined' }) })
   metrics.beforeScrape(async () => {
     ingest.connections.set({}, connections.count)
     ingest.bodyBytes.set({}, connections.bodyBytes)
   })
   const server = buildServer({
-    ...{ webhook, connections, readiness, log, trustProxy: config.trustProxy },
+    ...{ webhook, edge, connections, keepAliveMs, readiness, log, trustProxy },
     metrics: ingest,
   })
-  owned.defer(() => server.close())
+  owned.defer(() => edge.close(() => server.close()))
   await server.listen({ host, port: config.port, backlog: BACKLOG_MAX }).catch((error: unknown) => {
     throw listenError(error, { host, port: config.port, settingName: 'INGEST_PORT' })
   })

@@ -1,13 +1,12 @@
-import type { Profiles } from '@clerk-mirror/mirror'
 import type { FastifyInstance } from 'fastify'
 import { Refusal } from './errors.js'
-import { findProfile, readPage } from './read.js'
+import { findProfile, type ProfileCalls, type ProfilesFor, readPage } from './read.js'
 import { answers, PROFILE, PROFILE_LIST } from './schemas.js'
 
 const TEXT = { type: 'string' }
 
 /** The read API, for everybody. */
-export function apiRoutes(server: FastifyInstance, profiles: Profiles): void {
+export function apiRoutes(server: FastifyInstance, profilesFor: ProfilesFor): void {
   server.get<{ Querystring: { username?: string; cursor?: string } }>(
     '/profiles',
     {
@@ -24,8 +23,11 @@ export function apiRoutes(server: FastifyInstance, profiles: Profiles): void {
         response: answers({ anyOf: [PROFILE_LIST, PROFILE] }, 400, 404),
       },
     },
-    async ({ query: { username, cursor } }) =>
-      username === undefined ? readPage(profiles, cursor) : found(profiles, username),
+    async (request) => {
+      const { username, cursor } = request.query
+      const profiles = profilesFor(request)
+      return username === undefined ? readPage(profiles, cursor) : found(profiles, username)
+    },
   )
   server.get<{ Params: { username: string } }>(
     '/profiles/:username',
@@ -37,11 +39,11 @@ export function apiRoutes(server: FastifyInstance, profiles: Profiles): void {
         response: answers(PROFILE, 404),
       },
     },
-    ({ params }) => found(profiles, params.username),
+    (request) => found(profilesFor(request), request.params.username),
   )
 }
 
-async function found(profiles: Profiles, username: string) {
+async function found(profiles: ProfileCalls, username: string) {
   const profile = await findProfile(profiles, username)
   if (profile === null) throw new Refusal('profile_not_found')
   return profile

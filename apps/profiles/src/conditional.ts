@@ -12,7 +12,8 @@ export async function conditional(request: FastifyRequest, reply: FastifyReply, 
   reply.header('etag', etag).header('cache-control', 'public, no-cache')
   if (!isKnown(etag, request.headers['if-none-match'])) return payload
   reply.code(304)
-  return null
+  // To HEAD, Fastify tells the length of what is given here, which is that of the page, and sends nothing of it.
+  return request.method === 'HEAD' ? payload : null
 }
 
 const isKnown = (etag: string, header = '') =>

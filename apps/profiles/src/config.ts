@@ -2,12 +2,15 @@ import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import {
   type Environment,
   host,
+  keepAlive,
   type LogLevel,
   logLevel,
   port,
   readConfig,
   type Secret,
   secret,
+  shutdownDelay,
+  trustedProxies,
 } from '@clerk-mirror/runtime'
 import { type PublishableKey, parseJwtKey, parseOrigins, parsePublishableKey } from './clerk-keys.js'
 
@@ -17,9 +20,14 @@ export type ProfilesConfig = {
   jwtKey: string | undefined
   authorizedParties: readonly string[] | undefined
   publishableKey: PublishableKey | undefined
+  /** Whose word about addresses is taken. */
+  trustProxy?: readonly string[] | undefined
   host: string
   port: number
   metricsPort: number
+  /** That an idle connection is kept. */
+  keepAliveMs: number
+  shutdownDelayMs?: number
   logLevel: LogLevel
 }
 
@@ -31,9 +39,12 @@ export const readProfilesConfig = (env: Environment): ProfilesConfig =>
       jwtKey: read.optional('CLERK_JWT_KEY', parseJwtKey),
       authorizedParties: read.optional('CLERK_AUTHORIZED_PARTIES', parseOrigins),
       publishableKey: read.optional('CLERK_PUBLISHABLE_KEY', parsePublishableKey),
+      trustProxy: read.optional('TRUST_PROXY', trustedProxies),
       host: read.optional('HOST', host),
       port: read.optional('PROFILES_PORT', port),
       metricsPort: read.optional('METRICS_PORT', port),
+      keepAliveMs: read.optional('KEEP_ALIVE_TIMEOUT_S', keepAlive),
+      shutdownDelayMs: read.optional('SHUTDOWN_DELAY_S', shutdownDelay),
       logLevel: read.optional('LOG_LEVEL', logLevel),
     }),
     'profiles',

@@ -19,6 +19,7 @@ export const REFUSALS = {
   headers_too_large: { status: 431, message: 'The headers are larger than 16 KiB.' },
   internal: { status: 500, message: 'Something went wrong here; the log has it.' },
   sign_in_not_configured: { status: 501, message: 'Nobody can sign in here until CLERK_JWT_KEY is set.' },
+  overloaded: { status: 503, message: 'Too many requests are waiting; try again.' },
   database_unavailable: { status: 503, message: 'The profiles cannot be reached; try again.' },
 } as const satisfies Record<string, { status: number; message: string }>
 

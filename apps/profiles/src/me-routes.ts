@@ -1,8 +1,8 @@
-import type { Profiles } from '@clerk-mirror/mirror'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Refusal } from './errors.js'
 import { parseEdit } from './parse-edit.js'
 import { ownView } from './public-profile.js'
+import type { ProfilesFor } from './read.js'
 import { answers, EDIT, OWN_PROFILE } from './schemas.js'
 import { type SessionOptions, sessionOf } from './session.js'
 
@@ -14,7 +14,7 @@ declare module 'fastify' {
 }
 
 /** One's own profile, for whoever is signed in with Clerk. A plugin, so that its hook is for its routes alone. */
-export function meRoutes(profiles: Profiles, options: SessionOptions) {
+export function meRoutes(profilesFor: ProfilesFor, options: SessionOptions) {
   return async (server: FastifyInstance): Promise<void> => {
     server.decorateRequest('clerkId', '')
     // Before the body is read: nobody who is not signed in sends us 256 KiB to parse.
@@ -24,8 +24,8 @@ export function meRoutes(profiles: Profiles, options: SessionOptions) {
       if (session.kind === 'refused') throw new Refusal(session.code)
       request.clerkId = session.clerkId
     })
-    const own = async (clerkId: string) => {
-      const profile = await profiles.own(clerkId)
+    const own = async (request: FastifyRequest) => {
+      const profile = await profilesFor(request).own(request.clerkId)
       if (profile === 'deleted') throw new Refusal('user_deleted')
       return ownView(profile)
     }
@@ -39,7 +39,7 @@ export function meRoutes(profiles: Profiles, options: SessionOptions) {
           response: answers(OWN_PROFILE, 401, 410, 501),
         },
       },
-      ({ clerkId }) => own(clerkId),
+      (request) => own(request),
     )
     server.put(
       '/me',
@@ -52,11 +52,12 @@ export function meRoutes(profiles: Profiles, options: SessionOptions) {
         },
         validatorCompiler: () => () => true,
       },
-      async ({ clerkId, body }) => {
-        const parsed = parseEdit(body)
+      async (request) => {
+        const parsed = parseEdit(request.body)
         if (parsed.kind === 'invalid') throw new Refusal('invalid_profile', parsed.fields)
-        if ((await profiles.save(clerkId, parsed.edit)) === 'deleted') throw new Refusal('user_deleted')
-        return own(clerkId)
+        const saved = await profilesFor(request).save(request.clerkId, parsed.edit)
+        if (saved === 'deleted') throw new Refusal('user_deleted')
+        return own(request)
       },
     )
   }

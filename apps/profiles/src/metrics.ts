@@ -25,9 +25,13 @@ export const profilesMetrics = (metrics: Metrics) => ({
     name: 'clerk_mirror_profiles_body_bytes',
     help: 'Bytes of bodies that are arriving or being worked on',
   }),
+  waiting: metrics.gauge({
+    name: 'clerk_mirror_profiles_waiting',
+    help: 'Requests that wait for their turn at the database',
+  }),
   closed: metrics.counter({
     name: 'clerk_mirror_profiles_connections_closed_total',
-    help: 'Connections closed to make room, by reason: displaced, body_memory or no_place',
+    help: 'Connections closed for others, by reason: displaced, body_memory, no_place or pipelined',
     labels: ['reason'],
   }),
 })

@@ -1,4 +1,3 @@
-import type { Profiles } from '@clerk-mirror/mirror'
 import type { Html } from '@clerk-mirror/pages'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Assets } from './assets.js'
@@ -7,10 +6,10 @@ import { Refusal } from './errors.js'
 import { editPage } from './pages/edit-page.js'
 import { listPage } from './pages/list-page.js'
 import { profilePage } from './pages/profile-page.js'
-import { findProfile, readPage } from './read.js'
+import { findProfile, type ProfilesFor, readPage } from './read.js'
 import { editPagePolicy } from './security-headers.js'
 
-export type PageOptions = { profiles: Profiles; assets: Assets; publishableKey: PublishableKey | undefined }
+export type PageOptions = { profilesFor: ProfilesFor; assets: Assets; publishableKey: PublishableKey | undefined }
 
 /** A browser keeps an asset as long as it likes: another content has another path. */
 const FOR_EVER = 'public, max-age=31536000, immutable'
@@ -20,14 +19,15 @@ const page = { config: { isPage: true, isPublic: true }, schema: hidden }
 
 /** What people see. */
 export function pageRoutes(server: FastifyInstance, options: PageOptions & { canVerify: boolean }): void {
-  const { profiles, assets, publishableKey, canVerify } = options
+  const { profilesFor, assets, publishableKey, canVerify } = options
   const schema = { ...hidden, querystring: { type: 'object', properties: { cursor: { type: 'string' } } } }
-  server.get<{ Querystring: { cursor?: string } }>('/', { ...page, schema }, async ({ query }, reply) => {
-    const list = await readPage(profiles, query.cursor)
-    return show(reply, listPage(assets, { ...list, isFirst: query.cursor === undefined }))
+  server.get<{ Querystring: { cursor?: string } }>('/', { ...page, schema }, async (request, reply) => {
+    const { cursor } = request.query
+    const list = await readPage(profilesFor(request), cursor)
+    return show(reply, listPage(assets, { ...list, isFirst: cursor === undefined }))
   })
-  server.get<{ Params: { username: string } }>('/@:username', page, async ({ params }, reply) => {
-    const profile = await findProfile(profiles, params.username)
+  server.get<{ Params: { username: string } }>('/@:username', page, async (request, reply) => {
+    const profile = await findProfile(profilesFor(request), request.params.username)
     if (profile === null) throw new Refusal('profile_not_found')
     return show(reply, profilePage(assets, profile))
   })

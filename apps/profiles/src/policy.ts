@@ -37,8 +37,22 @@ export const PARAMETER_MAX = 1500
 export const HEADERS_MS = 5_000
 export const REQUEST_MS = 30_000
 
-/** Milliseconds that a quiet connection is kept: longer than load balancers keep theirs, which must be first to close. */
-export const KEEP_ALIVE_MS = 75_000
+/** Milliseconds in which nothing moves on a connection in the middle of a request, as with a client that never reads its
+ * answers: the slowest phone acknowledges something within seconds. */
+export const SILENCE_MS = 20_000
+
+/** Milliseconds between Node's looks for requests that take too long; its own 30 s would double the limits. */
+export const TIMEOUT_CHECK_MS = 2_000
+
+/** Reads and writes of the database at once: as many as its pool has connections, unless that is set lower. */
+export const DATABASE_TURNS = 10
+
+/** Requests that wait for their turn at the database; beyond, the newest of the address that has the most is refused.
+ * A turn takes some 2 ms: the last of them waits for 50. */
+export const DATABASE_QUEUE_MAX = 256
+
+/** Milliseconds that a request waits for its turn. Nobody reads a page that has not come by then. */
+export const DATABASE_QUEUE_MS = 3_000
 
 /** Milliseconds by which our clock and Clerk's may differ; a session token lives for 60 s. */
 export const CLOCK_SKEW_MS = 5_000

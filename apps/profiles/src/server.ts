@@ -1,7 +1,18 @@
-import { type Connections, LIVEZ, type Log, type Readiness, readyz } from '@clerk-mirror/runtime'
+import {
+  bodyHooks,
+  type Connections,
+  connectionHooks,
+  type HttpEdge,
+  LIVEZ,
+  type Log,
+  type Readiness,
+  readyz,
+} from '@clerk-mirror/runtime'
 import swagger from '@fastify/swagger'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { apiRoutes } from './api-routes.js'
+import type { Assets } from './assets.js'
+import { canonicalPath } from './canonical-path.js'
 import { conditional } from './conditional.js'
 import { Refusal } from './errors.js'
 import { meRoutes } from './me-routes.js'
@@ -12,9 +23,10 @@ import {
   HEADER_BYTES_MAX,
   HEADERS_MAX,
   HEADERS_MS,
-  KEEP_ALIVE_MS,
   PARAMETER_MAX,
   REQUEST_MS,
+  SILENCE_MS,
+  TIMEOUT_CHECK_MS,
 } from './policy.js'
 import { refuse, refuseRaw, report } from './refuse.js'
 import { SECURITY_HEADERS } from './security-headers.js'
@@ -31,7 +43,10 @@ declare module 'fastify' {
 
 export type ServerOptions = PageOptions & {
   session: SessionOptions
+  edge: HttpEdge
   connections: Connections
+  keepAliveMs: number
+  trustProxy: readonly string[] | undefined
   readiness: Readiness
   metrics: ProfilesMetrics
   log: Log
@@ -44,16 +59,19 @@ const METHODS: readonly (readonly [RegExp, string])[] = [
   [/^\/(?:@|profiles\/|assets\/)[^/]+$/, 'GET, HEAD'],
 ]
 
+const methodsAt = (path: string) => METHODS.find(([pattern]) => pattern.test(path))?.[1]
+const pathOf = ({ url }: FastifyRequest) => url.split('?', 1).join()
+
 /** The read API, the editor's API and the pages, as a Fastify server that does not listen yet. */
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { profiles, assets, session, connections, metrics, log } = options
+  const { profilesFor, assets, session, edge, connections, keepAliveMs, trustProxy, metrics, log } = options
   const server = Fastify({
+    trustProxy: trustProxy ? [...trustProxy] : false,
     bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS },
+    serverFactory: (handler) => edge.createServer({ ...NODE_LIMITS, keepAliveTimeout: keepAliveMs }, handler),
     routerOptions: { maxParamLength: PARAMETER_MAX },
     forceCloseConnections: 'idle',
+    return503OnClosing: false,
     clientErrorHandler: refuseRaw,
     // A path that cannot be decoded, or is too long, reaches no route, no hook and no error handler.
     frameworkErrors: (error, request, reply) => {
@@ -63,7 +81,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   })
   server.server.maxHeadersCount = HEADERS_MAX
   connections.watch(server.server)
-  watchTurns(server, connections)
+  addBodyHooks(server, connections)
   server.removeContentTypeParser('text/plain')
   server.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))
   server.addHook('onSend', conditional)
@@ -76,17 +94,17 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     report(log, error)
     return refuse(assets, request, reply, error)
   })
-  server.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1).join()
-    const allowed = METHODS.find(([pattern]) => pattern.test(path))?.[1]
-    const isKnown = allowed !== undefined && request.method !== 'GET' && request.method !== 'HEAD'
-    if (isKnown) reply.header('allow', allowed)
-    return refuse(assets, request, reply, new Refusal(isKnown ? 'method_not_allowed' : 'not_found'))
+  // In a hook and not in a handler, which would be called once the body has been read.
+  server.addHook('onRequest', async (request, reply) => {
+    // An empty name is one to the router: `/profiles/` would be a profile.
+    const isUnknown = request.is404 || methodsAt(pathOf(request)) === undefined
+    if (isUnknown) return answerUnknown(assets, request, reply)
+    return undefined
   })
   await server.register(swagger, { openapi: DOCUMENT })
   healthRoutes(server, options.readiness)
-  apiRoutes(server, profiles)
-  await server.register(meRoutes(profiles, session))
+  apiRoutes(server, profilesFor)
+  await server.register(meRoutes(profilesFor, session))
   pageRoutes(server, { ...options, canVerify: session.jwtKey !== undefined })
   server.get('/openapi.json', { config: { isPublic: true }, schema: { hide: true } }, (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(JSON.stringify(server.swagger())),
@@ -94,21 +112,35 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   return server
 }
 
-/** Tells whose turn it is on each connection, and how much of it is in memory. */
-function watchTurns(server: FastifyInstance, connections: Connections): void {
-  // With a callback and not a promise: in between, what is listened to would flow past the parser.
-  server.addHook('preParsing', ({ raw }, _reply, payload, done) => {
-    connections.reading(raw, payload)
-    done(null, payload)
-  })
-  server.addHook('preHandler', ({ raw }, _reply, done) => {
-    connections.working(raw)
-    done()
-  })
-  server.addHook('onSend', ({ raw }, _reply, payload, done) => {
-    connections.answered(raw)
-    done(null, payload)
-  })
+/** A path that we know by another spelling is sent there; all others, and other methods, are refused. */
+function answerUnknown(assets: Assets, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = pathOf(request)
+  const allowed = methodsAt(path)
+  const canonical = canonicalPath(path)
+  // A path that is known begins with one slash and a name, so that no browser takes it for another site's address.
+  if (allowed === undefined && methodsAt(canonical) !== undefined) {
+    return reply.redirect(canonical + request.url.slice(path.length), 308)
+  }
+  const isKnown = allowed !== undefined && request.method !== 'GET' && request.method !== 'HEAD'
+  if (isKnown) reply.header('allow', allowed)
+  return refuse(assets, request, reply, new Refusal(isKnown ? 'method_not_allowed' : 'not_found'))
+}
+
+function addBodyHooks(server: FastifyInstance, connections: Connections): void {
+  const limits = { bytesMax: BODY_BYTES_MAX, types: ['application/json'] }
+  for (const hooks of [connectionHooks(connections), bodyHooks(limits)]) {
+    server.addHook('preParsing', hooks.preParsing)
+    server.addHook('onSend', hooks.onSend)
+  }
+  server.addHook('preHandler', connectionHooks(connections).preHandler)
+}
+
+const NODE_LIMITS = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  headersTimeout: HEADERS_MS,
+  requestTimeout: REQUEST_MS,
+  silenceMs: SILENCE_MS,
+  connectionsCheckingInterval: TIMEOUT_CHECK_MS,
 }
 
 const DOCUMENT = {

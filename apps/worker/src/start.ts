@@ -28,7 +28,7 @@ import { traced } from './trace.js'
 export type WorkerProcess = AsyncDisposable & { port: number }
 
 /** Starts a worker. Neither Redis nor the database need be there: it waits for both. */
-export async function startWorker(config: WorkerConfig, { log, fail }: Surroundings): Promise<WorkerProcess> {
+export async function startWorker(config: WorkerConfig, { log, signal, fail }: Surroundings): Promise<WorkerProcess> {
   await using owned = new Releasers()
   const metrics = openMetrics('worker')
   const tracing = owned.use(await openTracing('worker', config.tracesUrl))
@@ -36,12 +36,16 @@ export async function startWorker(config: WorkerConfig, { log, fail }: Surroundi
   const record = recorder(log, metrics, tell)
   const reactions = owned.use(listReactions(config))
   const mirror = owned.use(openMirror(config.database.reveal(), { reactions: reactions.forMirror }))
-  const readiness = readinessOf({
-    redis: () => redisCheck(consumer),
-    mysql: () => databaseCheck(consumer, mirror.canary),
-  })
+  const readiness = readinessOf(
+    {
+      redis: () => redisCheck(consumer),
+      mysql: () => databaseCheck(consumer, mirror.canary),
+    },
+    signal,
+  )
   const { host, port } = config
-  const health = owned.use(await serveHealth({ host, port, settingName: 'WORKER_PORT', readiness, metrics, log }))
+  const about = { readiness, metrics, log, stopping: signal }
+  const health = owned.use(await serveHealth({ host, port, settingName: 'WORKER_PORT', ...about }))
   const target = config.redis.reveal()
   const partitions = partitionsOf(config, owned)
   exportQueueGauges(owned.use(openQueueGauges(target, partitions)), metrics)

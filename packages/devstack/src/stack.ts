@@ -95,11 +95,20 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   }
   signal.throwIfAborted()
 
+  // No balancer is in front of them, and the release that follows Ctrl-C should not wait for one.
+  const defaults = { SHUTDOWN_DELAY_S: '0' }
   // The worker before ingest: released in reverse, ingest stops taking before the worker drains.
   const start = (name: ProcessName, own: Environment = {}) =>
     owned.use(
       new SupervisedProcess({
-        ...{ name, script: SCRIPTS[name], cwd, env: { ...env, ...own }, logFile: logFile(dataDir, name), say },
+        ...{
+          name,
+          script: SCRIPTS[name],
+          cwd,
+          env: { ...defaults, ...env, ...own },
+          logFile: logFile(dataDir, name),
+          say,
+        },
       }),
     )
   const urls = urlsOf(env, { console: runsConsole(options), profiles: !options.isThrowAway })

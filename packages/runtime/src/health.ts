@@ -1,15 +1,20 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { HttpEdge } from './http-edge.js'
 import type { Log } from './logger.js'
 import type { Metrics } from './metrics.js'
-import { HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from './policy.js'
+import { HEADERS_TIMEOUT_MS, HEALTH_DRAIN_MS, KEEP_ALIVE_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from './policy.js'
 import { type Address, listenError } from './port-in-use.js'
 import { type HealthAnswer, LIVEZ, type Readiness, readyz } from './readiness.js'
+import { hasBody } from './request-body.js'
 
 export interface HealthOptions extends Address {
   readonly readiness: Readiness
   readonly metrics: Metrics
   readonly log: Log
+  /** Aborts when the process is told to stop. */
+  readonly stopping: AbortSignal
 }
 
 export interface HealthServer extends AsyncDisposable {
@@ -28,18 +33,14 @@ interface Answer {
  * @throws PortInUse when another program has the port.
  */
 export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
-  const { host, log } = options
-  const server = createServer(TIMEOUTS, (request, response) => void respond(request, response, options))
+  const { host, log, stopping } = options
+  const edge = new HttpEdge({ stopping })
+  const server = edge.createServer(TIMEOUTS, (request, response) => void respond(request, response, options))
   const port = await listen(server, options)
   log.info({ event: 'health.listening', host, port })
   return {
     port,
-    async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
+    [Symbol.asyncDispose]: () => edge.close(promisify(server.close.bind(server)), HEALTH_DRAIN_MS),
   }
 }
 
@@ -64,6 +65,8 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
     options.log.error({ event: 'health.failed', err })
     return refusal(500, 'internal', 'the log says what went wrong')
   })
+  // A body is read by nobody here.
+  if (hasBody(request)) response.setHeader('connection', 'close')
   response.writeHead(status, { ...headers, 'cache-control': 'no-store' }).end(body)
 }
 

@@ -3,6 +3,7 @@ export { type CloseReason, type ConnectionLimits, Connections } from './connecti
 export { environment } from './environment.js'
 export { type FailureLimit, FailuresByAddress, networkOf } from './failures-by-address.js'
 export { type HealthOptions, type HealthServer, serveHealth } from './health.js'
+export { HttpEdge, type HttpEdgeOptions, type HttpServerOptions } from './http-edge.js'
 export { type ExitCode, type ProcessFailure, type RunOptions, run, type Start, type Surroundings } from './lifecycle.js'
 export { type Log, type LogFields, type LogLevel, type LogOptions, openLog } from './logger.js'
 export {
@@ -15,10 +16,22 @@ export {
   type Metrics,
   openMetrics,
 } from './metrics.js'
-export { flag, host, logLevel, oneOf, port, secret, webAddress, wholeNumber } from './parsers.js'
+export {
+  flag,
+  host,
+  keepAlive,
+  logLevel,
+  oneOf,
+  port,
+  secret,
+  shutdownDelay,
+  webAddress,
+  wholeNumber,
+} from './parsers.js'
 export { type Address, listenError, PortInUse } from './port-in-use.js'
 export { type Check, type HealthAnswer, LIVEZ, type Readiness, readinessOf, readyz } from './readiness.js'
 export { Releasers } from './releasers.js'
+export { type BodyLimits, bodyHooks, connectionHooks } from './request-body.js'
 export { Secret } from './secret.js'
 export { type AppName, type DefaultedName, SETTINGS, type Setting, type SettingName } from './settings.js'
 export { NO_TRACING, openTracing, type Span, type SpanAttributes, type SpanOptions, type Tracing } from './tracing.js'

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { ConfigFaults } from './config.js'
 import { DeadlineExceeded, within } from './deadline.js'
 import { type Log, type LogLevel, openLog } from './logger.js'
@@ -22,6 +23,16 @@ export interface ProcessFailure {
 /** Acquires everything the process needs; what it gives back releases it, in reverse. */
 export type Start<C> = (config: C, surroundings: Surroundings) => Promise<AsyncDisposable>
 
+/** As far as the life of the process depends on it. */
+export interface LifeConfig {
+  readonly logLevel: LogLevel
+  /**
+   * Milliseconds between SIGTERM and the release: balancers need them to find out that the process is not ready any
+   * more, and it serves on until they do.
+   */
+  readonly shutdownDelayMs?: number
+}
+
 export interface RunOptions {
   readonly shutdownDeadlineMs?: number
   readonly exit?: (code: ExitCode) => void
@@ -31,18 +42,20 @@ export interface RunOptions {
  * The life of a process, from its configuration to its exit code; a main.ts is one call of it:
  * `await run('worker', () => readWorkerConfig(process.env), startWorker)`.
  *
- * configure ─► start ─► running ─► stopping ─► exit
+ * configure ─► start ─► running ─► (SIGTERM: serving on) ─► stopping ─► exit
  *
  * - The configuration is faulty: the list goes to standard error, exit 1, and nothing has been opened.
  * - The start fails: one line in the log, exit 1. What it had acquired it has released itself (Releasers).
  * - SIGTERM or SIGINT, in any state: the start is aborted or awaited, everything is released, exit 0; exit 1 when
  *   that fails, lasts longer than the deadline, or a second signal does not want to wait for it.
+ * - SIGTERM, which a supervisor sends, while the process runs: the signal aborts at once, and the release begins after
+ *   the shutdown delay. SIGINT is Ctrl-C: nobody waits for a balancer then. A second signal ends the delay.
  * - An error that nobody caught: the same, with exit 1. The state it left behind is unknown, so we do not go on.
  * - The process itself says that it cannot go on: the same, with exit 1.
  *
  * @returns once the process runs or has been told to exit.
  */
-export async function run<C extends { readonly logLevel: LogLevel }>(
+export async function run<C extends LifeConfig>(
   app: string,
   configure: () => C,
   start: Start<C>,
@@ -57,7 +70,9 @@ export async function run<C extends { readonly logLevel: LogLevel }>(
     return exit(1)
   }
   const log = openLog({ app, level: config.logLevel })
-  const life = new Life(log, options.shutdownDeadlineMs ?? SHUTDOWN_DEADLINE_MS, exit)
+  const { shutdownDelayMs = 0 } = config
+  const { shutdownDeadlineMs = SHUTDOWN_DEADLINE_MS } = options
+  const life = new Life(log, { delayMs: shutdownDelayMs, deadlineMs: shutdownDeadlineMs }, exit)
   await life.begin((signal, fail) => start(config, { log, signal, fail }))
 }
 
@@ -68,15 +83,24 @@ function reportConfigFailure(app: string, error: unknown): void {
 
 class Life {
   readonly #log: Log
+  readonly #delayMs: number
   readonly #deadlineMs: number
   readonly #exit: (code: ExitCode) => void
   readonly #abort = new AbortController()
+  readonly #delay = new AbortController()
+  #isRunning = false
+  #isDelayed = false
   #started: Promise<AsyncDisposable> | undefined
   #stoppingSinceMs: number | undefined
   #exitCode: ExitCode = 0
 
-  constructor(log: Log, deadlineMs: number, exit: (code: ExitCode) => void) {
+  constructor(
+    log: Log,
+    { delayMs, deadlineMs }: { delayMs: number; deadlineMs: number },
+    exit: (code: ExitCode) => void,
+  ) {
     this.#log = log
+    this.#delayMs = delayMs
     this.#deadlineMs = deadlineMs
     this.#exit = exit
   }
@@ -86,6 +110,7 @@ class Life {
     try {
       this.#started = start(this.#abort.signal, (reason) => this.#onFailure(reason))
       await this.#started
+      this.#isRunning = true
       if (!this.#abort.signal.aborted) this.#log.info({ event: 'process.started' })
     } catch (error) {
       // Told to stop while starting: the stop is what reports and exits.
@@ -104,17 +129,24 @@ class Life {
 
   #onSignal(signal: NodeJS.Signals): void {
     if (this.#stoppingSinceMs === undefined) {
-      this.#log.info({ event: 'process.stopping', signal })
-      void this.#stop()
+      const delayMs = signal === 'SIGTERM' && this.#isRunning ? this.#delayMs : 0
+      this.#log.info({ event: 'process.stopping', signal, ...(delayMs > 0 && { delayMs }) })
+      void this.#stop(delayMs)
     } else if (performance.now() - this.#stoppingSinceMs >= SAME_SIGNAL_MS) {
-      this.#log.error({ event: 'process.stop_forced', signal }, 'signalled again: exits without waiting for the rest')
-      this.#exit(1)
+      this.#onAnotherSignal(signal)
     }
+  }
+
+  #onAnotherSignal(signal: NodeJS.Signals): void {
+    if (this.#isDelayed) return void this.#delay.abort()
+    this.#log.error({ event: 'process.stop_forced', signal }, 'signalled again: exits without waiting for the rest')
+    this.#exit(1)
   }
 
   #onCrash(origin: 'uncaughtException' | 'unhandledRejection', err: unknown): void {
     this.#log.error({ event: 'process.crashed', origin, err }, 'an error that nobody caught: exits')
     this.#exitCode = 1
+    this.#delay.abort()
     void this.#stop()
   }
 
@@ -125,11 +157,13 @@ class Life {
     void this.#stop()
   }
 
-  async #stop(): Promise<void> {
+  async #stop(delayMs = 0): Promise<void> {
     if (this.#stoppingSinceMs !== undefined) return
+    this.#stoppingSinceMs = performance.now()
+    this.#abort.abort()
+    if (delayMs > 0) await this.#serveOn(delayMs)
     const sinceMs = performance.now()
     this.#stoppingSinceMs = sinceMs
-    this.#abort.abort()
     try {
       await within(this.#deadlineMs, this.#release())
       this.#log.info({ event: 'process.stopped', durationMs: Math.round(performance.now() - sinceMs) })
@@ -138,6 +172,12 @@ class Life {
       this.#reportStopFailure(error)
     }
     this.#exit(this.#exitCode)
+  }
+
+  async #serveOn(delayMs: number): Promise<void> {
+    this.#isDelayed = true
+    await pause(delayMs, undefined, { signal: this.#delay.signal }).catch(() => {})
+    this.#isDelayed = false
   }
 
   async #release(): Promise<void> {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { Parser } from './config.js'
 import { LOG_LEVELS, type LogLevel } from './logger.js'
+import { KEEP_ALIVE_MAX_S, SHUTDOWN_DELAY_MAX_S } from './policy.js'
 import { Secret } from './secret.js'
 
 const LAST_PORT = 65_535
@@ -19,6 +20,16 @@ export function wholeNumber(least: number, most: number): Parser<number> {
     return value
   }
 }
+
+/** Seconds, as milliseconds. */
+function seconds(least: number, most: number): Parser<number> {
+  const parse = wholeNumber(least, most)
+  return (raw) => parse(raw) * 1000
+}
+
+export const keepAlive: Parser<number> = seconds(1, KEEP_ALIVE_MAX_S)
+
+export const shutdownDelay: Parser<number> = seconds(0, SHUTDOWN_DELAY_MAX_S)
 
 export const flag: Parser<boolean> = (raw) => {
   const value = FLAGS.get(raw)

@@ -10,6 +10,30 @@ export const SHUTDOWN_DEADLINE_MS = 20_000
  */
 export const SAME_SIGNAL_MS = 500
 
+/** Seconds that `KEEP_ALIVE_TIMEOUT_S` may be set to: no balancer keeps an idle connection for longer than some hours. */
+export const KEEP_ALIVE_MAX_S = 86_400
+
+/** Seconds that `SHUTDOWN_DELAY_S` may be set to: supervisors kill a process that takes longer to stop. */
+export const SHUTDOWN_DELAY_MAX_S = 600
+
+/**
+ * Requests of one connection that may wait for their answers. Svix, browsers and balancers send one at a time; a
+ * connection that sends more than this ahead is closed, for its requests would be served before those of all others.
+ */
+export const UNANSWERED_MAX = 4
+
+/**
+ * A process that stops answers what it was asked within this time, and then cuts off the rest. It ends before
+ * SHUTDOWN_DEADLINE_MS: connections that are slow on purpose make no stop fail.
+ */
+export const DRAIN_MS = 15_000
+
+/** A connection that was made just before the listener closed gets this long to send its first request. */
+export const FIRST_REQUEST_MS = 500
+
+/** Probes and scrapes that are still unanswered when the process ends get this long. */
+export const HEALTH_DRAIN_MS = 500
+
 /** Probes commonly give up after 1 to 5 s; a check that has not answered by now has its answer. */
 export const READINESS_DEADLINE_MS = 2_000
 

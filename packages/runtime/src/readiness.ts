@@ -28,15 +28,16 @@ export async function readyz(readiness: Readiness): Promise<HealthAnswer> {
 /**
  * Runs the checks beside each other, each within CHECK_DEADLINE_MS, so that the answer names the one that hangs.
  * Calls that overlap share one run, and READINESS_KEPT_MS long its answer: a flood of probes costs Redis and MySQL no
- * more than one probe a second.
+ * more than one probe a second. From the moment that the process is told to stop it is not ready, whatever it has.
  */
-export function readinessOf(checks: Readonly<Record<string, () => Promise<Check>>>): Readiness {
+export function readinessOf(checks: Readonly<Record<string, () => Promise<Check>>>, stopping: AbortSignal): Readiness {
   const runOne = async ([name, check]: [string, () => Promise<Check>]) =>
     [name, await bounded(CHECK_DEADLINE_MS, check).catch(failed)] as const
   const runAll = async () => Object.fromEntries(await Promise.all(Object.entries(checks).map(runOne)))
   let answer: ReturnType<Readiness> | undefined
   let keptUntilMs = 0
   return () => {
+    if (stopping.aborted) return Promise.resolve(STOPPING)
     if (answer !== undefined && performance.now() < keptUntilMs) return answer
     keptUntilMs = Number.POSITIVE_INFINITY
     answer = runAll().finally(() => {
@@ -45,6 +46,8 @@ export function readinessOf(checks: Readonly<Record<string, () => Promise<Check>
     return answer
   }
 }
+
+const STOPPING = { process: { ok: false, cause: 'the process is stopping' } }
 
 // async, so that a check that throws before its first await is a rejection like any other.
 async function bounded<T>(deadlineMs: number, check: () => Promise<T>): Promise<T> {

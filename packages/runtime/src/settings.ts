@@ -146,10 +146,22 @@ export const SETTINGS = {
     example: '9090',
     usedBy: ['ingest', 'profiles'],
   },
+  KEEP_ALIVE_TIMEOUT_S: {
+    doc: 'Seconds that an idle connection is kept. It must be longer than the balancer in front keeps its own, which must be the first to close (docs/deploy.md has the values).',
+    default: '75',
+    example: '620',
+    usedBy: ['ingest', 'console', 'profiles'],
+  },
+  SHUTDOWN_DELAY_S: {
+    doc: 'Seconds that a process goes on serving after SIGTERM, while `/readyz` says 503 and each answer closes its connection, so that balancers have gone elsewhere before the port is closed. Ctrl-C does not wait for them (docs/deploy.md).',
+    default: '5',
+    example: '10',
+    usedBy: ['ingest', 'console', 'profiles'],
+  },
   TRUST_PROXY: {
     doc: 'Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses, CIDR ranges, `loopback`, `linklocal` or `uniquelocal`, separated by commas. Without it, everybody who comes through a proxy counts as one address.',
     example: 'loopback,10.0.0.0/8',
-    usedBy: ['ingest', 'console'],
+    usedBy: ['ingest', 'console', 'profiles'],
   },
   QUEUE_NAMESPACE: {
     doc: 'What the keys of this installation begin with in Redis, so that several installations can share one: 1 to 32 lower-case letters, digits and underscores. Give the same to every process of an installation; events that wait under another one stay there.',

@@ -14,6 +14,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 const ok: Check = { ok: true }
 const ready: Readiness = async () => ({ redis: ok })
 const hangs = () => new Promise<never>(() => {})
+const stopping = new AbortController().signal
 const quiet = openLog({ app: 'test', level: 'silent' })
 
 async function served({ readiness = ready, metrics = openMetrics('test') } = {}) {
@@ -24,6 +25,7 @@ async function served({ readiness = ready, metrics = openMetrics('test') } = {})
     readiness,
     metrics,
     log: quiet,
+    stopping,
   })
   const get = async (path: string, method = 'GET') => {
     const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method })
@@ -54,7 +56,7 @@ describe('the health port', () => {
   })
 
   test('names the check that hangs within two seconds, and goes on serving', async () => {
-    await using health = await served({ readiness: readinessOf({ redis: hangs, mysql: async () => ok }) })
+    await using health = await served({ readiness: readinessOf({ redis: hangs, mysql: async () => ok }, stopping) })
     const startedMs = performance.now()
     const { status, body } = await health.get('/readyz')
     expect(performance.now() - startedMs).toBeLessThan(2_000)
@@ -93,7 +95,7 @@ describe('the health port', () => {
   test('that is taken is an error with the port and the setting that moves it', async () => {
     await using first = await served()
     const { port } = first
-    const options = { host: '127.0.0.1', port, settingName: 'WORKER_PORT', readiness: ready, log: quiet }
+    const options = { host: '127.0.0.1', port, settingName: 'WORKER_PORT', readiness: ready, log: quiet, stopping }
     const error: unknown = await serveHealth({ ...options, metrics: openMetrics('test') }).catch((caught) => caught)
     expect(error).toBeInstanceOf(PortInUse)
     expect(error).toMatchObject({ code: 'port_in_use', cause: { code: 'EADDRINUSE' } })
@@ -140,7 +142,7 @@ describe('readiness', () => {
       'the check failed',
     ],
   ])('counts a check that %s as missing, and does not repeat its message', async (_, mysql, cause) => {
-    const { status, body } = await readyz(readinessOf({ redis: async () => ok, mysql }))
+    const { status, body } = await readyz(readinessOf({ redis: async () => ok, mysql }, stopping))
     expect(status).toBe(503)
     expect(body.checks).toEqual({ redis: ok, mysql: { ok: false, cause } })
   })
@@ -148,12 +150,11 @@ describe('readiness', () => {
   test('asks Redis once a second, however many probes come, and says then what has changed', async () => {
     vi.useFakeTimers()
     let asked = 0
-    const readiness = readinessOf({
-      redis: async () => {
-        asked += 1
-        return asked === 1 ? { ok: false, cause: 'loading' } : ok
-      },
-    })
+    const redis = async () => {
+      asked += 1
+      return asked === 1 ? { ok: false, cause: 'loading' } : ok
+    }
+    const readiness = readinessOf({ redis }, stopping)
     const crowd = () => Promise.all(Array.from({ length: 50 }, () => readyz(readiness)))
     const statuses = async () => [...new Set((await crowd()).map(({ status }) => status))]
     expect(await statuses()).toEqual([503])
@@ -168,12 +169,11 @@ describe('readiness', () => {
   test('is looked at for longer than its answer is kept, and all who came meanwhile have that one answer', async () => {
     vi.useFakeTimers()
     let asked = 0
-    const readiness = readinessOf({
-      redis: () => {
-        asked += 1
-        return hangs()
-      },
-    })
+    const redis = () => {
+      asked += 1
+      return hangs()
+    }
+    const readiness = readinessOf({ redis }, stopping)
     const answers = [readyz(readiness)]
     await vi.advanceTimersByTimeAsync(1_400)
     answers.push(readyz(readiness))

@@ -10,6 +10,10 @@ const TEXTS: Partial<Readonly<Record<RefusalCode, { title: string; text: string 
   },
   not_found: { title: 'There is nothing here', text: 'The address leads nowhere.' },
   invalid_cursor: { title: 'This link is too old', text: 'The list has changed its pages. Begin with the newest.' },
+  overloaded: {
+    title: 'Very many people are here',
+    text: 'The page could not be shown in time. Please try again in a few seconds.',
+  },
   database_unavailable: {
     title: 'A short break',
     text: 'The profiles cannot be reached at the moment. Nothing is lost; please try again in a few seconds.',

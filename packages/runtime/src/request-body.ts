@@ -1,0 +1,65 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { Connections } from './connections.js'
+
+export type BodyLimits = {
+  bytesMax: number
+  /** Media types that are read. */
+  types: readonly string[]
+}
+
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+
+/**
+ * Whether the connection may be kept after an answer that came before the body: what is left of a short one is read and
+ * thrown away. After `Expect: 100-continue`, nobody can know whether the body comes.
+ */
+const isLeftShort = (request: IncomingMessage, bytesMax: number): boolean => {
+  const { headers } = request
+  if (request.complete || !hasBody(request)) return true
+  const isCounted = headers['transfer-encoding'] === undefined && headers.expect === undefined
+  return isCounted && Number(headers['content-length']) <= bytesMax
+}
+
+/** Asks for the body where the client waits for that, unless the framework refuses it by its headers alone. */
+function askForBody({ headers }: IncomingMessage, response: ServerResponse, { bytesMax, types }: BodyLimits): void {
+  if (headers.expect?.toLowerCase() !== '100-continue') return
+  const type = headers['content-type']?.split(';', 1).join().trim().toLowerCase() ?? ''
+  if (types.includes(type) && Number(headers['content-length'] ?? 0) <= bytesMax) response.writeContinue()
+}
+
+type Request = { readonly raw: IncomingMessage }
+type Reply = { readonly raw: ServerResponse; header: (name: string, value: string) => unknown }
+
+/**
+ * The hooks of a Fastify server that read bodies: a client that waits to be asked for its body is asked once the headers
+ * have passed every check, and an answer that comes before a long body closes the connection.
+ */
+export const bodyHooks = (limits: BodyLimits) => ({
+  preParsing({ raw }: Request, reply: Reply, payload: Readable, done: (error: null, payload: Readable) => void): void {
+    askForBody(raw, reply.raw, limits)
+    done(null, payload)
+  },
+  onSend<T>({ raw }: Request, reply: Reply, payload: T, done: (error: null, payload: T) => void): void {
+    if (!isLeftShort(raw, limits.bytesMax)) reply.header('connection', 'close')
+    done(null, payload)
+  },
+})
+
+/** The hooks that tell whose turn it is on each connection, and how much of its bodies is in memory. */
+export const connectionHooks = (connections: Connections) => ({
+  // With a callback and not a promise: in between, what is listened to would flow past the parser.
+  preParsing({ raw }: Request, _reply: Reply, payload: Readable, done: (error: null, payload: Readable) => void): void {
+    connections.reading(raw, payload)
+    done(null, payload)
+  },
+  preHandler({ raw }: Request, _reply: Reply, done: () => void): void {
+    connections.working(raw)
+    done()
+  },
+  onSend<T>({ raw }: Request, _reply: Reply, payload: T, done: (error: null, payload: T) => void): void {
+    connections.answered(raw)
+    done(null, payload)
+  },
+})
