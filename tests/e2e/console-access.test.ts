@@ -222,6 +222,32 @@ test('bull-board is given no more than a page, and says so, whatever it is asked
   await world.redis.del(world.key('failed'), ...keys.map(world.key))
 })
 
+test('what an event says turns no direction on a page, and commands no terminal that asks the API', async () => {
+  const evil = 'user.created\u202e\u009b2J\u2028'
+  const data = JSON.stringify({ objectId: `user_${evil}`, instanceId: null, source: 'clerk', body: '{}' })
+  const key = world.key('msg_evil')
+  await world.redis.hset(key, { name: evil, data, timestamp: 1, failedReason: `unknown/x: ${evil}` })
+  await world.redis.zadd(world.key('failed'), 1, 'msg_evil')
+  const cookie = await signIn(VIEWER_TOKEN)
+  for (const path of ['/dead-letters', '/dead-letters/msg_evil', '/trace?id=msg_evil']) {
+    const page = await (await get(path, { cookie })).text()
+    // Between the tags; a form sends back what there is.
+    expect(page.replace(/<[^>]*>/g, '')).toContain('user.created\\u202e\\u009b2J\\u2028')
+    expect(page.replace(/<[^>]*>/g, '')).not.toMatch(/[\u0080-\u009f\u2028-\u202e]/)
+  }
+  for (const path of [
+    '/api/dead-letters',
+    '/api/dead-letters/export',
+    '/api/dead-letters/msg_evil',
+    '/api/trace/msg_evil',
+  ]) {
+    const text = await (await get(path, bearer(VIEWER_TOKEN))).text()
+    expect(text).not.toMatch(/[\u0080-\u009f\u2028-\u202e]/)
+    expect(JSON.stringify(JSON.parse(text))).toContain(evil)
+  }
+  await world.redis.del(key, world.key('failed'))
+})
+
 test('probes and Prometheus need no token', async () => {
   for (const path of ['/livez', '/readyz', '/metrics']) expect((await get(path)).status).toBe(200)
 })

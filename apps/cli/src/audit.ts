@@ -20,7 +20,7 @@ export const listAudit: Command = {
     return withOperations<ExitCode>(call, async (operations) => {
       const { items, cursor } = await operations.audit({ limit })
       if (call.values['json']) call.out(JSON.stringify(items.map(asJson)))
-      else call.out(items.length === 0 ? 'Nothing yet.' : asTable(items))
+      else call.out(...(items.length === 0 ? ['Nothing yet.'] : asTable(items)))
       if (cursor !== null) call.note(`There is more: --limit lists up to ${LIMIT_MAX}.`)
       return 0
     })
@@ -39,7 +39,7 @@ const asJson = ({ id, atMs, finishedAtMs, actor, action, subjectId, details, cou
 
 const iso = (timeMs: number) => new Date(timeMs).toISOString()
 
-function asTable(actions: readonly OperatorAction[]): string {
+function asTable(actions: readonly OperatorAction[]): string[] {
   const rows = actions.map(({ atMs, finishedAtMs, actor, action, subjectId, details, counts }) => [
     ...[iso(atMs), actor, finishedAtMs === null ? `${action} (not finished)` : action],
     ...[

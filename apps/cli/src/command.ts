@@ -9,9 +9,10 @@ export type Call = {
   env: Environment
   values: Values
   positionals: readonly string[]
-  out: (text: string) => void
+  /** Each text is a line: what it holds of line breaks and other control characters, from outside, is shown escaped. */
+  out: (...lines: string[]) => void
   /** Notices, which must not spoil what a program reads. */
-  note: (text: string) => void
+  note: (...lines: string[]) => void
 }
 
 export type Command = {

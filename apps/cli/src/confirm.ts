@@ -1,11 +1,12 @@
 import { createInterface } from 'node:readline/promises'
+import { printable } from '@clerk-mirror/runtime'
 import { WrongUsage } from './command.js'
 
 /** Asks on the terminal, and takes nothing but yes for yes. @throws WrongUsage where there is nobody to ask */
 export async function isConfirmed(question: string): Promise<boolean> {
   demandTerminal()
   using terminal = asDisposable(createInterface({ input: process.stdin, output: process.stderr }))
-  const answer = await terminal.question(`${question} [y/N] `)
+  const answer = await terminal.question(printable(`${question} [y/N] `))
   return /^y(es)?$/i.test(answer.trim())
 }
 

@@ -49,23 +49,27 @@ async function printForPeople(
 ): Promise<void> {
   const { total, causes } = await deadLetters.causes(filter)
   if (total === 0) return out('No dead letters.')
-  out(`${total} ${total === 1 ? 'letter' : 'letters'}, ${causes.length} ${causes.length === 1 ? 'cause' : 'causes'}\n`)
-  for (const cause of causes) out(inWords(cause))
+  out(
+    `${total} ${total === 1 ? 'letter' : 'letters'}, ${causes.length} ${causes.length === 1 ? 'cause' : 'causes'}`,
+    '',
+  )
+  for (const cause of causes) out(...inWords(cause))
   const { items } = await deadLetters.page(filter, { limit: SHOWN })
-  out(asTable(items))
+  out(...asTable(items))
   if (total > items.length) out(`… and ${total - items.length} more: --json lists them all, filters show fewer.`)
 }
 
-const inWords = (cause: DeadLetterCause) =>
-  `${String(cause.count).padStart(6)}  ${cause.class}/${cause.code}  --fingerprint ${cause.fingerprint}
-        ${cause.message}
-        first ${iso(cause.firstFailedAtMs)}, last ${iso(cause.lastFailedAtMs)}, for example ${cause.sampleId}
-        ${cause.advice}
-`
+const inWords = (cause: DeadLetterCause): string[] => [
+  `${String(cause.count).padStart(6)}  ${cause.class}/${cause.code}  --fingerprint ${cause.fingerprint}`,
+  `        ${cause.message}`,
+  `        first ${iso(cause.firstFailedAtMs)}, last ${iso(cause.lastFailedAtMs)}, for example ${cause.sampleId}`,
+  `        ${cause.advice}`,
+  '',
+]
 
 const iso = (timeMs: number) => new Date(timeMs).toISOString()
 
-function asTable(letters: readonly DeadLetter[]): string {
+function asTable(letters: readonly DeadLetter[]): string[] {
   const rows = letters.map(({ id, type, objectId, reason, attempts, failedAtMs }) => [
     ...[id, type, objectId ?? '–', reason.fingerprint],
     ...[String(attempts), iso(failedAtMs), `${reason.class}/${reason.code}`],
@@ -96,10 +100,17 @@ export const showDeadLetter: Command = {
       const origin = { source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null }
       const details = { ...letterJson(letter), ...origin, stack, ...payload }
       if (call.values['json']) call.out(JSON.stringify(details))
-      else for (const [name, value] of Object.entries(details)) call.out(`${name.padEnd(12)} ${value ?? '–'}`)
+      else for (const [name, value] of Object.entries(details)) call.out(...facts(name, value))
       return 0
     })
   },
+}
+
+/** A stack has lines of its own: behind the first they are set in, so that none can pass for a fact. */
+function facts(name: string, value: string | number | null): string[] {
+  const [first = '', ...others] =
+    name === 'stack' && typeof value === 'string' ? value.split('\n') : [`${value ?? '–'}`]
+  return [`${name.padEnd(12)} ${first}`, ...others.map((line) => `${' '.repeat(13)}${line}`)]
 }
 
 /** `encryptedWith` names the key of a body that cannot be shown here. */

@@ -26,11 +26,11 @@ export const listPartitions: Command = {
       const rows = partitions.map(({ prefix, events, doors: writers }, index) => [
         ...[String(index), prefix, String(events), String(writers)],
       ])
-      call.out(table(['partition', 'prefix', 'events', 'written by'], rows))
+      call.out(...table(['partition', 'prefix', 'events', 'written by'], rows))
       const writers = doors.map((door) => [
         ...[door.host, String(door.pid), new Date(door.startedAtMs).toISOString(), String(door.partitions)],
       ])
-      if (writers.length > 0) call.out(`\n${table(['ingest', 'pid', 'since', 'partitions'], writers)}`)
+      if (writers.length > 0) call.out('', ...table(['ingest', 'pid', 'since', 'partitions'], writers))
       return 0
     })
   },

@@ -21,13 +21,13 @@ export const listReactions: Command = {
     return withOperations<ExitCode>(call, async (operations) => {
       const all = await operations.reactions.list()
       if (call.values['json']) call.out(JSON.stringify(all))
-      else call.out(all.length === 0 ? 'No worker has ever had a reaction.' : asTable(all))
+      else call.out(...(all.length === 0 ? ['No worker has ever had a reaction.'] : asTable(all)))
       return 0
     })
   },
 }
 
-function asTable(all: readonly ReactionBacklog[]): string {
+function asTable(all: readonly ReactionBacklog[]): string[] {
   const rows = all.map(({ reaction, workers, outbox, queue, oldestAgeS }) => [
     ...[reaction, String(workers), String(outbox)],
     ...[queue.waiting, queue.active, queue.retrying, queue.dead].map(String),

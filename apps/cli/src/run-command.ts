@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
 import { OperationsError } from '@clerk-mirror/operations'
-import { ConfigFaults, type Environment } from '@clerk-mirror/runtime'
+import { ConfigFaults, type Environment, printable } from '@clerk-mirror/runtime'
 import { listAudit } from './audit.js'
-import { type Command, type ExitCode, type Values, WrongUsage } from './command.js'
+import { type Call, type Command, type ExitCode, type Values, WrongUsage } from './command.js'
 import { discardDeadLetters, replayDeadLetters } from './dead-letter-verbs.js'
 import { exportDeadLetters, listDeadLetters, showDeadLetter } from './dead-letters.js'
 import { eraseUser } from './erase.js'
@@ -37,13 +37,16 @@ const PROGRAM = 'clerk-mirror'
 
 /** Runs the command that the words name; never throws. */
 export async function runCommand(words: readonly string[], env: Environment): Promise<ExitCode> {
-  const out = (text: string) => void process.stdout.write(`${text}\n`)
-  const note = (text: string) => void process.stderr.write(`${text}\n`)
+  const linesTo =
+    (stream: NodeJS.WriteStream) =>
+    (...lines: string[]) =>
+      void stream.write(lines.map((line) => `${printable(line)}\n`).join(''))
+  const [out, note] = [linesTo(process.stdout), linesTo(process.stderr)]
   const name = Object.keys(COMMANDS).find((key) => key === words.slice(0, key.split(' ').length).join(' '))
   const command = COMMANDS[name ?? '']
   if (!name || !command) {
     const asked = words.length === 0 || words.includes('--help') || words.includes('-h')
-    ;(asked ? out : note)(overview(asked ? [] : words.filter((word) => !word.startsWith('-'))))
+    ;(asked ? out : note)(...overview(asked ? [] : words.filter((word) => !word.startsWith('-'))))
     return asked && words.length > 0 ? 0 : 2
   }
   try {
@@ -67,22 +70,24 @@ function parse(command: Command, args: readonly string[]): { values: Values; pos
   }
 }
 
-function fail(error: unknown, name: string, note: (text: string) => void): ExitCode {
+function fail(error: unknown, name: string, note: Call['note']): ExitCode {
   const message = error instanceof Error ? error.message : String(error)
-  note(`${PROGRAM}: ${message}${error instanceof OperationsError ? ` [${error.code}]` : ''}`)
+  const text = `${PROGRAM}: ${message}${error instanceof OperationsError ? ` [${error.code}]` : ''}`
+  note(...(error instanceof ConfigFaults ? text.split('\n') : [text]))
   if (!(error instanceof WrongUsage || error instanceof ConfigFaults)) return 1
   if (error instanceof WrongUsage) note(`Try: ${PROGRAM} ${name} --help`)
   return 2
 }
 
-function overview(words: readonly string[]): string {
-  const unknown = words.length > 0 ? `There is no command "${words.join(' ')}".\n\n` : ''
+function overview(words: readonly string[]): string[] {
+  const unknown = words.length > 0 ? [`There is no command "${words.join(' ')}".`, ''] : []
   const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length))
   const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
-  return `${unknown}Usage: ${PROGRAM} COMMAND [OPTIONS]\n\n${lines.join('\n')}\n\nEvery command takes --help and --json. Exit codes: 0 done, 1 failed, 2 wrong usage.`
+  const codes = 'Every command takes --help and --json. Exit codes: 0 done, 1 failed, 2 wrong usage.'
+  return [...unknown, `Usage: ${PROGRAM} COMMAND [OPTIONS]`, '', ...lines, '', codes]
 }
 
-function help(name: string, command: Command, out: (text: string) => void): ExitCode {
+function help(name: string, command: Command, out: Call['out']): ExitCode {
   const options = Object.entries(command.options).map(([key, { type, doc }]) => [
     type === 'string' ? `--${key} VALUE` : `--${key}`,
     doc,
@@ -91,8 +96,7 @@ function help(name: string, command: Command, out: (text: string) => void): Exit
   const width = Math.max(...rows.map(([flag = '']) => flag.length))
   const lines = rows.map(([flag = '', doc]) => `  ${flag.padEnd(width)}  ${doc}`)
   const examples = command.examples.map((example) => `  ${PROGRAM} ${example}`)
-  out(
-    `Usage: ${PROGRAM} ${name} ${command.usage}\n\n${command.summary}\n\nOptions:\n${lines.join('\n')}\n\nExamples:\n${examples.join('\n')}`,
-  )
+  out(`Usage: ${PROGRAM} ${name} ${command.usage}`, '', command.summary, '', 'Options:', ...lines)
+  out('', 'Examples:', ...examples)
   return 0
 }

@@ -12,7 +12,7 @@ export const showStatus: Command = {
     if (call.positionals.length > 0) throw new WrongUsage('it takes no name')
     return withOperations<ExitCode>(call, async (operations) => {
       const status = await operations.status()
-      call.out(call.values['json'] ? JSON.stringify(status) : inWords(status))
+      call.out(...(call.values['json'] ? [JSON.stringify(status)] : inWords(status)))
       return 0
     })
   },
@@ -26,7 +26,7 @@ function inWords({
   deadLettersByClass,
   outcomesLastHour,
   reactions,
-}: Status): string {
+}: Status): string[] {
   const lines = [
     `queue      ${list(queue) || 'empty'}`,
     `oldest     ${oldestAgeS === 0 ? 'nothing waits' : `${oldestAgeS.toFixed(1)} s`}`,
@@ -37,14 +37,14 @@ function inWords({
   const rows = workers.map(({ host, pid, startedAtMs, breaker: state, held }) => [
     ...[host, String(pid), new Date(startedAtMs).toISOString(), state, String(held)],
   ])
-  if (rows.length > 0) lines.push('', table(['worker', 'pid', 'since', 'breaker', 'in hand'], rows))
+  if (rows.length > 0) lines.push('', ...table(['worker', 'pid', 'since', 'breaker', 'in hand'], rows))
   if (reactions.length > 0) {
     const runs = reactions.map(({ reaction, queue: states, oldestAgeS: ageS }) => [
       ...[reaction, list(states) || 'empty', ageS === 0 ? '–' : `${ageS.toFixed(1)} s`],
     ])
-    lines.push('', table(['reaction', 'runs', 'oldest'], runs))
+    lines.push('', ...table(['reaction', 'runs', 'oldest'], runs))
   }
-  return lines.join('\n')
+  return lines
 }
 
 const list = (counts: Readonly<Record<string, number>>) =>

@@ -17,7 +17,7 @@ export const showTrace: Command = {
         call.note(`Neither queue nor ledger nor tables know of ${id}. What was refused at the door is in ingest's log.`)
         return 1
       }
-      call.out(call.values['json'] ? JSON.stringify(trace) : inWords(trace))
+      call.out(...(call.values['json'] ? [JSON.stringify(trace)] : inWords(trace)))
       return 0
     })
   },
@@ -25,7 +25,7 @@ export const showTrace: Command = {
 
 const inWords = (trace: Trace) => (trace.kind === 'event' ? eventInWords(trace) : objectInWords(trace))
 
-function eventInWords(trace: EventTrace): string {
+function eventInWords(trace: EventTrace): string[] {
   const { id, type, objectId, source, where, outcome, attempts, lagMs, version, comparison, reactions, steps } = trace
   return [
     `${id}  ${type} of ${objectId ?? 'no object'}, from ${source}`,
@@ -35,7 +35,7 @@ function eventInWords(trace: EventTrace): string {
     `version    ${version ? iso(version.updatedAtMs) : 'not known any more'}; ${AGAINST_STORED[comparison]}`,
     ...reactions.map(reactionInWords),
     ...stepLines(steps),
-  ].join('\n')
+  ]
 }
 
 const reactionInWords = ({ reaction, objectId, id, where, attempts, reason }: ReactionTrace) =>
@@ -50,7 +50,7 @@ const AGAINST_STORED: Readonly<Record<EventTrace['comparison'], string>> = {
   unknown: 'what is stored cannot be compared with it',
 }
 
-function objectInWords(trace: ObjectTrace): string {
+function objectInWords(trace: ObjectTrace): string[] {
   const { id, objectKind, state, version, userId, organizationId, deletedAtMs, deletedBy, events, queued } = trace
   const lines = [
     `${id}  ${objectKind ?? 'of no known kind'}`,
@@ -61,14 +61,14 @@ function objectInWords(trace: ObjectTrace): string {
   ]
   if (queued.length > 0) {
     const rows = queued.map((each) => [each.id, each.type, each.where, String(each.attempts), iso(each.receivedAtMs)])
-    lines.push('', table(['in the queue', 'type', 'state', 'tries', 'received'], rows))
+    lines.push('', ...table(['in the queue', 'type', 'state', 'tries', 'received'], rows))
   }
   if (!trace.isQueueSearched) lines.push('', 'The queue is too long to look at all of it: more may be there.')
   if (events.length > 0) {
     const rows = events.map((each) => [each.id, each.type, each.outcome, String(each.attempts), iso(each.decidedAtMs)])
-    lines.push('', table(['decided', 'type', 'outcome', 'tries', 'at'], rows))
+    lines.push('', ...table(['decided', 'type', 'outcome', 'tries', 'at'], rows))
   }
-  return lines.join('\n')
+  return lines
 }
 
 const stepLines = (steps: readonly TraceStep[]) => steps.map((step) => `${iso(step.atMs)}  ${stepInWords(step)}`)

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { type BulkOptions, letterJson } from '@clerk-mirror/operations'
 import type { DeadLetter } from '@clerk-mirror/queue'
+import { printable } from '@clerk-mirror/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Account } from './accounts.js'
 import { bulkOf } from './bulk-request.js'
@@ -122,5 +123,5 @@ function pageOf(query: URLSearchParams): { cursor: string | null; limit: number 
 }
 
 async function* jsonLines(letters: AsyncIterable<DeadLetter>): AsyncGenerator<string> {
-  for await (const letter of letters) yield `${JSON.stringify(letterJson(letter))}\n`
+  for await (const letter of letters) yield `${printable(JSON.stringify(letterJson(letter)))}\n`
 }

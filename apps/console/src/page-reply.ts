@@ -1,11 +1,25 @@
 import type { Html } from '@clerk-mirror/pages'
+import { printable } from '@clerk-mirror/runtime'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from './errors.js'
 import { sessionOf } from './security.js'
 import type { Session, Sessions } from './sessions.js'
 
 export const pageReply = (reply: FastifyReply, page: Html): FastifyReply =>
-  reply.type('text/html; charset=utf-8').send(String(page))
+  reply.type('text/html; charset=utf-8').send(markupOf(page))
+
+/**
+ * The page, in which no text from outside turns the direction of what stands beside it or holds control characters: these
+ * are shown escaped. Values of attributes, such as an id that a form sends back, stay as they are. What stands between
+ * two tags is found by their brackets, for no value holds any.
+ */
+export const markupOf = (page: Html): string =>
+  String(page).replace(/>[^<]+/g, (shown) =>
+    shown
+      .split('\n')
+      .map((line) => printable(line))
+      .join('\n'),
+  )
 
 /** @throws Refusal for whoever has not signed in. */
 export async function sessionRequired(request: FastifyRequest, sessions: Sessions): Promise<Session> {

@@ -6,6 +6,7 @@ import {
   LIVEZ,
   type Log,
   type Metrics,
+  printable,
   type Readiness,
   readyz,
 } from '@clerk-mirror/runtime'
@@ -20,6 +21,7 @@ import { deadLetterRoutes } from './dead-letter-routes.js'
 import { REFUSALS, Refusal } from './errors.js'
 import { consoleMetrics } from './metrics.js'
 import type { OperationsDoor } from './operations-door.js'
+import { markupOf } from './page-reply.js'
 import { pageRoutes } from './page-routes.js'
 import { ADDRESSES_MAX, FORM_BYTES_MAX, HEADERS_MS, REQUEST_MS, WRONG_TOKENS_MAX, WRONG_TOKENS_MS } from './policy.js'
 import { refusalFragment, refusalPage } from './refusal-page.js'
@@ -67,6 +69,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
   })
+  // Whoever asks the API from a terminal sees what Redis holds: JSON keeps C1 and bidi characters as they are.
+  server.setReplySerializer((payload) => printable(JSON.stringify(payload)))
   const sessions = openSessions(accounts, revocations, clock)
   const context: Console = {
     ...{ accounts, sessions, operations, samples, runs, log, clock },
@@ -126,11 +130,11 @@ async function answer(refusal: Refusal, request: FastifyRequest, reply: FastifyR
   const { status } = REFUSALS[code]
   if (isApi(request)) return reply.code(status).send({ error: { code, message: refusal.message } })
   reply.type('text/html; charset=utf-8')
-  if (request.url.startsWith('/live/')) return reply.code(status).send(String(refusalFragment(refusal)))
+  if (request.url.startsWith('/live/')) return reply.code(status).send(markupOf(refusalFragment(refusal)))
   if (code === 'sign_in_required' && request.method === 'GET') {
     return reply.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`)
   }
   const again = request.method === 'GET' ? request.url : null
   const session = await sessionOf(request, sessions).catch(() => null)
-  return reply.code(status).send(String(refusalPage(refusal, again, session)))
+  return reply.code(status).send(markupOf(refusalPage(refusal, again, session)))
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Console } from './context.js'
 import { REFUSALS } from './errors.js'
+import { markupOf } from './page-reply.js'
 import { formOf, sessionOf, setSessionCookie } from './security.js'
 import { signInPage } from './sign-in-page.js'
 import { judgeToken } from './token-verdict.js'
@@ -11,7 +12,7 @@ export function signInRoutes(server: FastifyInstance, context: Console): void {
     reply
       .code(status)
       .type('text/html; charset=utf-8')
-      .send(String(signInPage(page)))
+      .send(markupOf(signInPage(page)))
 
   server.get<{ Querystring: { next?: unknown } }>('/sign-in', async (request, reply) => {
     const next = placeHere(request.query.next)

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { printable } from '@clerk-mirror/runtime'
 import { StartFault } from './faults.js'
 import { type Notable, notable } from './log-line.js'
 import { untilReady } from './readiness.js'
@@ -133,6 +134,6 @@ export class SupervisedProcess implements AsyncDisposable {
     const nowMs = performance.now()
     if (nowMs - (this.#saidAtMs.get(topic) ?? Number.NEGATIVE_INFINITY) < SAME_TOPIC_MS) return
     this.#saidAtMs.set(topic, nowMs)
-    this.#options.say(`${this.#options.name.padEnd(6)} │ ${text}`)
+    this.#options.say(`${this.#options.name.padEnd(6)} │ ${printable(text)}`)
   }
 }

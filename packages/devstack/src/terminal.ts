@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { printable } from '@clerk-mirror/runtime'
 
 /** Where a person, a log or another program reads what we print. */
 export interface Output {
@@ -19,9 +20,9 @@ const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 /** Text in exactly so many columns of a terminal: padded, or cut with an ellipsis. */
 export function fitted(text: string, columns: number): string {
-  const characters = [...GRAPHEMES.segment(printable(text))].map(({ segment }) => ({ segment, width: width(segment) }))
+  const characters = [...GRAPHEMES.segment(visible(text))].map(({ segment }) => ({ segment, width: width(segment) }))
   const total = characters.reduce((sum, character) => sum + character.width, 0)
-  if (total <= columns) return text === '' ? ' '.repeat(columns) : printable(text) + ' '.repeat(columns - total)
+  if (total <= columns) return text === '' ? ' '.repeat(columns) : visible(text) + ' '.repeat(columns - total)
   let cut = ''
   let used = 0
   for (const character of characters) {
@@ -34,14 +35,14 @@ export function fitted(text: string, columns: number): string {
 
 export function columnsOf(text: string): number {
   let columns = 0
-  for (const { segment } of GRAPHEMES.segment(printable(text))) columns += width(segment)
+  for (const { segment } of GRAPHEMES.segment(visible(text))) columns += width(segment)
   return columns
 }
 
 const width = (grapheme: string) => (WIDE.test(grapheme) ? 2 : /^\p{M}/u.test(grapheme) ? 0 : 1)
 
 /** People choose their names: one that holds an escape sequence must not command the terminal that shows it. */
-const printable = (text: string) => text.toWellFormed().replaceAll(/\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, '·')
+const visible = (text: string) => printable(text.toWellFormed(), () => '·')
 
 const BAR_COLUMNS = 30
 

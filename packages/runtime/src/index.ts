@@ -29,6 +29,7 @@ export {
   wholeNumber,
 } from './parsers.js'
 export { type Address, listenError, PortInUse } from './port-in-use.js'
+export { printable } from './printable.js'
 export { type Check, type HealthAnswer, LIVEZ, type Readiness, readinessOf, readyz } from './readiness.js'
 export { Releasers } from './releasers.js'
 export { type BodyLimits, bodyHooks, connectionHooks } from './request-body.js'

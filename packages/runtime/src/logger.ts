@@ -1,6 +1,7 @@
 import pino from 'pino'
 import pretty from 'pino-pretty'
 import { errorFields } from './error-fields.js'
+import { printable } from './printable.js'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
@@ -43,7 +44,7 @@ export function openLog({ app, level, pretty: forPeople = process.stdout.isTTY, 
       // pino's own would put back what errorFields leaves out.
       serializers: { err: (fields: unknown) => fields },
     },
-    { write: forPeople ? prettily(writeLine) : writeLine },
+    { write: forPeople ? prettily(writeLine) : (line: string) => writeLine(`${printable(line.trimEnd())}\n`) },
   )
   // Before pino sees the fields, for it takes the text of a line without one from `err.message`.
   const at = (name: Exclude<LogLevel, 'silent'>) => (fields: LogFields, message?: string) => {
@@ -75,5 +76,19 @@ function prettily(writeLine: (line: string) => void): (line: string) => void {
     messageFormat: ({ app, event, msg }) => [app, event, msg].filter((part) => part !== undefined).join(' '),
     singleLine: true,
   })
-  return (line) => writeLine(prettify(line))
+  return (line) => writeLine(prettify(printableFields(JSON.parse(line))))
+}
+
+/** What ids, types and messages of others hold must not command the terminal. Stacks have lines, all of them frames. */
+function printableFields(value: unknown, name = ''): unknown {
+  if (typeof value === 'string')
+    return name === 'stack'
+      ? value
+          .split('\n')
+          .map((line) => printable(line))
+          .join('\n')
+      : printable(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((each) => printableFields(each))
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [printable(key), printableFields(each, key)]))
 }
