@@ -109,6 +109,14 @@ test('a dry run counts and touches nothing; a replay and a discard are on record
   })
 })
 
+test('what waits for its next try is asked for by a program too, and by viewers in vain', async () => {
+  const filter = { all: true }
+  expect(await json('/api/dead-letters/retry-now', { filter })).toEqual({ matched: 0, retried: 0, skipped: 0 })
+  const since = { since: '2026-01-01' }
+  expect((await ask('/api/dead-letters/retry-now', { filter: since })).status).toBe(400)
+  expect((await ask('/api/dead-letters/retry-now', { filter }, VIEWER_TOKEN)).status).toBe(403)
+})
+
 test.each(['limit=0', 'limit=1001', 'limit=x', 'class=red', 'since=soon', 'cursor=somewhere'])(
   'a list with %s is refused',
   async (query) => {

@@ -120,7 +120,23 @@ test('discard asks, refuses where there is nobody to ask, and with --yes does it
   expect(await dead()).toBe(7)
 })
 
+test('retry-now asks, and with --yes has the event tried that waits for its next try', async () => {
+  const waiting = () => redis.llen('{clerk-0}:clerk-events:wait')
+  expect(await ops('dead-letters', 'retry-now', '--all')).toBe(2)
+  expect(written.note).toContain('say --yes')
+  expect(await ops('dead-letters', 'retry-now', '--all', '--dry-run')).toBe(0)
+  expect(written.out).toBe('1 would be tried now. Nothing was touched.\n')
+  expect(await waiting()).toBe(1)
+  expect(await ops('dead-letters', 'retry-now', '--type', 'user.created', '--yes', '--json')).toBe(0)
+  expect(json()).toEqual({ matched: 1, retried: 1, skipped: 0 })
+  expect([await waiting(), await dead()]).toEqual([2, 8])
+  expect(await ops('dead-letters', 'retry-now', '--id', 'msg_retrying', '--yes')).toBe(1)
+  expect(written.out).toBe('0 matched, 0 are tried now, 0 skipped.\n')
+})
+
 test.each([
+  [['dead-letters', 'retry-now', '--yes']],
+  [['dead-letters', 'retry-now', '--since', '1h', '--yes']],
   [['dead-letters', 'replay']],
   [['dead-letters', 'replay', 'msg_killer']],
   [['dead-letters', 'discard', '--yes']],
@@ -201,6 +217,11 @@ test('--queue reactions is another queue: its letters are listed, shown and disc
   expect(await ops('dead-letters', 'list', '--queue', 'tasks')).toBe(2)
   expect(await ops('status')).toBe(0)
   expect(written.out).toMatch(/recorder +1 dead/)
+  await redis.hset(place.key('x_waits'), 'name', 'recorder', 'data', '{}', 'atm', 1)
+  await redis.zadd(place.key('delayed'), 0x1000 * 4_000_000_000_000, 'x_waits')
+  expect(await ops('dead-letters', 'retry-now', '--queue', 'reactions', '--id', 'x_waits', '--yes', '--json')).toBe(0)
+  expect(json()).toEqual({ matched: 1, retried: 1, skipped: 0 })
+  expect(await redis.lrange(place.key('wait'), 0, -1)).toEqual(['x_waits'])
   expect(await ops('dead-letters', 'discard', '--queue', 'reactions', '--all', '--yes', '--json')).toBe(0)
   expect(json()).toEqual({ matched: 1, discarded: 1, skipped: 0 })
   expect(await redis.exists(place.key('x_run'))).toBe(0)

@@ -237,6 +237,32 @@ test('a bulk verb sweeps the settled letters that it passes, and does not count 
   expect(await queue.redis.exists(queue.partition.key(settled.id))).toBe(0)
 })
 
+test('retry-now has those events tried that a filter finds among what waits, on record, and touches no letter', async () => {
+  await aSelectionOfLetters(queue)
+  const { key } = queue.partition
+  await queue.redis.hset(key('msg_retrying'), 'failedReason', 'unknown/mysql_9999: odd', 'atm', 2)
+  const before = await placesOf(queue, ALL_IDS)
+  const retryNow = (filter: DeadLetterFilter, options = {}) =>
+    operations.deadLetters.retryNow(filter, { ...ada, ...options })
+  expect(await retryNow({ class: 'poison' })).toEqual({ matched: 0, retried: 0, skipped: 0 })
+  expect(await retryNow({ reason: 'MYSQL_9999' }, { dryRun: true })).toEqual({ matched: 1, retried: 0, skipped: 0 })
+  expect(await placesOf(queue, ['msg_retrying'])).toEqual({ msg_retrying: 'delayed' })
+  expect((await operations.audit({ limit: 9 })).items).toEqual([])
+  expect(await retryNow({ reason: 'mysql_9999', type: 'user.created' })).toEqual({ matched: 1, retried: 1, skipped: 0 })
+  expect(await placesOf(queue, ['msg_retrying', ...ALL_IDS])).toEqual({ ...before, msg_retrying: 'waiting' })
+  expect(await queue.redis.hget(key('msg_retrying'), 'atm')).toBe('2')
+  expect((await operations.audit({ limit: 9 })).items).toMatchObject([
+    {
+      actor: 'ada',
+      action: 'retry-now',
+      counts: { matched: 1, retried: 1, skipped: 0 },
+      finishedAtMs: expect.any(Number),
+    },
+  ])
+  await expect(retryNow({})).rejects.toMatchObject({ code: 'filter_empty' })
+  await expect(retryNow({ sinceMs: 1 })).rejects.toMatchObject({ code: 'filter_unfit' })
+})
+
 test('without a filter no bulk verb does anything', async () => {
   await aSelectionOfLetters(queue)
   await expect(operations.deadLetters.discard({}, ada)).rejects.toMatchObject({ code: 'filter_empty' })

@@ -92,6 +92,7 @@ test('two queues of one prefix keep their events, letters and workers apart', as
 test.each([
   ['addStandardJob', '2eee45c9'],
   ['reprocessJob', '4ea10933'],
+  ['promote', '06c562bf'],
   ['moveToFinished', '8e744ec5'],
   ['moveToActive', '7d35069d'],
 ])('the script %s that ours follow is the one that they were modelled on', (name, expected) => {

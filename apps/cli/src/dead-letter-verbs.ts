@@ -3,15 +3,23 @@ import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, type Values, WrongUsage } from './command.js'
 import { demandTerminal, isConfirmed } from './confirm.js'
 import { interruption } from './interruption.js'
-import { demandFilter, FILTER_OPTIONS, FILTER_USAGE, lettersOf } from './letter-options.js'
+import {
+  demandFilter,
+  FILTER_OPTIONS,
+  FILTER_USAGE,
+  lettersOf,
+  RETRY_FILTER_OPTIONS,
+  RETRY_FILTER_USAGE,
+} from './letter-options.js'
 import { withOperations } from './operations.js'
 import { progressView } from './progress.js'
 
-const BULK_OPTIONS: Command['options'] = {
-  ...FILTER_OPTIONS,
+const PACE_OPTIONS: Command['options'] = {
   'dry-run': { type: 'boolean', doc: 'say how many letters match, and touch nothing' },
   rate: { type: 'string', doc: 'the most letters a second' },
 }
+const BULK_OPTIONS: Command['options'] = { ...FILTER_OPTIONS, ...PACE_OPTIONS }
+const YES: Command['options'] = { yes: { type: 'boolean', doc: 'do not ask' } }
 
 export const replayDeadLetters: Command = {
   usage: `${FILTER_USAGE} [--dry-run] [--rate N] [--json]`,
@@ -21,6 +29,7 @@ export const replayDeadLetters: Command = {
     'dead-letters replay --fingerprint 5b2c0d1e --dry-run',
     'dead-letters replay --class unknown --since 1d --rate 200',
     'dead-letters replay --queue reactions --type log-new-users',
+    'dead-letters replay --class killer --unproven',
   ],
   options: BULK_OPTIONS,
   run(call) {
@@ -43,7 +52,7 @@ export const discardDeadLetters: Command = {
   usage: `${FILTER_USAGE} [--dry-run] [--rate N] [--yes] [--json]`,
   summary: 'Delete dead letters for good. Only Clerk can bring one back, by sending it again.',
   examples: ['dead-letters discard --id msg_2bYZ0example', 'dead-letters discard --fingerprint 5b2c0d1e --yes --json'],
-  options: { ...BULK_OPTIONS, yes: { type: 'boolean', doc: 'do not ask' } },
+  options: { ...BULK_OPTIONS, ...YES },
   run(call) {
     const filter = filterOf(call)
     const options = optionsOf(call.values)
@@ -63,6 +72,42 @@ export const discardDeadLetters: Command = {
       if (call.values['json']) call.out(JSON.stringify({ matched, discarded, skipped }))
       else if (options.dryRun) call.out(`${matched} would be discarded. Nothing was touched.`)
       else call.out(`${matched} matched, ${discarded} discarded, ${skipped} skipped.`)
+      return exitCode(call, filter, matched, isStopped)
+    })
+  },
+}
+
+export const retryEventsNow: Command = {
+  usage: `${RETRY_FILTER_USAGE} [--dry-run] [--rate N] [--yes] [--json]`,
+  summary: 'Try events now that failed and wait for their next try. Each uses that try: mend the cause first.',
+  examples: [
+    'dead-letters retry-now --id msg_2bYZ0example',
+    'dead-letters retry-now --reason handler_threw --yes',
+    'dead-letters retry-now --queue reactions --type webhook-5b2c0d1e --dry-run',
+  ],
+  options: { ...RETRY_FILTER_OPTIONS, ...PACE_OPTIONS, ...YES },
+  run(call) {
+    const filter = filterOf(call)
+    const options = optionsOf(call.values)
+    const isAsking = options.dryRun !== true && call.values['yes'] !== true
+    if (isAsking) demandTerminal()
+    return withOperations<ExitCode>(call, async (operations) => {
+      const letters = lettersOf(call.values, operations)
+      if (isAsking) {
+        const { matched } = await letters.retryNow(filter, { ...options, dryRun: true })
+        const question = `Try ${matched} ${matched === 1 ? 'event' : 'events'} now, each of which uses a try?`
+        if (matched > 0 && !(await isConfirmed(question))) {
+          call.note('Nothing was tried.')
+          return 1
+        }
+      }
+      const { result, isStopped } = await showing('retry-now', (shown) =>
+        letters.retryNow(filter, { ...options, ...shown }),
+      )
+      const { matched, retried, skipped } = result
+      if (call.values['json']) call.out(JSON.stringify({ matched, retried, skipped }))
+      else if (options.dryRun) call.out(`${matched} would be tried now. Nothing was touched.`)
+      else call.out(`${matched} matched, ${retried} are tried now, ${skipped} skipped.`)
       return exitCode(call, filter, matched, isStopped)
     })
   },

@@ -26,18 +26,29 @@ export const FILTER_OPTIONS: Command['options'] = {
   class: { type: 'string', doc: `letters of this class: ${CLASSES.join(', ')}` },
   fingerprint: { type: 'string', doc: 'letters of this cause, as the list shows it' },
   reason: { type: 'string', doc: 'letters with this text in code or message' },
+  unproven: { type: 'boolean', doc: 'of class killer those without a record of the workers that died' },
   since: { type: 'string', doc: 'given up at or after: a time (2026-01-31T04:05Z) or 30m, 2h, 1d ago' },
   until: { type: 'string', doc: 'given up at or before' },
   all: { type: 'boolean', doc: 'every letter' },
 }
 
+const { unproven: _, since: __, until: ___, ...OF_WAITING } = FILTER_OPTIONS
+/** Which of the events that wait for their next try: no time of death narrows these. */
+export const RETRY_FILTER_OPTIONS: Command['options'] = {
+  ...OF_WAITING,
+  class: { type: 'string', doc: `events whose last failure is of this class: ${CLASSES.join(', ')}` },
+  all: { type: 'boolean', doc: 'every event that waits for its next try' },
+}
+export const RETRY_FILTER_USAGE =
+  '[--queue reactions] [--id ID …] [--type TYPE] [--object ID] [--class CLASS] [--fingerprint HEX] [--reason TEXT] [--all]'
+
 export const FILTER_USAGE =
-  '[--queue reactions] [--id ID …] [--type TYPE] [--object ID] [--class CLASS] [--fingerprint HEX] [--reason TEXT] [--since T] [--until T] [--all]'
+  '[--queue reactions] [--id ID …] [--type TYPE] [--object ID] [--class CLASS] [--fingerprint HEX] [--reason TEXT] [--unproven] [--since T] [--until T] [--all]'
 
 /** @throws WrongUsage */
 export function filterOf(values: Values, nowMs: number): DeadLetterFilter {
   queueOf(values)
-  const { id, type, object, class: name, fingerprint, reason, since, until, all } = values
+  const { id, type, object, class: name, fingerprint, reason, unproven, since, until, all } = values
   const failureClass = CLASSES.find((each) => each === name)
   if (name !== undefined && !failureClass) throw new WrongUsage(`"${name}" is none of ${CLASSES.join(', ')}`)
   const filter: DeadLetterFilter = {
@@ -47,6 +58,7 @@ export function filterOf(values: Values, nowMs: number): DeadLetterFilter {
     ...(failureClass && { class: failureClass }),
     ...(typeof fingerprint === 'string' && { fingerprint }),
     ...(typeof reason === 'string' && { reason }),
+    ...(unproven === true && { unproven }),
     ...(typeof since === 'string' && { sinceMs: timeOf('--since', since, nowMs) }),
     ...(typeof until === 'string' && { untilMs: timeOf('--until', until, nowMs) }),
   }

@@ -3,7 +3,7 @@ import { OperationsError } from '@clerk-mirror/operations'
 import { ConfigFaults, type Environment, printable } from '@clerk-mirror/runtime'
 import { listAudit } from './audit.js'
 import { type Call, type Command, type ExitCode, type Values, WrongUsage } from './command.js'
-import { discardDeadLetters, replayDeadLetters } from './dead-letter-verbs.js'
+import { discardDeadLetters, replayDeadLetters, retryEventsNow } from './dead-letter-verbs.js'
 import { exportDeadLetters, listDeadLetters, showDeadLetter } from './dead-letters.js'
 import { eraseUser } from './erase.js'
 import { migrateDatabase } from './migrate.js'
@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'dead-letters show': showDeadLetter,
   'dead-letters replay': replayDeadLetters,
   'dead-letters discard': discardDeadLetters,
+  'dead-letters retry-now': retryEventsNow,
   'dead-letters export': exportDeadLetters,
   trace: showTrace,
   status: showStatus,

@@ -1,5 +1,10 @@
 import { Readable } from 'node:stream'
-import { type BulkOptions, letterJson } from '@clerk-mirror/operations'
+import {
+  type BulkOptions,
+  type DeadLetterFilter,
+  type DeadLetterOperations,
+  letterJson,
+} from '@clerk-mirror/operations'
 import type { DeadLetter } from '@clerk-mirror/queue'
 import { printable } from '@clerk-mirror/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -7,10 +12,10 @@ import type { Account } from './accounts.js'
 import { bulkOf } from './bulk-request.js'
 import type { Console } from './context.js'
 import { Refusal } from './errors.js'
+import { refusalOf } from './failures.js'
 import { filterOf, lettersOf, readFilter } from './filter.js'
 import { queryOfRequest } from './page-reply.js'
 import { API_ROWS_MAX, COUNT_MS, LEDGER_MS, ROWS } from './policy.js'
-import type { Verb } from './runs.js'
 import { judgeToken } from './token-verdict.js'
 
 type ById = { Params: { id: string } }
@@ -82,11 +87,19 @@ export function apiRoutes(server: FastifyInstance, context: Console): void {
     return { ...letterJson(letter), source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null, stack }
   })
 
-  bulkRoutes(server, context, 'replay')
-  bulkRoutes(server, context, 'discard')
+  bulkRoute(server, context, 'replay', ({ replay }) => replay)
+  bulkRoute(server, context, 'discard', ({ discard }) => discard)
+  bulkRoute(server, context, 'retry-now', ({ retryNow }) => retryNow)
 }
 
-function bulkRoutes(server: FastifyInstance, context: Console, verb: Verb): void {
+type Bulk = (filter: DeadLetterFilter, options: BulkOptions) => Promise<object>
+
+function bulkRoute(
+  server: FastifyInstance,
+  context: Console,
+  verb: string,
+  of: (letters: DeadLetterOperations) => Bulk,
+): void {
   server.post(`/api/dead-letters/${verb}`, async (request, reply) => {
     const account = authenticate(request, reply, context)
     if (account.role !== 'operator') throw new Refusal('role_forbidden')
@@ -96,7 +109,10 @@ function bulkRoutes(server: FastifyInstance, context: Console, verb: Verb): void
     const abort = new AbortController()
     reply.raw.once('close', () => abort.abort())
     const options: BulkOptions = { actor: account.name, dryRun, ratePerS, signal: abort.signal }
-    return lettersOf(text, await context.operations.open())[verb](filter, options)
+    const letters = lettersOf(text, await context.operations.open())
+    return of(letters)(filter, options).catch((error: unknown) => {
+      throw refusalOf(error)
+    })
   })
 }
 

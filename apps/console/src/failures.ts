@@ -6,6 +6,7 @@ const CODES: Readonly<Record<OperationsErrorCode, ConsoleCode>> = {
   database_unavailable: 'database_unavailable',
   database_required: 'database_unavailable',
   filter_empty: 'invalid_request',
+  filter_unfit: 'invalid_request',
   invalid_cursor: 'invalid_request',
   reaction_unknown: 'not_found',
   kind_unknown: 'not_found',

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { NewAction } from '@clerk-mirror/mirror'
-import type { DeadLetter, DeadLetters } from '@clerk-mirror/queue'
+import type { DeadLetter, JobList } from '@clerk-mirror/queue'
 import { type DeadLetterFilter, demandParts } from './dead-letter-filter.js'
 import type { LetterQueue } from './dead-letters.js'
 import type { Ledger } from './ledger.js'
@@ -26,16 +26,21 @@ export type BulkOptions = {
  */
 export type ReplayResult = { matched: number; replayed: number; skipped: number }
 export type DiscardResult = { matched: number; discarded: number; skipped: number }
+export type RetryNowResult = { matched: number; retried: number; skipped: number }
 
 /** What a verb does to a few letters; says how many it moved. */
 type Move = (letters: readonly DeadLetter[]) => Promise<number>
 
 export type Bulk = {
-  action: 'replay' | 'discard'
+  action: 'replay' | 'discard' | 'retry-now'
+  /** What is walked through. */
+  letters: JobList
   queue: LetterQueue
   filter: DeadLetterFilter
   options: BulkOptions
   move: Move
+  /** Removes a letter that the ledger has settled; absent where the ledger says nothing of them. */
+  sweep?: (eventId: string) => Promise<unknown>
 }
 
 type Moved = { matched: number; moved: number; skipped: number }
@@ -44,18 +49,18 @@ type Moved = { matched: number; moved: number; skipped: number }
  * Counts what matches, then walks through it once more and moves it. Letters that die meanwhile, the replayed ones among
  * them, lie behind the end of the walk. Two at once share the letters: each is moved by one, and skipped by the other.
  */
-export async function bulk(letters: DeadLetters, ledger: Ledger, request: Bulk): Promise<Moved> {
-  const { filter, options } = request
+export async function bulk(ledger: Ledger, request: Bulk): Promise<Moved> {
+  const { filter, options, letters, sweep } = request
   demandParts(filter)
   const upTo = await letters.end()
-  const range: Range = { after: null, upTo, needsLedger: !options.dryRun }
+  const range: Range = { after: null, upTo, ledger: !sweep ? 'unasked' : options.dryRun ? 'asked' : 'required' }
   const matched = upTo ? await countOf(walk(letters, ledger, filter, range)) : 0
   if (options.dryRun || matched === 0) return { matched, moved: 0, skipped: 0 }
   const mirror = ledger.required
   const actionId = await mirror.beginAction(actionOf(request))
   const progress = { handled: 0, moved: 0, isComplete: false }
   try {
-    await moveAll(letters, walk(letters, ledger, filter, range), matched, request, progress)
+    await moveAll(walk(letters, ledger, filter, range), matched, request, progress)
   } finally {
     const { moved, isComplete } = progress
     const counts = { matched, [PAST[request.action]]: moved, skipped: skippedOf(matched, progress) }
@@ -67,7 +72,7 @@ export async function bulk(letters: DeadLetters, ledger: Ledger, request: Bulk):
   return { matched, moved: progress.moved, skipped: skippedOf(matched, progress) }
 }
 
-const PAST = { replay: 'replayed', discard: 'discarded' } as const
+const PAST = { replay: 'replayed', discard: 'discarded', 'retry-now': 'retried' } as const
 
 type Progress = { handled: number; moved: number; isComplete: boolean }
 
@@ -82,10 +87,9 @@ async function countOf(pages: AsyncIterable<WalkedPage>): Promise<number> {
 }
 
 async function moveAll(
-  letters: DeadLetters,
   pages: AsyncIterable<WalkedPage>,
   matched: number,
-  { options, move }: Bulk,
+  { options, move, sweep }: Bulk,
   progress: Progress,
 ): Promise<void> {
   const { ratePerS, signal, onProgress } = options
@@ -94,7 +98,7 @@ async function moveAll(
   const beganAtMs = performance.now()
   for await (const page of pages) {
     // Swept on the way: what the ledger has decided needs nobody any more.
-    for (const id of page.settled) await letters.discard(id)
+    for (const id of page.settled) await sweep?.(id)
     for (let from = 0; from < page.letters.length; from += chunk) {
       if (ratePerS !== undefined) await untilTurn(beganAtMs + (progress.handled / ratePerS) * 1000, signal)
       if (signal?.aborted) return

@@ -71,7 +71,7 @@ const ADVICE_ON_CLASS: Readonly<Record<FailureClass, string>> = {
   poison:
     'The database refuses a value. Look at a sample and the number in the code (docs/errors.md), mend the column or the constraint, then replay this cause.',
   killer:
-    'Every worker that had one of these alone died of it. See how the workers ended (memory?), keep a sample and report it; replay after the fix.',
+    'Every worker that had one of these alone died of it. See how the workers ended (memory?), keep a sample and report it; replay after the fix. Those without a record of workers that died (--unproven) were condemned by an earlier version, which mistook outages for deaths: replay them.',
   outage: 'The database was away. When the workers’ breakers are closed again, replay this cause.',
   blocked: 'A constraint or a lock that the application added stops these events. Remove it, then replay this cause.',
   contention: 'Another program locks these tables for long. Find it, then replay this cause.',

@@ -15,13 +15,15 @@ export type DeadLetterFilter = {
   /** When it was given up, both ends included. */
   sinceMs?: number
   untilMs?: number
+  /** Letters of class `killer` without a record of the workers that died: an earlier version condemned them. */
+  unproven?: true
   /** Says that every letter is meant: the bulk verbs refuse a filter without parts. */
   all?: true
 }
 
 /** Everything but the ids, which are looked up and not searched for. */
 export function matches(filter: DeadLetterFilter, letter: DeadLetter): boolean {
-  const { type, objectId, class: failureClass, fingerprint, reason, sinceMs, untilMs } = filter
+  const { type, objectId, class: failureClass, fingerprint, reason, sinceMs, untilMs, unproven } = filter
   const isSame = (asked: string | undefined, is: string | null) => asked === undefined || asked === is
   return (
     isSame(type, letter.type) &&
@@ -29,6 +31,7 @@ export function matches(filter: DeadLetterFilter, letter: DeadLetter): boolean {
     isSame(failureClass, letter.reason.class) &&
     isSame(fingerprint, letter.reason.fingerprint) &&
     (reason === undefined || says(letter.reason, reason)) &&
+    (!unproven || letter.isUnproven) &&
     letter.failedAtMs >= (sinceMs ?? Number.NEGATIVE_INFINITY) &&
     letter.failedAtMs <= (untilMs ?? Number.POSITIVE_INFINITY)
   )
@@ -41,6 +44,12 @@ const says = ({ code, message }: Reason, text: string) =>
 export function demandParts({ all, ...filter }: DeadLetterFilter): void {
   if (all || Object.values(filter).some((part) => part !== undefined)) return
   throw new OperationsError('filter_empty', 'The filter has no part: say that all letters are meant, or which.')
+}
+
+/** An event that waits for its next try has not been given up. @throws OperationsError */
+export function demandNoTimes({ sinceMs, untilMs }: DeadLetterFilter): void {
+  if (sinceMs === undefined && untilMs === undefined) return
+  throw new OperationsError('filter_unfit', 'since and until say when a letter was given up: these events were not.')
 }
 
 const HASHED = /^x_[\w-]{43}$/

@@ -1,8 +1,8 @@
 import type { DeadLetter, DeadLetterDetails, DeadLetters, LetterPlace, PlacedLetter } from '@clerk-mirror/queue'
 import type { Page } from './audit.js'
-import { type BulkOptions, bulk, type DiscardResult, type ReplayResult } from './bulk.js'
+import { type BulkOptions, bulk, type DiscardResult, type ReplayResult, type RetryNowResult } from './bulk.js'
 import { CauseCount, type DeadLetterCauses } from './dead-letter-causes.js'
-import { type DeadLetterFilter, idsOf } from './dead-letter-filter.js'
+import { type DeadLetterFilter, demandNoTimes, idsOf } from './dead-letter-filter.js'
 import type { Ledger } from './ledger.js'
 import { ascii, entryOf } from './ledger-entry.js'
 import { type Range, walk } from './letter-walk.js'
@@ -22,6 +22,8 @@ export type DeadLetterOperations = {
   replay: (filter: DeadLetterFilter, options: BulkOptions) => Promise<ReplayResult>
   /** Removes the letters for good; events are noted in the ledger as discarded. */
   discard: (filter: DeadLetterFilter, options: BulkOptions) => Promise<DiscardResult>
+  /** Has events tried at once that failed and wait for their next try; each uses that try. They are no letters yet. */
+  retryNow: (filter: DeadLetterFilter, options: BulkOptions) => Promise<RetryNowResult>
 }
 
 /** Of which queue; runs of reactions are no events, and have no place in the ledger. */
@@ -33,6 +35,7 @@ export function deadLetterOperations(
   queue: LetterQueue = 'events',
 ): DeadLetterOperations {
   const pages = (filter: DeadLetterFilter, range: Range) => walk(letters, ledger, filter, range)
+  const dead = { letters, sweep: letters.discard }
   return {
     async page(filter, { cursor = null, limit }) {
       const items: PlacedLetter[] = []
@@ -70,7 +73,7 @@ export function deadLetterOperations(
     },
     async replay(filter, options) {
       const move = (some: readonly DeadLetter[]) => letters.replayMany(some.map(({ id }) => id))
-      const { moved, ...counts } = await bulk(letters, ledger, { action: 'replay', queue, filter, options, move })
+      const { moved, ...counts } = await bulk(ledger, { action: 'replay', queue, filter, options, ...dead, move })
       return { ...counts, replayed: moved }
     },
     async discard(filter, options) {
@@ -82,8 +85,15 @@ export function deadLetterOperations(
         const isMoved = await Promise.all(some.map(({ id }) => letters.discard(id)))
         return isMoved.filter(Boolean).length
       }
-      const { moved, ...counts } = await bulk(letters, ledger, { action: 'discard', queue, filter, options, move })
+      const { moved, ...counts } = await bulk(ledger, { action: 'discard', queue, filter, options, ...dead, move })
       return { ...counts, discarded: moved }
+    },
+    async retryNow(filter, options) {
+      demandNoTimes(filter)
+      const move = (some: readonly DeadLetter[]) => letters.retryNow(some.map(({ id }) => id))
+      const request = { queue, filter, options, letters: letters.retrying, move }
+      const { moved, ...counts } = await bulk(ledger, { action: 'retry-now', ...request })
+      return { ...counts, retried: moved }
     },
   }
 }

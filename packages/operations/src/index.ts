@@ -1,6 +1,6 @@
 export type { ActivityPoint } from './activity.js'
 export type { OperatorAction, Page } from './audit.js'
-export type { BulkOptions, DiscardResult, ReplayResult } from './bulk.js'
+export type { BulkOptions, DiscardResult, ReplayResult, RetryNowResult } from './bulk.js'
 export type { DeadLetterCause, DeadLetterCauses } from './dead-letter-causes.js'
 export type { DeadLetterFilter } from './dead-letter-filter.js'
 export type { DeadLetterOperations, LetterQueue } from './dead-letters.js'

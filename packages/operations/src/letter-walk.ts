@@ -1,4 +1,4 @@
-import type { DeadLetters, LetterPlace, PlacedLetter } from '@clerk-mirror/queue'
+import type { JobList, LetterPlace, PlacedLetter } from '@clerk-mirror/queue'
 import { isBehind } from '@clerk-mirror/queue'
 import { type DeadLetterFilter, idsOf, matches } from './dead-letter-filter.js'
 import type { Ledger } from './ledger.js'
@@ -9,28 +9,31 @@ export type WalkedPage = { letters: PlacedLetter[]; settled: string[] }
 export type Range = {
   after: LetterPlace | null
   upTo: LetterPlace | null
-  /** Ends with the ledger's failure instead of taking its settled letters for living ones. */
-  needsLedger?: boolean
+  /**
+   * `required` ends with the ledger's failure instead of taking its settled letters for living ones; `unasked` takes all
+   * for living.
+   */
+  ledger?: 'required' | 'asked' | 'unasked'
 }
 
 /** Through the letters behind `after` and up to `upTo`, a page at a time, in constant memory. */
 export async function* walk(
-  letters: DeadLetters,
+  letters: Pick<JobList, 'next' | 'among'>,
   ledger: Ledger,
   filter: DeadLetterFilter,
-  { after, upTo, needsLedger = false }: Range,
+  { after, upTo, ledger: use = 'asked' }: Range,
 ): AsyncGenerator<WalkedPage> {
   for await (const page of pagesOf(letters, filter, after)) {
     const reached = upTo ? page.filter(({ place }) => !isBehind(place, upTo)) : page
     const matching = reached.filter(({ letter }) => matches(filter, letter))
-    const settled = await settledAmong(ledger, matching, needsLedger)
+    const settled = await settledAmong(ledger, matching, use)
     yield { letters: matching.filter(({ letter }) => !settled.has(letter.id)), settled: [...settled] }
     if (reached.length < page.length) return
   }
 }
 
 async function* pagesOf(
-  letters: DeadLetters,
+  letters: Pick<JobList, 'next' | 'among'>,
   { ids, sinceMs }: DeadLetterFilter,
   after: LetterPlace | null,
 ): AsyncGenerator<PlacedLetter[]> {
@@ -53,10 +56,10 @@ async function* pagesOf(
 async function settledAmong(
   ledger: Ledger,
   matching: readonly PlacedLetter[],
-  needsLedger: boolean,
+  use: Range['ledger'],
 ): Promise<Set<string>> {
-  if (matching.length === 0) return new Set()
+  if (matching.length === 0 || use === 'unasked') return new Set()
   const ids = matching.map(({ letter }) => letter.id)
-  if (needsLedger) return ledger.required.decidedAmong(ids)
+  if (use === 'required') return ledger.required.decidedAmong(ids)
   return (await ledger.ask((mirror) => mirror.decidedAmong(ids))) ?? new Set()
 }

@@ -7,6 +7,8 @@ export type OperationsErrorCode =
   | 'database_required'
   /** A bulk verb was given a filter without any part: it must say `all` to mean all. */
   | 'filter_empty'
+  /** The filter has a part that says nothing of what the verb is for. */
+  | 'filter_unfit'
   /** No worker has ever had a reaction of this name, and nothing waits for it. */
   | 'reaction_unknown'
   /** Nothing of this kind was ever mirrored, and no kind is called so. */

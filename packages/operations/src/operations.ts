@@ -107,6 +107,7 @@ const toldAll = (letters: DeadLetterOperations): DeadLetterOperations => ({
   recordLook: (...asked) => told(letters.recordLook(...asked)),
   replay: (...asked) => told(letters.replay(...asked)),
   discard: (...asked) => told(letters.discard(...asked)),
+  retryNow: (...asked) => told(letters.retryNow(...asked)),
 })
 
 const told = <T>(work: Promise<T>): Promise<T> =>

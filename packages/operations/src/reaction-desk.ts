@@ -85,4 +85,5 @@ const looking = (letters: DeadLetterOperations, look: () => Promise<void>): Dead
   recordLook: (...asked) => letters.recordLook(...asked),
   replay: (...asked) => look().then(() => letters.replay(...asked)),
   discard: (...asked) => look().then(() => letters.discard(...asked)),
+  retryNow: (...asked) => look().then(() => letters.retryNow(...asked)),
 })

@@ -4,18 +4,13 @@ export { openQueueBrowser, type QueueBrowser, type Redact } from './browse.js'
 export type { LettersByClass } from './census.js'
 export type { ConnectionObserver } from './connection.js'
 export { type Consumer, type ConsumerObserver, type ConsumerOptions, consume, retryDelay } from './consume.js'
-export {
-  type DeadLetter,
-  type DeadLetterDetails,
-  type DeadLetters,
-  openDeadLetters,
-  type PlacedLetter,
-} from './dead-letters.js'
+export { type DeadLetterDetails, type DeadLetters, openDeadLetters } from './dead-letters.js'
 export type { DoorPresence, Spread } from './enrolment.js'
 export { type EnvelopeKeys, parseEnvelopeKeys } from './envelope-keys.js'
 export { openQueueGauges, type QueueGauges, type QueueReading } from './gauges.js'
 export { type HandOver, openHandOver } from './hand-over.js'
 export type { RedisInspection } from './inspect.js'
+export type { DeadLetter, JobList, PlacedLetter } from './job-list.js'
 export { isBehind, type LetterPlace } from './letter-order.js'
 export type { Delivery, Disposition, Handle } from './line.js'
 export { type Notices, openNotices } from './notices.js'

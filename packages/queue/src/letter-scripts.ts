@@ -5,7 +5,7 @@ import { FOREIGN_BYTES_MAX } from './policy.js'
 const READ_LETTER = `
 local function text(value) return type(value) == 'string' and value end
 local function letterOf(id, score)
-  local job = redis.call('HMGET', ARGV[1] .. id, 'name', 'timestamp', 'atm', 'failedReason', 'data')
+  local job = redis.call('HMGET', ARGV[1] .. id, 'name', 'timestamp', 'atm', 'failedReason', 'data', 'struckBy')
   local data = job[5] or ''
   -- As accept writes it, with plain ids: that can be read without reading all of it.
   local object, instance, source = string.match(data, '^{"objectId":("?[^",\\\\]*"?),"instanceId":("?[^",\\\\]*"?),"source":"(%a+)",')
@@ -22,12 +22,12 @@ local function letterOf(id, score)
     end
   end
   local bytes = #data + #(job[4] or '')
-  return {id, score, job[1], job[2], job[3], job[4], object or false, instance or false, source or false}, bytes
+  return {id, score, job[1], job[2], job[3], job[4], object or false, instance or false, source or false, job[6]}, bytes
 end
 `
 
 /**
- * KEYS: failed. ARGV: prefix of the jobs' keys, score and id of the letter before, how many, how many bytes; of what is
+ * KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, score and id of the letter before, how many, how many bytes; of what is
  * asked for first the score may be '-inf' and the id ''. By score and id, so that letters which come or go meanwhile neither hide nor
  * repeat others. Letters that died in one millisecond are in the order of the bytes of their ids; Lua's own comparison
  * would go by the server's language.
@@ -59,7 +59,7 @@ end
 return {letters, #letters == count and 1 or 0}
 `
 
-/** KEYS: failed. ARGV: prefix of the jobs' keys, how many bytes, ids. Those that are dead letters. */
+/** KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, how many bytes, ids. Those that are in it. */
 const AMONG = `${READ_LETTER}
 local letters, bytesLeft = {}, tonumber(ARGV[2])
 for index = 3, #ARGV do
@@ -82,7 +82,7 @@ redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'event', 'removed', 'jo
 return 1
 `
 
-/** Id, score, name, timestamp, tries, reason, object, instance, source. */
+/** Id, score, name, timestamp, tries, reason, object, instance, source, the workers that died while they ran it alone. */
 export type LetterRow = [string, string, ...(string | null)[]]
 
 export type LetterScripts = {

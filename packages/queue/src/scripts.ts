@@ -31,8 +31,11 @@ local function enqueue(jobIds, previous)
   end
 end
 local function revive(jobId)
-  redis.call('HDEL', job, 'atm', 'ats', 'stc', 'defa', 'failedReason', 'stacktrace', 'finishedOn', 'processedOn', 'strikes')
+  -- What ended its workers counts as started before: it runs alone from the first time on.
+  local isSuspect = string.find(redis.call('HGET', job, 'failedReason') or '', '^killer/')
+  redis.call('HDEL', job, 'atm', 'ats', 'stc', 'defa', 'failedReason', 'stacktrace', 'finishedOn', 'processedOn', 'strikes', 'struckBy')
   redis.call('HSET', job, 'queuedAt', nowMs())
+  if isSuspect then redis.call('HSET', job, 'ats', 1) end
   enqueue({jobId}, 'failed')
 end
 `
@@ -96,6 +99,25 @@ for index = 4, #ARGV do
   end
 end
 return moved
+`
+
+/**
+ * KEYS: the usual ones, then the delayed set. ARGV: nothing, stream length, prefix of the jobs' keys, ids. Queues events
+ * that wait for their next try, as BullMQ's promote does; their attempts stay. They wait since now: the time that was
+ * noted for the gauge of their age lies ahead. Returns how many it moved.
+ */
+const RETRY_NOW = `${SHARED}
+local delayed, moved = job, {}
+local now = nowMs()
+for index = 4, #ARGV do
+  local retried = ARGV[3] .. ARGV[index]
+  if redis.call('ZREM', delayed, ARGV[index]) == 1 and redis.call('EXISTS', retried) == 1 then
+    redis.call('HSET', retried, 'delay', 0, 'queuedAt', now)
+    moved[#moved + 1] = ARGV[index]
+  end
+end
+if #moved > 0 then enqueue(moved, 'delayed') end
+return #moved
 `
 
 /**
@@ -175,6 +197,7 @@ export type Scripted = {
   clerkAccept: (...args: (string | number | Buffer)[]) => Promise<string[]>
   clerkReplay: Command
   clerkReplayMany: Command
+  clerkRetryNow: Command
   clerkNote: (job: string, note: Note, attemptOrMs?: number) => Promise<number>
   /** First the number of keys, then these, then the text, the flag and the bytes. */
   clerkHolding: (...args: (string | number)[]) => Promise<[number, string[]]>
@@ -187,6 +210,7 @@ export function withScripts(client: RedisClient): RedisClient & Scripted {
   client.defineCommand('clerkAccept', { lua: ACCEPT })
   client.defineCommand('clerkReplay', { numberOfKeys, lua: REPLAY })
   client.defineCommand('clerkReplayMany', { numberOfKeys, lua: REPLAY_MANY })
+  client.defineCommand('clerkRetryNow', { numberOfKeys, lua: RETRY_NOW })
   client.defineCommand('clerkNote', { numberOfKeys: 1, lua: NOTE })
   client.defineCommand('clerkHolding', { lua: HOLDING })
   client.defineCommand('clerkRemove', { numberOfKeys: REMOVE_KEYS.length + 2, lua: REMOVE })
