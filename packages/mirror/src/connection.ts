@@ -18,6 +18,7 @@ import {
 import { type DatabaseOptions, type DatabaseTls, isLocalHost } from './database-url.js'
 import { PrismaClient } from './generated/client.js'
 import type { PacketLimit } from './parts.js'
+import { withRenewal } from './server-role.js'
 import { setUpSession, withSessions } from './session.js'
 import { openVerifiedSocket } from './verified-socket.js'
 
@@ -78,7 +79,7 @@ export function openPrisma(options: DatabaseOptions, limit?: PacketLimit): Prism
     adapter: {
       provider: 'mysql',
       adapterName: 'mariadb',
-      connect: () => new PrismaMariaDb(withSessions(createPool(config), limit), adapterOptions).connect(),
+      connect: () => new PrismaMariaDb(withSessions(withRenewal(createPool(config)), limit), adapterOptions).connect(),
     },
     // The longer formats print the arguments of the failed call, which are personal data.
     errorFormat: 'minimal',
