@@ -6,6 +6,7 @@ import { type FaultProxy, openFaultProxy } from '@clerk-mirror/devstack'
 import { Releasers } from '@clerk-mirror/runtime'
 import { databaseAnswers } from '../../packages/devstack/src/services/database-answers.js'
 import {
+  asRoot,
   type DatabaseProgram,
   findDatabaseServer,
   initialiseData,
@@ -112,7 +113,8 @@ async function openServer(
 ): Promise<PairedDatabase> {
   mkdirSync(folder, { mode: 0o700 })
   const port = await choosePort()
-  const data = await initialiseData(program, folder, () => {})
+  const home = { folder, user: undefined }
+  const data = await initialiseData(program, home, () => {})
   const accountSql = join(folder, 'account.sql')
   const account = `${ADMIN}@'127.0.0.1'`
   const statements = [
@@ -125,11 +127,11 @@ async function openServer(
     title: `MariaDB ${id}`,
     program: program.program,
     args: [
-      ...['--no-defaults', ...program.asUser, '--bind-address=127.0.0.1', '--socket=server.sock'],
+      ...['--no-defaults', ...asRoot(home), '--bind-address=127.0.0.1', '--socket=server.sock'],
       ...['--pid-file=server.pid', '--skip-name-resolve', '--character-set-server=utf8mb4'],
       ...['--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=32M', '--loose-innodb-log-file-size=16M'],
       ...[`--server-id=${id}`, '--log-bin=binary', '--binlog-format=ROW', '--log-slave-updates'],
-      ...[`--datadir=${data}`, `--tmpdir=${temporaryFolder(folder)}`, `--port=${port}`, `--init-file=${accountSql}`],
+      ...[`--datadir=${data}`, `--tmpdir=${temporaryFolder(home)}`, `--port=${port}`, `--init-file=${accountSql}`],
     ],
     logPath: join(folder, 'server.log'),
     recordPath: join(folder, 'server.process.json'),
