@@ -12,6 +12,7 @@ import { Releasers, readConfig, secret } from '@clerk-mirror/runtime'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
 import { isConfirmed } from './confirm.js'
+import { noteClearText } from './operations.js'
 import { progressView } from './progress.js'
 
 /** What a Clerk id may be made of, without what JSON writes in another way. */
@@ -49,6 +50,7 @@ export const eraseUser: Command = {
       database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
       envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
     }))
+    noteClearText(call, { redis: config.redis.reveal(), database: config.database.reveal() })
     if (values['yes'] !== true && !(await isConfirmed(`Erase ${userId}, for good, with all that is stored of them?`))) {
       note('Nothing was erased.')
       return 1

@@ -1,17 +1,25 @@
-import { parseDatabaseUrl } from '@clerk-mirror/mirror'
+import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { type Operations, OperationsError, openOperations } from '@clerk-mirror/operations'
-import { parseEnvelopeKeys, parseNamespace, parseRedisUrl, QueueUnavailable, readPartitions } from '@clerk-mirror/queue'
-import { readConfig, secret } from '@clerk-mirror/runtime'
+import {
+  parseEnvelopeKeys,
+  parseNamespace,
+  parseRedisUrl,
+  QueueUnavailable,
+  type RedisTarget,
+  readPartitions,
+} from '@clerk-mirror/queue'
+import { clearTextTo, readConfig, secret } from '@clerk-mirror/runtime'
 import type { Call } from './command.js'
 
 /** Opens what the commands need, and closes it when they are done. */
-export async function withOperations<T>({ env }: Call, work: (operations: Operations) => Promise<T>): Promise<T> {
-  const { redis, namespace, database, envelopeKeys } = readConfig(env, (read) => ({
+export async function withOperations<T>(call: Call, work: (operations: Operations) => Promise<T>): Promise<T> {
+  const { redis, namespace, database, envelopeKeys } = readConfig(call.env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
     namespace: read.optional('QUEUE_NAMESPACE', parseNamespace),
     database: read.optional('DATABASE_URL', secret(parseDatabaseUrl)),
     envelopeKeys: read.optional('ENVELOPE_KEYS', secret(parseEnvelopeKeys)),
   }))
+  noteClearText(call, { redis: redis.reveal(), database: database?.reveal() })
   await using operations = await openOperations({
     redis: redis.reveal(),
     partitions: await readPartitions(redis.reveal(), namespace).catch((error: unknown) => {
@@ -22,6 +30,15 @@ export async function withOperations<T>({ env }: Call, work: (operations: Operat
   })
   // Awaited here: the operations are closed when this function returns.
   return await work(operations)
+}
+
+/** Beside what a command prints: whoever runs it from elsewhere may take another way to the servers than the processes. */
+export function noteClearText(
+  { note }: Pick<Call, 'note'>,
+  { redis, database }: { redis?: RedisTarget | undefined; database?: DatabaseOptions | undefined },
+): void {
+  for (const { host, message } of clearTextTo({ ...(redis && { redis }), ...(database && { database }) }))
+    note(`${host}: ${message}.`)
 }
 
 /** What is asked of the queue past the operations says in their terms that it was not answered. */

@@ -7,7 +7,7 @@ import {
 } from '@clerk-mirror/queue'
 import { readConfig, secret } from '@clerk-mirror/runtime'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
-import { asOperationsError } from './operations.js'
+import { asOperationsError, noteClearText } from './operations.js'
 import { table } from './table.js'
 
 export const listPartitions: Command = {
@@ -73,11 +73,12 @@ function inWords(index: number, retirement: Retirement): string {
   }
 }
 
-async function atDesk({ env }: Call, work: (desk: PartitionDesk) => Promise<ExitCode>): Promise<ExitCode> {
-  const { redis, namespace } = readConfig(env, (read) => ({
+async function atDesk(call: Call, work: (desk: PartitionDesk) => Promise<ExitCode>): Promise<ExitCode> {
+  const { redis, namespace } = readConfig(call.env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
     namespace: read.optional('QUEUE_NAMESPACE', parseNamespace),
   }))
+  noteClearText(call, { redis: redis.reveal() })
   try {
     using desk = await openPartitionDesk(redis.reveal(), namespace)
     return await work(desk)

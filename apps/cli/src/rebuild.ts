@@ -4,6 +4,7 @@ import { readConfig, secret } from '@clerk-mirror/runtime'
 import { actor } from './actor.js'
 import { type Call, type Command, WrongUsage } from './command.js'
 import { interruption } from './interruption.js'
+import { noteClearText } from './operations.js'
 import { progressView } from './progress.js'
 
 export const rebuildTables: Command = {
@@ -18,6 +19,7 @@ export const rebuildTables: Command = {
     const { env, values, out, note } = call
     const tables = chosenTables(call)
     const database = readConfig(env, (read) => read.required('DATABASE_URL', secret(parseDatabaseUrl)))
+    noteClearText({ note }, { database: database.reveal() })
     await using mirror = openMirror(database.reveal())
     await mirror.canary() // says why the database cannot be used, where a query would only say that it failed
     using stop = interruption()

@@ -1,6 +1,15 @@
 import { openOperations } from '@clerk-mirror/operations'
 import { openQueueBrowser, openRegister, openSessionRevocations } from '@clerk-mirror/queue'
-import { HttpEdge, listenError, openMetrics, Releasers, readinessOf, type Surroundings } from '@clerk-mirror/runtime'
+import {
+  HttpEdge,
+  isLoopback,
+  listenError,
+  openMetrics,
+  Releasers,
+  readinessOf,
+  type Surroundings,
+  warnOfClearText,
+} from '@clerk-mirror/runtime'
 import type { ConsoleConfig } from './config.js'
 import { operationsDoor } from './operations-door.js'
 import { redactPayload } from './redact.js'
@@ -43,7 +52,8 @@ export async function startConsole(config: ConsoleConfig, { log, signal }: Surro
   const address = server.server.address()
   const port = typeof address === 'object' && address ? address.port : config.port
   log.info({ event: 'console.listening', host, port, accounts: accounts.length })
-  if (!LOOPBACK.test(host)) {
+  warnOfClearText(log, { redis, database: config.database.reveal() })
+  if (!isLoopback(host)) {
     log.warn(
       { event: 'console.exposed', host },
       'others can reach it: put a proxy with TLS before it, or tokens travel in clear text',
@@ -52,5 +62,3 @@ export async function startConsole(config: ConsoleConfig, { log, signal }: Surro
   const released = owned.move()
   return { port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
 }
-
-const LOOPBACK = /^(localhost|127\..*|::1)$/

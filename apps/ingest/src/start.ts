@@ -11,6 +11,7 @@ import {
   readinessOf,
   type Surroundings,
   serveHealth,
+  warnOfClearText,
 } from '@clerk-mirror/runtime'
 import type { IngestConfig } from './config.js'
 import { ingestMetrics } from './metrics.js'
@@ -25,6 +26,7 @@ export type Ingest = AsyncDisposable & { port: number; metricsPort: number }
 export async function startIngest(config: IngestConfig, { log, signal }: Surroundings): Promise<Ingest> {
   await using owned = new Releasers()
   const keys = config.signingKeys.reveal()
+  warnOfClearText(log, { redis: config.redis.reveal() })
   testSigningKeys(keys, Date.now())
   const metrics = openMetrics('ingest')
   const tracing = owned.use(await openTracing('ingest', config.tracesUrl))

@@ -8,6 +8,7 @@ import {
   readinessOf,
   type Surroundings,
   serveHealth,
+  warnOfClearText,
 } from '@clerk-mirror/runtime'
 import { readAssets } from './assets.js'
 import type { ProfilesConfig } from './config.js'
@@ -55,6 +56,7 @@ export async function startProfiles(config: ProfilesConfig, { log, signal }: Sur
   const address = server.server.address()
   const port = typeof address === 'object' && address ? address.port : config.port
   log.info({ event: 'profiles.listening', host, port })
+  warnOfClearText(log, { database: config.database.reveal() })
   if (jwtKey !== undefined && authorizedParties === undefined) {
     log.warn({ event: 'profiles.any_party' }, 'set CLERK_AUTHORIZED_PARTIES: tokens made for any page are accepted')
   }

@@ -42,7 +42,7 @@ export function webhookReaction({ url, secrets, payload, allowsPrivate }: Change
       request.end(body)
     })
   return {
-    name: nameOf(url),
+    name: webhookName(url),
     wants: ['*'],
     timeoutMs: DELIVERY_MS,
     async react(run) {
@@ -55,7 +55,7 @@ export function webhookReaction({ url, secrets, payload, allowsPrivate }: Change
 }
 
 /** Not the address itself, which may hold a secret, and stands in metrics and keys here. */
-const nameOf = (url: URL) => `webhook-${createHash('sha256').update(url.href).digest('hex').slice(0, 8)}`
+export const webhookName = (url: URL) => `webhook-${createHash('sha256').update(url.href).digest('hex').slice(0, 8)}`
 
 function headersOf({ idempotencyKey }: Run, body: string, signers: readonly Webhook[]): Record<string, string> {
   const now = new Date()

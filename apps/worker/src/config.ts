@@ -14,7 +14,6 @@ import {
   host,
   type LogLevel,
   logLevel,
-  oneOf,
   port,
   type Read,
   readConfig,
@@ -22,11 +21,11 @@ import {
   secret,
   webAddress,
 } from '@clerk-mirror/runtime'
-import { PAYLOAD_SHAPES, type PayloadShape } from './change-payload.js'
+import type { PayloadShape } from './change-payload.js'
 import { chooseReactions } from './choose-reactions.js'
 import { REACTIONS } from './reactions/index.js'
 import type { Reaction } from './reactions/reaction.js'
-import { parseWebhookSecrets, parseWebhookUrls } from './webhook-settings.js'
+import { parseWebhookSecrets, parseWebhookUrls, payloadFor } from './webhook-settings.js'
 
 export type WorkerConfig = {
   redis: Secret<RedisTarget>
@@ -60,7 +59,7 @@ const readChangeWebhooks = (read: Read): ChangeWebhookConfig | undefined => {
     urls && {
       urls,
       secrets: read.required('CHANGE_WEBHOOK_SECRETS', secret(parseWebhookSecrets)),
-      payload: read.optional('CHANGE_WEBHOOK_PAYLOAD', oneOf(...PAYLOAD_SHAPES)),
+      payload: read.optional('CHANGE_WEBHOOK_PAYLOAD', payloadFor(urls)),
       allowsPrivate: read.optional('CHANGE_WEBHOOK_ALLOW_PRIVATE', flag),
     }
   )

@@ -17,6 +17,7 @@ import {
   readinessOf,
   type Surroundings,
   serveHealth,
+  warnOfClearText,
 } from '@clerk-mirror/runtime'
 import type { WorkerConfig } from './config.js'
 import { handlerFor } from './handle.js'
@@ -24,6 +25,7 @@ import { type News, type Notifier, type NotifierOptions, openNotifier } from './
 import { causeOf, recorder } from './record.js'
 import { listReactions, startReactions } from './start-reactions.js'
 import { traced } from './trace.js'
+import { warnOfReceivers } from './webhook-settings.js'
 
 export type WorkerProcess = AsyncDisposable & { port: number }
 
@@ -47,6 +49,8 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
   const about = { readiness, metrics, log, stopping: signal }
   const health = owned.use(await serveHealth({ host, port, settingName: 'WORKER_PORT', ...about }))
   const target = config.redis.reveal()
+  warnOfClearText(log, { redis: target, database: config.database.reveal() })
+  warnOfReceivers(log, config)
   const partitions = partitionsOf(config, owned)
   exportQueueGauges(owned.use(openQueueGauges(target, partitions)), metrics)
   const notifier =

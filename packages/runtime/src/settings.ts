@@ -87,7 +87,7 @@ export const SETTINGS = {
     usedBy: ['worker'],
   },
   CHANGE_WEBHOOK_PAYLOAD: {
-    doc: 'What change webhooks tell of an object besides ids and the names of changed fields: `public` is what the public page of a user shows, `full` all that Clerk sent, which is personal data.',
+    doc: 'What change webhooks tell of an object besides ids and the names of changed fields: `public` is what the public page of a user shows, `full` all that Clerk sent, which is personal data, and is refused while an address of another machine begins with `http://`.',
     default: 'public',
     example: 'full',
     usedBy: ['worker'],
