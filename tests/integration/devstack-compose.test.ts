@@ -14,7 +14,7 @@ here=$(dirname "$0")
 echo "$*" >>"$here/calls"
 for word; do case $last in --env-file) . "$word" ;; esac; last=$word; done
 case "$*" in
-*" up "*) "$here/redis-server" --port "$REDIS_HOST_PORT" --save '' --dir "$here" --pidfile "$here/pid" --daemonize yes ;;
+*" up "*) "$here/redis-server" --port "$REDIS_HOST_PORT" --requirepass "$STACK_PASSWORD" --save '' --dir "$here" --pidfile "$here/pid" --daemonize yes ;;
 *" stop" | *" down "*) [ -f "$here/pid" ] && kill "$(cat "$here/pid")" ;;
 esac
 exit 0
@@ -49,12 +49,14 @@ test('a container engine gives the services that are missing, and they are stopp
   const owned = new Releasers()
 
   const found = await fromCompose({ site, tuning: 'durable', access: 'administrator', owned }, ['redis'])
-  expect(found).toEqual({ redis: { url: `redis://127.0.0.1:${site.ports.redis}`, from: 'compose' } })
+  expect(found).toEqual({ redis: { url: `redis://:${site.password}@127.0.0.1:${site.ports.redis}`, from: 'compose' } })
   expect(calls()).toMatch(/ --project-name clerk-mirror-dev-[0-9a-f]{8} .* up --detach --wait redis$/m)
   expect(statSync(join(folder, 'compose.env')).mode & 0o077).toBe(0)
 
   await owned[Symbol.asyncDispose]()
-  await vi.waitFor(async () => expect(await redisAnswers({ port: site.ports.redis })).toBe(false))
+  await vi.waitFor(async () =>
+    expect(await redisAnswers({ port: site.ports.redis, password: site.password })).toBe(false),
+  )
   await removeServices(dataDir, say)
   expect(calls()).toMatch(/ down --volumes$/m)
   expect(said).toEqual(['starting redis with Docker Compose (the first time it downloads their images)'])

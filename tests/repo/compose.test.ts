@@ -3,13 +3,21 @@ import { fileURLToPath } from 'node:url'
 import { SETTINGS, type Setting } from '@clerk-mirror/runtime'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { composeEnvironment } from '../../packages/devstack/src/services/compose.js'
+import { COMPOSE_FILE, composeEnvironment } from '../../packages/devstack/src/services/compose.js'
 import { SHUTDOWN_DEADLINE_MS } from '../../packages/runtime/src/policy.js'
+import { documented } from '../support/documented.js'
 
 interface ComposeService {
   readonly image: string
   readonly build?: string
+  readonly user?: string
+  readonly entrypoint?: readonly string[]
   readonly command?: string | readonly string[]
+  readonly read_only?: boolean
+  readonly tmpfs?: readonly string[]
+  readonly cap_drop?: readonly string[]
+  readonly security_opt?: readonly string[]
+  readonly networks?: readonly string[]
   readonly container_name?: string
   readonly profiles?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
@@ -31,7 +39,10 @@ const scripts: Record<string, string> = JSON.parse(read('package.json')).scripts
 const sourceOf = (compiled: string) => compiled.replace('/dist/', '/src/').replace(/\.js$/, '.ts')
 
 /** Which of our apps a service runs: `node apps/NAME/dist/main.js …`. */
-const appOf = ({ command }: ComposeService) => /^apps\/(\w+)\/dist\/main\.js$/.exec(command?.[1] ?? '')?.[1] ?? ''
+const appOf = (service: ComposeService) => /^apps\/(\w+)\/dist\/main\.js$/.exec(programOf(service)[1] ?? '')?.[1] ?? ''
+
+/** What runs: `node apps/NAME/dist/main.js`, as the entry point or at the command's head. */
+const programOf = ({ entrypoint, command }: ComposeService): readonly string[] => entrypoint ?? [...(command ?? [])]
 
 const settings: [string, Setting][] = Object.entries(SETTINGS)
 const usedBy = (setting: Setting, app: string) => (setting.usedBy as readonly string[]).includes(app)
@@ -40,18 +51,19 @@ const usedBy = (setting: Setting, app: string) => (setting.usedBy as readonly st
 const isTheFilesOwn = (name: string) => /^(?:HOST|(?:\w+_)?PORT|REDIS_ALLOW_EVICTION)$/.test(name)
 
 describe('docker-compose.yml', () => {
-  test('runs Redis, MySQL, the migrations, ingest and the worker; profiles and the console when asked', () => {
+  test('runs Redis, MySQL, their accounts, the migrations, ingest and the worker; the rest when asked', () => {
     const asked = Object.keys(services).filter((name) => services[name]?.profiles)
-    expect(asked.toSorted()).toEqual(['console', 'profiles'])
-    const servers = ['redis', 'mysql']
+    expect(asked.toSorted()).toEqual(['console', 'ops', 'profiles'])
+    const servers = ['redis', 'mysql', 'accounts', 'rights']
     const processes = ['ingest', 'migrate', 'worker', ...asked]
     expect(Object.keys(services).toSorted()).toEqual([...servers, ...processes].toSorted())
     expect(ours.map(([name]) => name).toSorted()).toEqual(processes.toSorted())
   })
 
   test.each(ours)('%s runs a program that is built', (_name, service) => {
-    expect(service.command?.[0]).toBe('node')
-    expect(existsSync(fromRoot(sourceOf(service.command?.[1] ?? '')))).toBe(true)
+    const [program, main = ''] = programOf(service)
+    expect(program).toBe('node')
+    expect(existsSync(fromRoot(sourceOf(main)))).toBe(true)
   })
 
   test.each(ours)('%s is given settings that it reads, and none of them is unknown', (_name, service) => {
@@ -79,13 +91,56 @@ describe('docker-compose.yml', () => {
   })
 
   test('holds no secret: each comes from outside and has no default', () => {
-    const secrets = text.matchAll(/^\s*(\w*(?:PASSWORD|SECRET|TOKEN|KEY)\w*): (.*)$/gm)
+    const secrets = [...text.matchAll(/^\s*(\w*(?:PASSWORD|SECRET|TOKEN|KEY)\w*): (?!\*)(?:&\S+ )?(.*)$/gm)]
+    expect(secrets.length).toBeGreaterThan(0)
     for (const [, name, value] of secrets) expect(value).toMatch(new RegExp(`^\\$\\{${name}:(\\?|-\\}( |$))`))
-    for (const [, userinfo] of text.matchAll(/\w+:\/\/([^@\s]*)@/g)) {
-      expect(userinfo).toMatch(/^clerk_mirror:\$\{MYSQL_PASSWORD\}$/)
-    }
+    // A password that a URL takes is asked for elsewhere in the file.
+    for (const [, , name] of text.matchAll(/\w+:\/\/(\w+):\$\{(\w+)\}@/g)) expect(text).toContain(`${name}:?`)
+    for (const [, userinfo] of text.matchAll(/\w+:\/\/([^@\s]*)@/g))
+      expect(userinfo).toMatch(/^\w+:\$\{\w+_PASSWORD\}$/)
+  })
+})
+
+describe('docker-compose.yml keeps each process to its own', () => {
+  test('gives each process accounts of its own, which docs/hardening.md describes, and the way to those servers alone', () => {
+    const accounts = ours.map(([name, { environment = {}, networks = [] }]) => {
+      const user = (url = '') => /^\w+:\/\/(\w+):/.exec(url)?.[1] ?? null
+      const servers = [environment['REDIS_URL'] && 'redis', environment['DATABASE_URL'] && 'mysql'].filter(Boolean)
+      expect({ name, networks }).toEqual({ name, networks: servers })
+      return [name, [user(environment['REDIS_URL']), user(environment['DATABASE_URL'])]]
+    })
+    expect(Object.fromEntries(accounts)).toEqual({
+      migrate: [null, 'clerk_mirror_migrate'],
+      ingest: ['ingest', null],
+      worker: ['worker', 'clerk_mirror_worker'],
+      profiles: [null, 'clerk_mirror_profiles'],
+      console: ['console', 'clerk_mirror_console'],
+      ops: ['cli', 'clerk_mirror_cli'],
+    })
   })
 
+  test('the rights are those of docs/hardening.md, letter by letter', async () => {
+    const [beforeTables = '', onTables] = documented('sql')
+    await expect(onTables).toMatchFileSnapshot(fromRoot('ops/compose/grants.sql'))
+    await expect(documented('acl').join('')).toMatchFileSnapshot(fromRoot('ops/compose/users.acl'))
+    const script = read('ops/compose/accounts.sh')
+    for (const [line] of beforeTables.matchAll(/^(?:GRANT|CREATE DATABASE).*$/gm)) expect(script).toContain(line)
+    for (const [, user] of beforeTables.matchAll(/^CREATE USER (\w+)/gm)) expect(script).toContain(`account ${user} `)
+  })
+
+  test.each(Object.entries(services))(
+    '%s runs without root, without rights of root and on a read-only disk',
+    (name, service) => {
+      expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] })
+      expect(service.tmpfs).toContain('/tmp')
+      // Our own image says so itself.
+      if (!service.build)
+        expect({ name, user: service.user }).toEqual({ name, user: name === 'redis' ? 'redis' : 'mysql' })
+    },
+  )
+})
+
+describe('docker-compose.yml runs a road that loses nothing', () => {
   test('keeps what was acknowledged: Redis writes before it answers, and evicts nothing', () => {
     for (const option of ['--appendonly yes', '--appendfsync always', '--maxmemory-policy noeviction']) {
       expect(services['redis']?.command).toContain(option)
@@ -101,14 +156,42 @@ describe('docker-compose.yml', () => {
 
   test('lets ingest accept events while MySQL is away, and the worker wait for the migrations', () => {
     expect(Object.keys(services['ingest']?.depends_on ?? {})).toEqual(['redis'])
-    expect(services['worker']?.depends_on?.['migrate']?.condition).toBe('service_completed_successfully')
+    const order = ['accounts', 'migrate', 'rights', 'worker']
+    for (const [index, name] of order.slice(1).entries()) {
+      expect(services[name]?.depends_on?.[order[index] ?? '']?.condition).toBe('service_completed_successfully')
+    }
   })
 
-  test('can be started for Redis and MySQL alone with what npm start fills in', () => {
+  test('asks for no password that ops/compose/passwords.sh does not make up', () => {
+    const asked = [...text.matchAll(/\$\{(\w+_PASSWORD)\b/g)].map(([, name = '']) => name)
+    const made = /^for name in (.*); do$/m.exec(read('ops/compose/passwords.sh'))?.[1]?.split(' ') ?? []
+    expect(made.map((name) => `${name}_PASSWORD`).toSorted()).toEqual([...new Set(asked)].toSorted())
+  })
+})
+
+describe("npm start's own compose file", () => {
+  const own = readFileSync(COMPOSE_FILE, 'utf8')
+  const { services: servers }: { services: Record<string, ComposeService> } = parse(own)
+
+  test('is Redis and MySQL, with everything filled in that it asks for', () => {
+    expect(Object.keys(servers)).toEqual(['redis', 'mysql'])
     const filled = composeEnvironment({ ports: { redis: 1, database: 2 }, password: 'x' })
-    const names = filled.split('\n').map((line) => line.split('=')[0])
-    const required = [...text.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name)
-    expect(names).toEqual(expect.arrayContaining([...required, 'REDIS_HOST_PORT', 'MYSQL_HOST_PORT']))
+    const names = filled
+      .trim()
+      .split('\n')
+      .map((line) => line.split('=')[0] ?? '')
+    const required = new Set([...own.matchAll(/(?<!\$)\$\{(\w+)/g)].map(([, name = '']) => name))
+    expect(names.toSorted()).toEqual([...required].toSorted())
+  })
+
+  test('has the servers of docker-compose.yml, for this machine alone', () => {
+    for (const name of ['redis', 'mysql']) {
+      expect(servers[name]?.image).toBe(services[name]?.image)
+      for (const port of servers[name]?.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/)
+    }
+    for (const option of ['--appendonly yes', '--appendfsync always', '--maxmemory-policy noeviction']) {
+      expect(servers['redis']?.command?.at(-1)).toContain(option)
+    }
   })
 })
 

@@ -1,19 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { inject } from 'vitest'
 import { connectOnce } from '../../packages/mirror/src/connection.js'
 import { parseDatabaseUrl } from '../../packages/mirror/src/database-url.js'
 import { splitStatements } from '../../packages/mirror/src/sql-statements.js'
+import { documented } from './documented.js'
 import { runCli } from './processes.js'
-
-const HARDENING = fileURLToPath(new URL('../../docs/hardening.md', import.meta.url))
-
-/** The blocks of code of one language in docs/hardening.md, which tells people what to give each process. */
-export const documented = (language: string): string[] =>
-  [...readFileSync(HARDENING, 'utf8').matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(
-    ([, block = '']) => block,
-  )
 
 export type Account = 'migrate' | 'worker' | 'console' | 'profiles' | 'cli'
 

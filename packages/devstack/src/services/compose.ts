@@ -7,9 +7,9 @@ import { complaintIn, type Finished, findProgram, run } from './programs.js'
 import type { ServiceName, StackSite } from './site.js'
 import { StackError } from './stack-error.js'
 
-const COMPOSE_FILE = fileURLToPath(new URL('../../../../docker-compose.yml', import.meta.url))
+export const COMPOSE_FILE = fileURLToPath(new URL('../../docker-compose.yml', import.meta.url))
 
-/** The services of docker-compose.yml that are Redis and MySQL. */
+/** The services of that file. */
 const SERVICES = { redis: 'redis', database: 'mysql' } as const satisfies Record<ServiceName, string>
 
 /** `docker compose` for the containers of one data folder. */
@@ -46,15 +46,10 @@ export async function removeContainers(folder: string): Promise<void> {
 
 const environmentFile = (folder: string) => join(folder, 'compose.env')
 
-/** Every variable of docker-compose.yml that has no default, and the ports, as an environment file. */
+/** Every variable of the file. */
 export function composeEnvironment({ ports, password }: Pick<StackSite, 'ports' | 'password'>): string {
-  return [
-    `REDIS_HOST_PORT=${ports.redis}`,
-    `MYSQL_HOST_PORT=${ports.database}`,
-    `MYSQL_PASSWORD=${password}`,
-    `MYSQL_ROOT_PASSWORD=${password}`,
-    // Only ingest needs it, but Compose wants every variable of the file whichever services it starts.
-    'CLERK_WEBHOOK_SIGNING_SECRET=unused',
-    '',
-  ].join('\n')
+  const values = { REDIS_HOST_PORT: ports.redis, MYSQL_HOST_PORT: ports.database, STACK_PASSWORD: password }
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
 }

@@ -58,7 +58,7 @@ function redisConfig({ data, port, password }: { data: string; port: number; pas
 }
 
 /** Whether a Redis on this port of 127.0.0.1 takes the password and answers PING; false also while it still loads. */
-export function redisAnswers({ port, password }: { port: number; password?: string }): Promise<boolean> {
+export function redisAnswers({ port, password }: { port: number; password: string }): Promise<boolean> {
   return new Promise((resolve) => {
     let answer = ''
     const socket = connect({ port, host: '127.0.0.1' })
@@ -70,7 +70,7 @@ export function redisAnswers({ port, password }: { port: number; password?: stri
     socket.setTimeout(ANSWER_WITHIN_MS, () => settle(false))
     socket.once('error', () => settle(false))
     socket.once('close', () => settle(false))
-    socket.once('connect', () => socket.write(password === undefined ? 'PING\r\n' : `AUTH ${password}\r\nPING\r\n`))
+    socket.once('connect', () => socket.write(`AUTH ${password}\r\nPING\r\n`))
     socket.on('data', (text: string) => {
       answer += text
       if (answer.includes('-')) settle(false)

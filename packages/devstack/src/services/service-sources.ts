@@ -38,25 +38,31 @@ export const fromPackages: Source = async (search, missing) => {
   return installed ? startPrograms(search, missing, 'packages') : {}
 }
 
-export const fromCompose: Source = async ({ site, tuning, owned }, missing) => {
+export const fromCompose: Source = async ({ site, tuning, access, owned }, missing) => {
   const compose = await findCompose(site.folder)
   if (!compose) return {}
   owned.defer(() => (tuning === 'durable' ? compose('stop') : removeContainers(site.folder)))
   const found = await orNotice(site, async () => {
     await startContainers(compose, missing, site)
-    return await answeringContainers(missing, site)
+    return await answeringContainers(missing, site, access)
   })
   return found ?? {}
 }
 
 /** They are asked from here: that they are healthy inside does not mean that their ports reach this machine. */
-async function answeringContainers(names: readonly ServiceName[], site: StackSite): Promise<FoundServices> {
+async function answeringContainers(
+  names: readonly ServiceName[],
+  site: StackSite,
+  access: Access,
+): Promise<FoundServices> {
   const { ports, password, say } = site
+  // The image gives the other account its one database.
+  const user = access === 'administrator' ? 'root' : DATABASE_ACCOUNT
   const containers = {
-    redis: { url: `redis://127.0.0.1:${ports.redis}`, answers: () => redisAnswers({ port: ports.redis }) },
+    redis: { url: redisUrl(site), answers: () => redisAnswers({ port: ports.redis, password }) },
     database: {
-      url: databaseUrl('root', site),
-      answers: () => databaseAnswers({ port: ports.database, user: 'root', password }),
+      url: databaseUrl(user, site),
+      answers: () => databaseAnswers({ port: ports.database, user, password }),
     },
   }
   const found: FoundServices = {}
@@ -84,7 +90,7 @@ async function startRedisProgram({ site, owned }: Search, from: ServiceSource): 
   const program = await findRedisServer()
   if (program === undefined) return undefined
   const control = own(owned, await startRedis(program, site))
-  return { url: `redis://:${site.password}@127.0.0.1:${site.ports.redis}`, from, control }
+  return { url: redisUrl(site), from, control }
 }
 
 async function startDatabaseProgram(search: Search, from: ServiceSource): Promise<FoundService | undefined> {
@@ -99,6 +105,8 @@ function own(owned: Releasers, server: ServerProcess): ServerProcess {
   owned.defer(() => server.stop())
   return server
 }
+
+const redisUrl = ({ ports, password }: StackSite) => `redis://:${password}@127.0.0.1:${ports.redis}`
 
 const databaseUrl = (account: string, { ports, password }: StackSite) =>
   `mysql://${account}:${password}@127.0.0.1:${ports.database}/`
