@@ -47,7 +47,15 @@ const quiet = { handedOver: () => {}, halted: () => {}, goesOn: () => {} }
 
 function relay(options: Partial<RelayOptions> = {}): Relay {
   const partitions = new Map([['recorder', recorder]])
-  const opened = openRelay({ mirror, handOver, partitions, isBehind: () => false, observer: quiet, ...options })
+  const opened = openRelay({
+    mirror,
+    handOver,
+    partitions,
+    isBehind: () => false,
+    permit: async () => {},
+    observer: quiet,
+    ...options,
+  })
   relays.push(opened)
   return opened
 }
@@ -102,6 +110,7 @@ test.each(LINES)('a relay that dies %s leaves each change to another, under the 
     },
     handOver: { ...own, put: at('before the jobs', own.put) },
     partitions: new Map([['recorder', recorder]]),
+    permit: async () => {},
     isBehind: () => false,
     observer: { ...quiet, handedOver: () => void (line === 'after all' && isDead()) },
   }

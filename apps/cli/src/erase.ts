@@ -1,6 +1,7 @@
 import { openMirror, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import { type EraseResult, erase } from '@clerk-mirror/operations'
+import { demandMatch, type EraseResult, erase } from '@clerk-mirror/operations'
 import {
+  openQueueInstallation,
   openReactionPlaces,
   openStoredEvents,
   parseEnvelopeKeys,
@@ -61,6 +62,7 @@ export const eraseUser: Command = {
     await mirror.canary()
     const redis = config.redis.reveal()
     const list = await readPartitions(redis, config.namespace)
+    await demandMatch(owned.use(openQueueInstallation(redis, list, 'operator')), mirror)
     const events = owned.use(await openStoredEvents(redis, list, config.envelopeKeys?.reveal()))
     const places = owned.use(await openReactionPlaces(redis, list))
     const reactions = owned.use(await openStoredEvents(redis, places.partitions))

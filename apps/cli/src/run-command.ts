@@ -6,6 +6,7 @@ import { type Call, type Command, type ExitCode, type Values, WrongUsage } from 
 import { discardDeadLetters, replayDeadLetters, retryEventsNow } from './dead-letter-verbs.js'
 import { exportDeadLetters, listDeadLetters, showDeadLetter } from './dead-letters.js'
 import { eraseUser } from './erase.js'
+import { restampInstallation, showInstallation } from './installation.js'
 import { migrateDatabase } from './migrate.js'
 import { listPartitions, retirePartition } from './partitions.js'
 import { askReaction, forgetReaction, listReactions } from './reactions.js'
@@ -29,6 +30,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'audit list': listAudit,
   'partitions list': listPartitions,
   'partitions retire': retirePartition,
+  'installation show': showInstallation,
+  'installation restamp': restampInstallation,
   erase: eraseUser,
   migrate: migrateDatabase,
   rebuild: rebuildTables,

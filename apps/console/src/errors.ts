@@ -10,6 +10,8 @@ export type ConsoleCode =
   | 'payload_too_large'
   | 'queue_unavailable'
   | 'database_unavailable'
+  | 'installation_mismatch'
+  | 'database_unstamped'
   | 'no_answer'
   | 'internal'
 
@@ -52,6 +54,17 @@ export const REFUSALS: Readonly<Record<ConsoleCode, { status: number; title: str
     message:
       'Workers hold their events until it does: nothing is lost. See whether MySQL runs and DATABASE_URL is right; ' +
       'the console goes on asking.',
+  },
+  installation_mismatch: {
+    status: 503,
+    title: 'Redis and MySQL belong to different installations',
+    message: 'REDIS_URL, QUEUE_NAMESPACE or DATABASE_URL of this console leads to the wrong place.',
+  },
+  database_unstamped: {
+    status: 503,
+    title: 'MySQL belongs to no installation yet, and Redis to one',
+    message:
+      'REDIS_URL, QUEUE_NAMESPACE or DATABASE_URL of this console leads to the wrong place, or the database is new.',
   },
   no_answer: {
     status: 503,

@@ -11,12 +11,18 @@ const CODES: Readonly<Record<OperationsErrorCode, ConsoleCode>> = {
   reaction_unknown: 'not_found',
   kind_unknown: 'not_found',
   reaction_alive: 'invalid_request',
+  workers_alive: 'invalid_request',
+  installation_mismatch: 'installation_mismatch',
+  database_unstamped: 'database_unstamped',
 }
+
+/** What these say names ids or values, and holds nothing that a page must not show. */
+const DETAILED: ReadonlySet<ConsoleCode> = new Set(['invalid_request', 'installation_mismatch', 'database_unstamped'])
 
 /** What went wrong in an operation, in the console's terms. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error
   if (!(error instanceof OperationsError)) return new Refusal('internal', undefined, error)
   const code = CODES[error.code]
-  return new Refusal(code, code === 'invalid_request' ? error.message : undefined, error)
+  return new Refusal(code, DETAILED.has(code) ? error.message : undefined, error)
 }

@@ -13,6 +13,11 @@ export const NOTICE_RETRY_DELAYS_MS = [1_000, 5_000, 30_000, 120_000] as const
 /** Milliseconds after which Redis is asked again whether a cause is news: ten thousand letters at once ask it once. */
 export const NOTICE_ASK_AGAIN_MS = 600_000
 
+/** Milliseconds for which a comparison of the installations of queue and database serves: a worker under load asks both
+ * once a second; and between looks of a worker that has nothing to do. */
+export const INSTALLATION_TRUST_MS = 1_000
+export const INSTALLATION_LOOK_MS = 5_000
+
 /** Milliseconds for one run of a reaction that does not say otherwise: less than a process that stops waits for. */
 export const RUN_MS = 15_000
 /** Milliseconds that a run which is over waits for the others under way, so that they end together: little beside what

@@ -11,6 +11,8 @@ export type RelayOptions = {
   partitions: ReadonlyMap<string, Partition>
   /** Whether the worker has more events than it gets done: then little is handed over. */
   isBehind: () => boolean
+  /** Resolves when rows of this database may go into this queue. */
+  permit: () => Promise<void>
   observer: {
     handedOver: (reaction: string, jobs: number) => void
     /** Told once per outage, of MySQL or of Redis. */
@@ -33,7 +35,7 @@ export type Relay = AsyncDisposable & {
  * worker that applied it, and what a worker left behind when it died is found by looking from time to time.
  */
 export function openRelay(options: RelayOptions): Relay {
-  const { mirror, partitions, observer } = options
+  const { mirror, partitions, permit, observer } = options
   const stop = new AbortController()
   const due = new Set<string>()
   let ring = () => {}
@@ -43,6 +45,7 @@ export function openRelay(options: RelayOptions): Relay {
 
   /** Hands over what is due; the milliseconds until there may be more to do. */
   const round = async (): Promise<number> => {
+    await permit()
     if (performance.now() >= lookAtMs) {
       for (const name of await mirror.outboxReactions()) due.add(name)
       lookAtMs = performance.now() + RELAY_POLL_MS

@@ -16,6 +16,7 @@ import { webhookReaction } from './change-webhook.js'
 import { demandNames } from './choose-reactions.js'
 import type { ChangeWebhookConfig, WorkerConfig } from './config.js'
 import { giveWay } from './give-way.js'
+import type { InstallationGuard } from './installation-guard.js'
 import type { News } from './notify.js'
 import { askedOnce, objectReader } from './object-reader.js'
 import { REACTION_CONNECTIONS } from './policy.js'
@@ -55,13 +56,18 @@ export function listReactions({ reactions, changeWebhooks }: WorkerConfig): Reac
 const webhooksOf = ({ urls, secrets, payload, allowsPrivate }: ChangeWebhookConfig) =>
   urls.reveal().map((url) => webhookReaction({ url, secrets: secrets.reveal(), payload, allowsPrivate }))
 
-type Around = Omit<Surroundings, 'signal'> & { metrics: Metrics; tell: (news: News) => void; isBehind: () => boolean }
+type Around = Omit<Surroundings, 'signal'> & {
+  metrics: Metrics
+  tell: (news: News) => void
+  isBehind: () => boolean
+  guard: InstallationGuard
+}
 
 /** Starts handing over and running. Waits, as the worker does, for Redis and for the database. */
 export async function startReactions(
   list: ReactionList,
   { redis, partitions, database }: Pick<WorkerConfig, 'redis' | 'database'> & { partitions: Partitions },
-  { log, metrics, tell, fail, isBehind }: Around,
+  { log, metrics, tell, fail, isBehind, guard }: Around,
 ): Promise<AsyncDisposable> {
   await using owned = new Releasers()
   const [events] = partitions
@@ -75,7 +81,8 @@ export async function startReactions(
   const places = new Map(list.all.map(({ name }) => [name, reactionPartition(events, name)]))
   const handOver = owned.use(openHandOver(target, events, [...places.keys()]))
   exportGauges(places, (partition) => owned.use(openQueueGauges(target, [partition])), { mirror, record, metrics })
-  const relay = owned.use(openRelay({ mirror, handOver, partitions: places, isBehind, observer: record.relay }))
+  const permit = guard.demand
+  const relay = owned.use(openRelay({ mirror, handOver, partitions: places, isBehind, permit, observer: record.relay }))
   list.onAsked(relay.wake)
   const objectNow = objectReader(mirror.objectsNow)
   const canary = askedOnce(mirror.canary)
@@ -89,10 +96,10 @@ export async function startReactions(
       consume({
         target,
         partitions: [places.get(name) ?? reactionPartition(events, name)],
-        handle: runnerOf(reaction, {
-          ...{ objectNow, canary, turn, log, stop: stop.signal, onDone: record.done },
-        }),
-        probe: mirror.canary,
+        handle: guard.guarded(
+          runnerOf(reaction, { ...{ objectNow, canary, turn, log, stop: stop.signal, onDone: record.done } }),
+        ),
+        probe: () => mirror.canary().then(guard.ready),
         observer: { ...record.runsOf(name), wedged: fail },
         pace: REACTION_PACE,
       }),

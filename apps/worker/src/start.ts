@@ -6,6 +6,7 @@ import {
   type Notices,
   openNotices,
   openQueueGauges,
+  openQueueInstallation,
   openRegister,
   type Partitions,
 } from '@clerk-mirror/queue'
@@ -21,8 +22,10 @@ import {
 } from '@clerk-mirror/runtime'
 import type { WorkerConfig } from './config.js'
 import { handlerFor } from './handle.js'
+import { openInstallationGuard } from './installation-guard.js'
 import { type News, type Notifier, type NotifierOptions, openNotifier } from './notify.js'
 import { causeOf, recorder } from './record.js'
+import { exportInstallation, installationRecorder } from './record-installation.js'
 import { listReactions, startReactions } from './start-reactions.js'
 import { traced } from './trace.js'
 import { warnOfReceivers } from './webhook-settings.js'
@@ -53,6 +56,16 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
   warnOfReceivers(log, config)
   const partitions = partitionsOf(config, owned)
   exportQueueGauges(owned.use(openQueueGauges(target, partitions)), metrics)
+  const guard = owned.use(
+    openInstallationGuard({
+      queue: openQueueInstallation(target, partitions, 'worker'),
+      database: mirror.installation,
+      observer: installationRecorder(log, fail),
+    }),
+  )
+  exportInstallation(guard, metrics)
+  // Nothing is taken before the database works and belongs to this queue.
+  const probe = () => mirror.canary().then(guard.ready)
   const notifier =
     config.notifyUrl && notifierTo(config.notifyUrl.reveal(), openNotices(target, partitions), owned, record.notices)
   // After the port is ours: a process that cannot start must not take events.
@@ -60,8 +73,8 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
     consume({
       target,
       partitions,
-      handle: traced(record.timed(handlerFor(mirror, config.mirroredKinds, record.handled)), tracing),
-      probe: mirror.canary,
+      handle: traced(record.timed(guard.guarded(handlerFor(mirror, config.mirroredKinds, record.handled))), tracing),
+      probe,
       observer: { ...record.observer, wedged: fail },
       keys: config.envelopeKeys?.reveal(),
     }),
@@ -71,7 +84,7 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
     await startReactions(
       reactions,
       { ...config, partitions },
-      { log, metrics, tell, fail, isBehind: consumer.isBehind },
+      { log, metrics, tell, fail, isBehind: consumer.isBehind, guard },
     ),
   )
   const released = owned.move()

@@ -4,6 +4,12 @@ export { type Envelope, type EventSource, eventIdOf } from './envelope.js'
 export { Failure, type FailureClass } from './failure.js'
 export { id as asObjectId } from './fields.js'
 export {
+  type InstallationCode,
+  type InstallationRefusal,
+  type InstallationStamp,
+  matchInstallations,
+} from './installation.js'
+export {
   type ClerkObject,
   KINDS_THAT_OUTLIVE_THEIR_USER,
   KNOWN_KINDS,

@@ -6,7 +6,7 @@ export type Counts = Readonly<Record<string, number>>
 
 export type NewAction = {
   actor: string
-  action: 'rebuild' | 'erase' | 'replay' | 'discard' | 'retry-now' | 'look' | 'ask' | 'forget'
+  action: 'rebuild' | 'erase' | 'replay' | 'discard' | 'retry-now' | 'look' | 'ask' | 'forget' | 'restamp'
   subjectId: string | null
   /** JSON */
   details: string | null

@@ -6,6 +6,7 @@ export { type ConnectFailureCode, DatabaseConnectError } from './connect-failure
 export { connectionConfig } from './connection.js'
 export { type DatabaseOptions, parseDatabaseUrl } from './database-url.js'
 export type { MentioningObject, TiedPage } from './erase-tied.js'
+export type { DatabaseInstallation } from './installation.js'
 export type { Applied } from './isolate.js'
 export type { LedgerEntry, Outcome, Removal } from './ledger.js'
 export { type Migrated, type MigrateOptions, type MigrationEvent, migrate, pendingMigrations } from './migrate.js'

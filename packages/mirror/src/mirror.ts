@@ -5,6 +5,7 @@ import { LOCK_WAIT_TIMEOUT_S, SHORT_LOCK_WAIT_TIMEOUT_S } from './connection-pol
 import type { DatabaseOptions } from './database-url.js'
 import { isLockWait, packetTooLarge } from './failures.js'
 import { BlockedObjects, findHeldRows } from './held-rows.js'
+import { type DatabaseInstallation, databaseInstallation } from './installation.js'
 import { type Applied, applyIsolated, type LockWait } from './isolate.js'
 import { type OperatorVerbs, operatorVerbs } from './operator-verbs.js'
 import type { Reactions } from './outbox.js'
@@ -26,6 +27,7 @@ export type Mirror = AsyncDisposable &
     apply: (batch: readonly Arrival[]) => Promise<Applied[]>
     /** Resolves when writes commit. @throws Failure of class `outage` that names the cause. */
     canary: () => Promise<void>
+    installation: DatabaseInstallation
   }
 
 export type MirrorOptions = {
@@ -97,6 +99,7 @@ export function openMirror(
       return isApart.flatMap((is) => (is ? apart : usual).next().value ?? [])
     },
     canary: attempts.canary,
+    installation: databaseInstallation(prisma, clock),
     ...mirrorReads(prisma),
     ...reactionReads(prisma, clock),
     ...operatorVerbs(prisma, limits, clock, random),

@@ -6,6 +6,12 @@ export type { DeadLetterFilter } from './dead-letter-filter.js'
 export type { DeadLetterOperations, LetterQueue } from './dead-letters.js'
 export { type EraseOptions, type EraseResult, erase, type Mention } from './erase.js'
 export type { JobCounts } from './erase-queue.js'
+export {
+  demandMatch,
+  type InstallationOperations,
+  type InstallationReport,
+  type RestampResult,
+} from './installation.js'
 export { letterJson } from './letter-json.js'
 export { type Operations, openOperations } from './operations.js'
 export { OperationsError, type OperationsErrorCode } from './operations-error.js'

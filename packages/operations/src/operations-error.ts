@@ -1,3 +1,5 @@
+import type { InstallationCode } from '@clerk-mirror/events'
+
 export type OperationsErrorCode =
   /** Redis does not answer, or refuses. */
   | 'queue_unavailable'
@@ -17,6 +19,9 @@ export type OperationsErrorCode =
   | 'reaction_alive'
   /** The cursor is none that a page of these operations gave. */
   | 'invalid_cursor'
+  /** Workers must be stopped for this. */
+  | 'workers_alive'
+  | InstallationCode
 
 /** Why an operator's request was not done, or not to its end. What was done stays done. */
 export class OperationsError extends Error {

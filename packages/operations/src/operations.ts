@@ -2,6 +2,7 @@ import { type DatabaseOptions, Failure, openMirror } from '@clerk-mirror/mirror'
 import {
   type EnvelopeKeys,
   openDeadLetters,
+  openQueueInstallation,
   openQueueView,
   openStoredEvents,
   type Partitions,
@@ -11,6 +12,7 @@ import {
 import { Activity, type ActivityPoint } from './activity.js'
 import { auditPage, type OperatorAction, type Page } from './audit.js'
 import { type DeadLetterOperations, deadLetterOperations } from './dead-letters.js'
+import { type InstallationOperations, installationOperations, matchDemander } from './installation.js'
 import { Ledger } from './ledger.js'
 import { OperationsError } from './operations-error.js'
 import { openReactionDesk } from './reaction-desk.js'
@@ -28,6 +30,8 @@ export type Operations = AsyncDisposable & {
   /** Runs of reactions that were given up. */
   reactionLetters: DeadLetterOperations
   reactions: ReactionOperations
+  /** The one thing that works while queue and database belong to different installations. */
+  installation: InstallationOperations
   /** The story of an event (msg_…, or any svix-id) or of a Clerk object; null when nobody knows of the id. */
   trace: (id: string) => Promise<Trace | null>
   status: () => Promise<Status>
@@ -53,29 +57,36 @@ export async function openOperations(config: OperationsConfig): Promise<Operatio
   const { database } = config
   const mirror = database && openMirror(database)
   const ledger = new Ledger(mirror)
-  const [letters, queue, stored, reactions] = await told(openQueue(config, ledger))
+  const [letters, queue, stored, reactions, mark] = await told(openQueue(config, ledger))
   const activity = new Activity()
+  const demandMatch = matchDemander(mark, ledger)
+  const matched: Matched = (work) => told(demandMatch().then(work))
+  const installation = installationOperations({ queue: mark, view: queue, ledger })
   return {
-    deadLetters: toldAll(deadLetterOperations(letters, ledger)),
-    reactionLetters: toldAll(reactions.deadLetters),
+    deadLetters: matchedLetters(deadLetterOperations(letters, ledger), matched),
+    reactionLetters: matchedLetters(reactions.deadLetters, matched),
     reactions: {
-      list: () => told(reactions.verbs.list()),
-      ask: (options) => told(reactions.verbs.ask(options)),
-      forget: (...asked) => told(reactions.verbs.forget(...asked)),
+      list: () => matched(() => reactions.verbs.list()),
+      ask: (options) => matched(() => reactions.verbs.ask(options)),
+      forget: (...asked) => matched(() => reactions.verbs.forget(...asked)),
     },
-    trace: (id) => told(trace({ queue, stored, reactions, ledger }, id)),
-    status: () => told(readStatus(queue, reactions, ledger, Date.now())),
-    activity: async () => told(activity.lastHour(ledger.required.activitySince, Date.now())),
-    audit: async (options) => told(auditPage(ledger.required, options)),
+    installation: {
+      show: () => told(installation.show()),
+      restamp: (options) => told(installation.restamp(options)),
+    },
+    trace: (id) => matched(() => trace({ queue, stored, reactions, ledger }, id)),
+    status: () => matched(() => readStatus(queue, reactions, ledger, Date.now())),
+    activity: () => matched(() => activity.lastHour(ledger.required.activitySince, Date.now())),
+    audit: (options) => matched(() => auditPage(ledger.required, options)),
     isLedgerAsked: () => ledger.isAsked(),
     async [Symbol.asyncDispose]() {
-      for (const each of [letters, queue, stored, reactions]) each[Symbol.dispose]()
+      for (const each of [letters, queue, stored, reactions, mark]) each[Symbol.dispose]()
       await mirror?.[Symbol.asyncDispose]()
     },
   }
 }
 
-/** All four, or none that would be left open. */
+/** All five, or none that would be left open. */
 async function openQueue({ redis, partitions, envelopeKeys }: OperationsConfig, ledger: Ledger) {
   const opened: Disposable[] = []
   const keep = <T extends Disposable>(resource: T): T => {
@@ -86,28 +97,33 @@ async function openQueue({ redis, partitions, envelopeKeys }: OperationsConfig, 
     const letters = keep(await openDeadLetters(redis, partitions, envelopeKeys))
     const queue = keep(await openQueueView(redis, partitions, envelopeKeys))
     const stored = keep(await openStoredEvents(redis, partitions, envelopeKeys))
-    return [letters, queue, stored, keep(await openReactionDesk(redis, partitions, ledger))] as const
+    const mark = keep(openQueueInstallation(redis, partitions, 'operator'))
+    return [letters, queue, stored, keep(await openReactionDesk(redis, partitions, ledger)), mark] as const
   } catch (error) {
     for (const resource of opened) resource[Symbol.dispose]()
     throw error
   }
 }
 
-const toldAll = (letters: DeadLetterOperations): DeadLetterOperations => ({
-  page: (...asked) => told(letters.page(...asked)),
+/** Does the work when queue and database belong to one installation. */
+type Matched = <T>(work: () => Promise<T>) => Promise<T>
+
+const matchedLetters = (letters: DeadLetterOperations, matched: Matched): DeadLetterOperations => ({
+  page: (...asked) => matched(() => letters.page(...asked)),
   async *each(filter) {
+    await matched(async () => {})
     try {
       yield* letters.each(filter)
     } catch (error) {
       throw inOurTerms(error)
     }
   },
-  causes: (filter) => told(letters.causes(filter)),
-  show: (id) => told(letters.show(id)),
-  recordLook: (...asked) => told(letters.recordLook(...asked)),
-  replay: (...asked) => told(letters.replay(...asked)),
-  discard: (...asked) => told(letters.discard(...asked)),
-  retryNow: (...asked) => told(letters.retryNow(...asked)),
+  retryNow: (...asked) => matched(() => letters.retryNow(...asked)),
+  causes: (filter) => matched(() => letters.causes(filter)),
+  show: (id) => matched(() => letters.show(id)),
+  recordLook: (...asked) => matched(() => letters.recordLook(...asked)),
+  replay: (...asked) => matched(() => letters.replay(...asked)),
+  discard: (...asked) => matched(() => letters.discard(...asked)),
 })
 
 const told = <T>(work: Promise<T>): Promise<T> =>

@@ -44,3 +44,6 @@ export const FORGET_PAGE = 1_000
  * thousand actions, and reads all of them. */
 export const RECORDED_IDS_MAX = 20
 export const RECORDED_CHARS_MAX = 200
+
+/** Milliseconds for which a comparison of the installations of queue and database serves an operator. */
+export const INSTALLATION_TRUST_MS = 1_000
