@@ -34,6 +34,7 @@ function guardOf(of: TestDatabase): Watched {
   const guard = openInstallationGuard({
     queue: openQueueInstallation(parseRedisUrl(inject('redisUrl')), [place], 'worker'),
     database: mirror.installation,
+    canary: mirror.canary,
     observer: {
       stamped: (stamp) => void seen.stamped.push(stamp),
       queueLost: (stamp) => void seen.lost.push(stamp),

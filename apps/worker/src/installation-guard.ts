@@ -25,7 +25,13 @@ export type InstallationGuard = Disposable & {
   guarded: (handle: Handle) => Handle
 }
 
-type Options = { queue: QueueInstallation; database: DatabaseInstallation; observer: InstallationObserver }
+type Options = {
+  queue: QueueInstallation
+  database: DatabaseInstallation
+  /** Names the cause where a pool of connections only tells that it got none. */
+  canary: () => Promise<void>
+  observer: InstallationObserver
+}
 
 /**
  * Keeps a worker from applying the events of one installation to the database of another. A new connection to Redis may
@@ -89,7 +95,7 @@ export function openInstallationGuard(options: Options): InstallationGuard {
 type Found = { kind: 'together'; stamp: InstallationStamp } | { kind: 'refused'; refusal: InstallationRefusal }
 
 /** Compares the marks, and writes those that are missing. */
-async function belongTogether({ queue, database, observer }: Options): Promise<Found> {
+async function belongTogether({ queue, database, canary, observer }: Options): Promise<Found> {
   const mark = async (wanted: InstallationStamp, written: (stamp: InstallationStamp) => void): Promise<Found> => {
     const { isWritten, stamp } = await queue.stamp(wanted)
     const late = matchInstallations(wanted, stamp)
@@ -101,7 +107,10 @@ async function belongTogether({ queue, database, observer }: Options): Promise<F
   }
   // The database first: the process that marks a queue raises the epoch in the database afterwards, so an epoch that is
   // read here has reached the queue, unless the queue has lost it.
-  const inDatabase = await database.read()
+  const inDatabase = await database.read().catch(async (error: unknown) => {
+    await canary()
+    throw error
+  })
   const match = matchInstallations(inDatabase, await queue.read())
   switch (match.kind) {
     case 'conflict':

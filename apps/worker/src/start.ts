@@ -60,6 +60,7 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
     openInstallationGuard({
       queue: openQueueInstallation(target, partitions, 'worker'),
       database: mirror.installation,
+      canary: mirror.canary,
       observer: installationRecorder(log, fail),
     }),
   )
