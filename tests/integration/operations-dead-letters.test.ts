@@ -122,7 +122,7 @@ test('a dry run counts exactly, and touches and records nothing', async () => {
 
 test('replay moves what matches, as if never tried and with its time of receipt, and leaves everything else alone', async () => {
   const { malformed, alsoMalformed, ...others } = await aSelectionOfLetters(queue)
-  await queue.redis.hset(queue.partition.key(malformed.id), 'strikes', 4)
+  await queue.redis.hset(queue.partition.key(malformed.id), 'strikes', 4, 'struckBy', 'one two')
   const filter = { reason: 'data.id' }
   expect(await operations.deadLetters.replay(filter, ada)).toEqual({ matched: 2, replayed: 2, skipped: 0 })
   const left = Object.values(others).map(({ id }) => id)
@@ -135,7 +135,7 @@ test('replay moves what matches, as if never tried and with its time of receipt,
   })
   const job = await queue.redis.hgetall(queue.partition.key(malformed.id))
   expect(job).toMatchObject({ timestamp: '1700000000000' })
-  for (const field of ['atm', 'ats', 'strikes', 'failedReason']) expect(job).not.toHaveProperty(field)
+  for (const field of ['atm', 'ats', 'strikes', 'struckBy', 'failedReason']) expect(job).not.toHaveProperty(field)
   const { items } = await operations.audit({ limit: 9 })
   expect(items).toMatchObject([
     { actor: 'ada', action: 'replay', details: JSON.stringify({ filter }), finishedAtMs: expect.any(Number) },

@@ -45,6 +45,7 @@ function work(handle: (batch: readonly Delivery[]) => Promise<void>): Consumer {
     deadLettered: () => {},
     workerFailed: () => {},
     wedged: () => {},
+    blocked: () => {},
   }
   const register = owned.use(openRegister(target, 'clerk'))
   return owned.use(

@@ -134,6 +134,7 @@ test('in an outage the worker holds its events, uses no attempt, and goes on by 
       redisBack: () => {},
       workerFailed: () => {},
       wedged: () => {},
+      blocked: () => {},
     },
   })
   await until(() => worker.breaker().kind === 'open')
@@ -233,7 +234,7 @@ test('a suspect that dies alone five times is a dead letter of class killer, and
   await acceptAll(queue, ids(10))
   const { key } = queue.partition
   // As five workers left it that started it alone and never finished, and one that had msg_4 beside it.
-  await queue.redis.hset(key('msg_3'), 'ats', 6, 'strikes', 5)
+  await queue.redis.hset(key('msg_3'), 'ats', 6, 'struckBy', 'one two three four five')
   await queue.redis.hset(key('msg_4'), 'ats', 1)
   const worker = queue.work()
   await until(() => isDrained(queue))
@@ -245,13 +246,13 @@ test('a suspect that dies alone five times is a dead letter of class killer, and
 test('a finished try clears what a suspect was suspected of', async () => {
   await using queue = await openTestQueue()
   await acceptAll(queue, ['msg_a'])
-  await queue.redis.hset(queue.partition.key('msg_a'), 'ats', 3, 'strikes', 2)
+  await queue.redis.hset(queue.partition.key('msg_a'), 'ats', 3, 'struckBy', 'one two')
   queue.work({
     handle: async () => [failed(new Failure('unknown', 'mysql_9999', 'odd'))],
     pace: retryingAfter(HOUR_MS),
   })
   await until(async () => (await jobField(queue, 'msg_a', 'atm')) === '1')
-  expect(await jobField(queue, 'msg_a', 'strikes')).toBeNull()
+  expect(await jobField(queue, 'msg_a', 'struckBy')).toBeNull()
   expect(await jobField(queue, 'msg_a', 'ats')).toBe('1')
 })
 

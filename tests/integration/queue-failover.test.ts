@@ -39,6 +39,7 @@ const quiet = {
   deadLettered: () => {},
   workerFailed: () => {},
   wedged: () => {},
+  blocked: () => {},
 }
 const own = partition('{clerk-0}')
 const target = () => parseRedisUrl(pair.url)

@@ -3,7 +3,7 @@ import { Failure } from '@clerk-mirror/events'
 import type { Delivery, Disposition } from '@clerk-mirror/queue'
 import { Queue, Worker } from 'bullmq'
 import { expect, inject, test } from 'vitest'
-import { withScripts } from '../../packages/queue/src/scripts.js'
+import { withLeaseScripts } from '../../packages/queue/src/lease-scripts.js'
 import { Together } from '../../packages/queue/src/together.js'
 import { done, envelope, openTestQueue, retryingAfter, type TestQueue } from '../support/queue.js'
 import { latch, until } from '../support/until.js'
@@ -120,7 +120,11 @@ test('a worker gets with its first event those that it will ask for next, and wh
   await using queue = await openTestQueue()
   const { redis, partition } = queue
   await acceptAll(queue, ids(4))
-  const together = new Together(partition, withScripts(redis), () => 256)
+  const together = new Together(partition, withLeaseScripts(redis), {
+    inFlight: () => 256,
+    leaseMs: () => 6_000,
+    onLost: () => {},
+  })
   const options = { connection: redis, prefix: partition.prefix, lockDuration: 6_000 }
   const backend = together.backend(partition.queue, options)
   const take = async (token: string) => (await backend.moveToActive(token))[1]

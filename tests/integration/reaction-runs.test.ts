@@ -82,6 +82,7 @@ function work(react: (run: Run) => Promise<void>, how: How = {}) {
     workerFailed: () => {},
     breakerChanged: () => {},
     wedged: () => {},
+    blocked: () => {},
   }
   const consumer = consume({
     target: target(),
@@ -132,7 +133,7 @@ test('what a reaction throws is tried again in some seconds, under its code and 
   await ask('user_1')
   await until(async () => (await delayed()).length > 0)
   expect(said).toEqual(['retrying reaction_failed: the reaction threw TypeError'])
-  expect(await dueInMs()).toBeLessThanOrEqual(5_000)
+  expect(await dueInMs()).toBeLessThanOrEqual(6_000)
   expect(JSON.stringify(await queue.redis.hgetall(place.key(idOf('user_1'))))).not.toContain('ada@example.com')
 })
 

@@ -72,6 +72,7 @@ export async function openFamily(): Promise<Family> {
           ...observer,
           workerFailed: () => {},
           wedged: () => {},
+          blocked: () => {},
           breakerChanged: () => {},
           retrying: () => {},
           deadLettered: () => {},

@@ -29,7 +29,12 @@ export type TestQueue = AsyncDisposable & {
   work: (options?: Partial<ConsumerOptions>) => Consumer & { seen: Seen }
 }
 
-export type Seen = { handled: string[][]; retried: string[]; dead: { id: string; failure: Failure }[] }
+export type Seen = {
+  handled: string[][]
+  retried: string[]
+  blocked: string[]
+  dead: { id: string; failure: Failure }[]
+}
 
 type TestQueueOptions = {
   prefix?: string
@@ -54,7 +59,7 @@ export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): 
     letters,
     redis,
     work(options = {}) {
-      const seen: Seen = { handled: [], retried: [], dead: [] }
+      const seen: Seen = { handled: [], retried: [], blocked: [], dead: [] }
       const handle = options.handle ?? (async (batch) => batch.map(() => done))
       const consumer = consume({
         target,
@@ -64,6 +69,7 @@ export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): 
         observer: {
           ...observer,
           workerFailed: () => {},
+          blocked: ({ envelope }) => void seen.blocked.push(envelope.eventId),
           wedged: () => {},
           breakerChanged: () => {},
           retrying: ({ envelope }) => void seen.retried.push(envelope.eventId),

@@ -2,6 +2,7 @@ import { Failure } from '@clerk-mirror/events'
 import { type BreakerState, type Consumer, type ConsumerObserver, type Handle, reasonOf } from '@clerk-mirror/queue'
 import type { Log, Metrics } from '@clerk-mirror/runtime'
 import type { Handled } from './handle.js'
+import { oncePerCause } from './log-limit.js'
 import type { News, NotifierOptions } from './notify.js'
 
 /** Seconds from Clerk's change to the committed row: from a quiet stack's 50 ms to Svix' last retry after 27 h. */
@@ -68,6 +69,7 @@ const metricsOf = (metrics: Metrics) => ({
 /** Where each thing that happens to an event is counted, logged and told, once and together. */
 export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void) {
   const counters = metricsOf(metrics)
+  const isNews = oncePerCause()
   counters.breaker.set({}, 0)
   return {
     handled: ({ delivery, result, happenedAtMs }: Handled): void => {
@@ -122,6 +124,13 @@ export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void)
         const { class: failureClass, code, message } = failure
         log.error({ event: 'event.dead_lettered', eventId, type, attempt, class: failureClass, code }, message)
         tell({ type, reason: reasonOf(failure) })
+      },
+      blocked: ({ envelope }, { code, message }) => {
+        if (!isNews(code)) return
+        log.warn(
+          { event: 'event.blocked', eventId: envelope.eventId, code },
+          `${message}: such events wait, each alone, and are tried every 30 s`,
+        )
       },
       redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'waiting for Redis'),
       redisBack: () => log.info({ event: 'redis.back' }),

@@ -1,34 +1,31 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { Failure } from '@clerk-mirror/events'
-import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import { Worker } from 'bullmq'
 import type { BreakerState } from './breaker.js'
 import { type ConnectionObserver, observe, openPatientClient, type RedisClient } from './connection.js'
 import { Crew, type Hand } from './crew.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
-import { type Delivery, type Disposition, type Handle, Line } from './line.js'
+import { type EventObserver, handleJob, type JobContext, Later } from './handle-job.js'
+import { withLeaseScripts } from './lease-scripts.js'
+import { type Handle, Line } from './line.js'
+import { Load } from './load.js'
 import { EVENTS_PACE, type Pace } from './pace.js'
 import type { Partition, Partitions } from './partitions.js'
 import { FETCH_RETRY_MS, LEASE_CHECK_MS, LEASE_MS, RETRY_JITTER, STALLS_MAX, STOP_PROMPT_MS } from './policy.js'
 import { announce } from './presence.js'
-import { framesOf, reasonLine } from './reason.js'
 import type { RedisTarget } from './redis-url.js'
 import { Refusals } from './refusals.js'
-import { type Scripted, withScripts } from './scripts.js'
-import { envelopeOf, sealedFailure, traceOf } from './stored-job.js'
 import { Together } from './together.js'
 import { type WorkerWedged, watchForWedge } from './wedge.js'
 import { within } from './within.js'
 
 /** What happens to events besides being handled; for logs and metrics. None may throw. */
-export type ConsumerObserver = ConnectionObserver & {
-  breakerChanged: (state: BreakerState) => void
-  retrying: (delivery: Delivery, failure: Failure) => void
-  deadLettered: (delivery: Delivery, failure: Failure) => void
-  /** Something that the queue mends by itself, such as a lease that was lost. */
-  workerFailed: (error: Error) => void
-  /** Events wait and this worker will not take them any more: its process is to end, and to be started again. */
-  wedged: (error: WorkerWedged) => void
-}
+export type ConsumerObserver = ConnectionObserver &
+  EventObserver & {
+    breakerChanged: (state: BreakerState) => void
+    /** Something that the queue mends by itself, such as a lease that was lost. */
+    workerFailed: (error: Error) => void
+    /** Events wait and this worker will not take them any more: its process is to end, and to be started again. */
+    wedged: (error: WorkerWedged) => void
+  }
 
 export type ConsumerOptions = {
   target: RedisTarget
@@ -62,7 +59,7 @@ export type Consumer = AsyncDisposable & {
  */
 export function consume(options: ConsumerOptions): Consumer {
   const { pace = EVENTS_PACE } = options
-  const client = withScripts(openPatientClient(options.target))
+  const client = withLeaseScripts(openPatientClient(options.target))
   observe(client, options.observer)
   let takes = false
   const steer = () => crew.take(takes && !refusals.rests)
@@ -82,23 +79,30 @@ export function consume(options: ConsumerOptions): Consumer {
     pace,
     ...(options.random && { random: options.random }),
   })
-  const presence = announce(client, options.partitions, () => ({ breaker: line.breaker.kind, held: line.inHand }))
+  const load = new Load()
+  const presence = announce(
+    client,
+    options.partitions,
+    () => ({ breaker: line.breaker.kind, held: line.inHand }),
+    () => load.leaseMs - LEASE_MS,
+  )
   const stop = new AbortController()
   const { observer, keys = NO_KEYS } = options
   const workplace: Workplace = {
-    ...{ client, line, pace, observer, refusals, keys, stop: stop.signal },
+    ...{ client, line, pace, observer, keys, presence, stop: stop.signal, inProgress: new Map(), refusals, load },
     holding: (partition, handle) => crew.holding(partition, handle),
   }
   const crew = new Crew({
     partitions: options.partitions,
-    inFlight: pace.inFlight,
+    inFlight: () => Math.floor(pace.inFlight * load.share),
+    leaseMs: () => load.leaseMs,
     workerOf: (partition, inFlight) => workerOf(partition, inFlight, workplace, options),
   })
   void line.begin().then(takeEvents)
   const watch = watchForWedge({
     client,
     partitions: options.partitions,
-    hasRoom: (partition) => !refusals.lacksRight && crew.hasRoom(partition),
+    hasRoom: (partition) => !refusals.lacksRight && !load.isStarved && crew.hasRoom(partition),
     wedged: options.observer.wedged,
   })
   return {
@@ -111,6 +115,7 @@ export function consume(options: ConsumerOptions): Consumer {
       stop.abort()
       watch[Symbol.dispose]()
       refusals[Symbol.dispose]()
+      load[Symbol.dispose]()
       line.close()
       // Without Redis nothing can be finished or handed back: the leases run out, and others have the events then.
       const isAlone = !(await answers(client))
@@ -128,30 +133,29 @@ const answers = (client: RedisClient): Promise<boolean> =>
     () => false,
   )
 
-type Workplace = {
-  client: RedisClient & Scripted
-  line: Line
-  pace: Pace
+type Workplace = JobContext & {
   observer: ConsumerObserver
   refusals: Refusals
-  keys: EnvelopeKeys
-  /** Aborts when the process is to stop. */
-  stop: AbortSignal
+  load: Load
   holding: Crew['holding']
 }
 
 function workerOf(partition: Partition, inFlight: number, workplace: Workplace, options: ConsumerOptions): Hand {
-  const { client, pace, observer, refusals } = workplace
+  const { client, pace, observer, refusals, load } = workplace
   const { random = Math.random } = options
   const delayOf = async (attemptsMade: number, _type?: string, error?: Error, job?: { id?: string | undefined }) => {
     const delayMs = Math.max(retryDelay(attemptsMade, random, pace), error instanceof Later ? error.notBeforeMs : 0)
     // For the age gauge alone: the event must not look as if it had waited in vain all the while.
-    await client.clerkNote(partition.key(job?.id ?? ''), 'retries', delayMs).catch(() => {})
+    await client.clerkRetries(partition.key(job?.id ?? ''), delayMs).catch(() => {})
     return delayMs
   }
-  const together: Together = new Together(partition, client, () => worker.concurrency)
+  const together: Together = new Together(partition, client, {
+    inFlight: () => worker.concurrency,
+    leaseMs: () => load.leaseMs,
+    onLost: (events) => observer.workerFailed(new LeasesLost(events)),
+  })
   const process = together.counting((job, token) =>
-    workplace.holding(partition, () => work(job, token, partition, workplace)),
+    workplace.holding(partition, () => handleJob(job, token, partition, workplace)),
   )
   const settings = {
     connection: client,
@@ -184,82 +188,11 @@ export function retryDelay(attemptsMade: number, random: () => number, pace = EV
   return Math.max(1, Math.round(delayMs * (1 - RETRY_JITTER + 2 * RETRY_JITTER * random())))
 }
 
-async function work(job: Job, token: string | undefined, { key }: Partition, workplace: Workplace): Promise<void> {
-  const { client, line, pace, observer, keys } = workplace
-  const id = job.id ?? ''
-  const stored = envelopeOf(id, job.name, job.timestamp, job.data, keys)
-  if (!stored) throw unreadable(job, observer)
-  const { body } = stored
-  const isOpen = typeof body === 'string'
-  const envelope = { ...stored, body: isOpen ? body : '' }
-  const trace = traceOf(job.data)
-  const attempt = job.attemptsMade + 1
-  // BullMQ counts starts and finishes apart; every start but this one should have finished.
-  const isSuspect = job.attemptsStarted > attempt
-  const delivery = { envelope, attempt, ...(isSuspect && { isSuspect }), ...(trace !== undefined && { trace }) }
-  const jobKey = key(id)
-  const strike = isSuspect ? () => client.clerkNote(jobKey, 'strike') : undefined
-  const settle = async (): Promise<Disposition> => {
-    if (!isOpen) return { kind: 'failed', failure: sealedFailure(body) }
-    const isItsTurn = !isSuspect || (await othersWentFirst(jobKey, workplace))
-    return isItsTurn ? line.push(delivery, strike) : { kind: 'handed-back' }
-  }
-  const disposition = await settle()
-  if (disposition.kind === 'done') return
-  if (disposition.kind === 'handed-back') {
-    // It was started but not worked on: a start that counted would make the next worker suspect it.
-    await client.clerkNote(jobKey, 'not-started')
-    await job.moveToWait(token)
-    throw new WaitingError()
-  }
-  if (isSuspect) await client.clerkNote(jobKey, 'finished', delivery.attempt)
-  throw judge(delivery, disposition, observer, pace)
-}
+/** This process got too little of the processor to renew them; it goes on, and nothing of it counts against the events. */
+class LeasesLost extends Error {
+  override readonly name = 'LeasesLost'
 
-/**
- * A suspect that was struck before is the likeliest of all to end this worker. It waits until every event that died with
- * it last time has a place in the line before it, and so costs none of them another death. False: the process is to stop.
- */
-async function othersWentFirst(jobKey: string, { client, stop }: Workplace): Promise<boolean> {
-  if ((await client.hget(jobKey, 'strikes')) === null) return true
-  return pause(LEASE_MS, true, { signal: stop }).catch(() => false)
-}
-
-function unreadable({ id = '', name, timestamp, attemptsMade }: Job, observer: ConsumerObserver): Error {
-  const failure = new Failure('poison', 'unreadable_job', 'the job holds no envelope')
-  const nothing = { objectId: null, instanceId: null, source: 'clerk' as const, body: '' }
-  const envelope = { eventId: id, type: String(name), receivedAtMs: timestamp, ...nothing }
-  observer.deadLettered({ envelope, attempt: attemptsMade + 1 }, failure)
-  return failedJob(failure, true)
-}
-
-/** Another try, or a dead letter. */
-function judge(
-  delivery: Delivery,
-  { failure, notBeforeMs = 0 }: Disposition & { kind: 'failed' },
-  observer: ConsumerObserver,
-  { retryDelaysMs }: Pace,
-): Error {
-  const isLast = delivery.attempt > retryDelaysMs.length
-  const isDead = failure.class === 'poison' || failure.class === 'killer' || isLast
-  if (isDead) observer.deadLettered(delivery, failure)
-  else observer.retrying(delivery, failure)
-  return failedJob(failure, isDead, notBeforeMs)
-}
-
-/** BullMQ keeps message and stack, and reads from the error's type whether to try again. */
-function failedJob(failure: Failure, isDead: boolean, notBeforeMs = 0): Error {
-  const error = isDead ? new UnrecoverableError(reasonLine(failure)) : new Later(reasonLine(failure), notBeforeMs)
-  error.stack = framesOf(failure)
-  return error
-}
-
-/** To be tried again, and no sooner than in so many ms. */
-class Later extends Error {
-  readonly notBeforeMs: number
-
-  constructor(message: string, notBeforeMs: number) {
-    super(message)
-    this.notBeforeMs = notBeforeMs
+  constructor(events: number) {
+    super(`lost the leases of ${events} events, which other workers have now: it was late to renew them`)
   }
 }

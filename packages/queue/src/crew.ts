@@ -9,8 +9,9 @@ export type CrewOptions = {
   partitions: Partitions
   /** Takes at most so many events at once. */
   workerOf: (partition: Partition, inFlight: number) => Hand
-  /** Events in hand, of all partitions together. */
-  inFlight: number
+  /** Events in hand, of all partitions together, as many as are right at present; and how long they are leased for. */
+  inFlight: () => number
+  leaseMs: () => number
 }
 
 /**
@@ -73,10 +74,10 @@ export class Crew {
 
   #serve(): void {
     const list = [...this.#options.partitions]
-    const inFlight = Math.max(1, Math.floor(this.#options.inFlight / list.length))
+    const inFlight = Math.max(1, Math.floor(this.#options.inFlight() / list.length))
     const prefixes = new Set(list.map(({ prefix }) => prefix))
     for (const [prefix, hand] of this.#workers) {
-      if (prefixes.has(prefix)) hand.worker.concurrency = inFlight
+      if (prefixes.has(prefix)) adjust(hand, inFlight, this.#options.leaseMs())
       else this.#dismiss(prefix, hand)
     }
     for (const partition of list) {
@@ -97,4 +98,10 @@ export class Crew {
       .finally(() => this.#leaving.delete(leaving))
     this.#leaving.add(leaving)
   }
+}
+
+function adjust({ worker }: Hand, inFlight: number, leaseMs: number): void {
+  worker.concurrency = inFlight
+  // BullMQ's own scripts start an event with it; ours, and every renewal, ask for it anew.
+  worker.opts.lockDuration = leaseMs
 }

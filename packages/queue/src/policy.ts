@@ -38,20 +38,43 @@ export const RETRY_JITTER = 0.2
 export const LEASE_MS = 6 * SECOND
 export const LEASE_CHECK_MS = 3 * SECOND
 
+/** Milliseconds between looks at how late this process' timers are, for how long a late one counts, and how many of them
+ * make a starved process: one late timer is a process that was frozen. */
+export const LAG_SAMPLE_MS = SECOND / 4
+export const LAG_WINDOW_MS = MINUTE
+export const LAG_SAMPLES = 3
+/** Milliseconds of lateness from which a worker takes half of what it took, and below which twice as much again. */
+export const LAG_HIGH_MS = SECOND
+export const LAG_LOW_MS = SECOND / 4
+/** The least part of what it may have in hand that a starved worker takes: less would cost more for each event. */
+export const SHARE_MIN = 1 / 16
+/** A lease lasts so many times as long as a starved worker's timers are late: a renewal is some turns of its event loop.
+ * And never longer than so many ms, for when that worker is killed its events wait so long. */
+export const LEASE_LAGS = 8
+export const LEASE_MAX_MS = MINUTE
+
 /** Milliseconds that a worker which is to stop waits for a Redis that may be gone: it drains within 20 s in all. */
 export const STOP_PROMPT_MS = 2 * SECOND
 
-/** Stalls say that a worker died, not which event killed it: they decide nothing, strikes do. */
+/** Stalls say that a worker died, not which event killed it: they decide nothing. */
 export const STALLS_MAX = 1_000_000_000
 
 /** An event that was running alone when its worker died, five times over, did it. */
 export const STRIKES_MAX = 5
+
+/** Milliseconds until an event that is blocked is tried again: soon after its cause is gone, and little work till then. */
+export const BLOCKED_RETRY_MS = 30 * SECOND
+/** Blocked events that wait in a worker for their turn, at most: the others wait another 30 s, and leave their places to
+ * events that can be worked on. */
+export const BLOCKED_WAITING_MAX = 32
 
 /** Events in hand per worker: twice the batch, so that the next batch gathers while one commits. When it is killed they
  * all are suspects, and run alone. */
 export const IN_FLIGHT_MAX = 256
 /** Events that a worker finishes and takes with one script: some 4 ms of Redis, in which it accepts nothing. */
 export const TOGETHER_MAX = 64
+/** Events looked at for one that was put back while its worker was finishing it. */
+export const STALLED_LOOK = 1000
 /** Milliseconds after which events that it took and did not begin go back: it begins them in the same turn or not at all,
  * for nobody renews their leases. */
 export const START_HOLD_MS = 500

@@ -17,16 +17,16 @@ export type WorkerPresence = {
 }
 
 /**
- * KEYS: the workers. ARGV: how long a word holds in ms, and of a worker that speaks its id and what it says, '' when it
- * leaves. All that is said of living workers, by Redis' own clock, for those of the workers differ.
+ * KEYS: the workers. ARGV: how long a word holds in ms, and of a worker that speaks its id, what it says, '' when it
+ * leaves, and how many ms longer its word holds, for a starved worker speaks late. All that is said of living workers, by Redis' own clock, for those of the workers differ.
  */
 const PRESENT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[2] and ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[2])
 elseif ARGV[2] then
-  redis.call('HSET', KEYS[1], ARGV[2], string.format('%.0f %s', now, ARGV[3]))
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  redis.call('HSET', KEYS[1], ARGV[2], string.format('%.0f %s', now + ARGV[4], ARGV[3]))
+  redis.call('PEXPIRE', KEYS[1], math.max(redis.call('PTTL', KEYS[1]), ARGV[1] + ARGV[4]))
 end
 local words = {}
 local all = redis.call('HGETALL', KEYS[1])
@@ -38,10 +38,26 @@ end
 return words
 `
 
-type Scripted = { clerkPresent: (workers: string, milliseconds: number, ...word: string[]) => Promise<string[]> }
+/** KEYS: the workers. ARGV: how long a word holds in ms, ids. Those of them that are alive. */
+const ALIVE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local alive = {}
+for index = 2, #ARGV do
+  local saidAt = string.match(redis.call('HGET', KEYS[1], ARGV[index]) or '', '^(%d+) ')
+  if tonumber(saidAt or 0) > now - ARGV[1] then alive[#alive + 1] = ARGV[index] end
+end
+return alive
+`
+
+type Scripted = {
+  clerkPresent: (workers: string, milliseconds: number, ...word: (string | number)[]) => Promise<string[]>
+  clerkAlive: (workers: string, milliseconds: number, ...ids: string[]) => Promise<string[]>
+}
 
 function withPresence(client: RedisClient): RedisClient & Scripted {
   client.defineCommand('clerkPresent', { numberOfKeys: 1, lua: PRESENT })
+  client.defineCommand('clerkAlive', { numberOfKeys: 1, lua: ALIVE })
   return client as RedisClient & Scripted
 }
 
@@ -49,23 +65,31 @@ function withPresence(client: RedisClient): RedisClient & Scripted {
 const keyOf = (partitions: Partitions) => firstOf(partitions).key('clerk-mirror:workers')
 
 export type Presence = {
+  readonly id: string
+  /** Those of these workers that are alive, of the same partitions. @throws when Redis does not answer. */
+  alive: (ids: readonly string[]) => Promise<string[]>
   /** Says it now, without waiting for the next turn. */
   say: () => void
   /** Says goodbye, if Redis is there to hear it. */
   leave: () => Promise<void>
 }
 
-/** Says again and again that this worker is alive; one that says nothing for PRESENCE_MS counts as dead. */
+/**
+ * Says again and again that this worker is alive; one that says nothing for PRESENCE_MS counts as dead. `lateMs`: so much
+ * longer its word holds.
+ */
 export function announce(
   client: RedisClient,
   partitions: Partitions,
   state: () => Pick<WorkerPresence, 'breaker' | 'held'>,
+  lateMs: () => number = () => 0,
 ): Presence {
   const scripted = withPresence(client)
   const id = randomUUID()
   const self = { host: hostname(), pid: process.pid, startedAtMs: Date.now() }
   const stop = new AbortController()
-  const word = (text: string) => scripted.clerkPresent(keyOf(partitions), PRESENCE_MS, id, text).catch(() => [])
+  const word = (text: string) =>
+    scripted.clerkPresent(keyOf(partitions), PRESENCE_MS, id, text, lateMs()).catch(() => [])
   const say = async () => void (stop.signal.aborted || (await word(JSON.stringify({ ...self, ...state() }))))
   const sayAgainAndAgain = async () => {
     while (!stop.signal.aborted) {
@@ -76,6 +100,8 @@ export function announce(
   }
   void sayAgainAndAgain()
   return {
+    id,
+    alive: (ids) => scripted.clerkAlive(keyOf(partitions), PRESENCE_MS, ...ids),
     say: () => void (client.status === 'ready' && say()),
     async leave() {
       stop.abort()

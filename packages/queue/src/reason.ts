@@ -4,7 +4,7 @@ import type { Failure, FailureClass } from '@clerk-mirror/events'
 /** A failure as BullMQ keeps it: one line of text, which stock tools show as it is. */
 export type Reason = { class: FailureClass; code: string; message: string; fingerprint: string }
 
-const LINE = /^(outage|contention|poison|killer|unknown)\/([\w.-]+): (.*)$/s
+const LINE = /^(outage|contention|blocked|poison|killer|unknown)\/([\w.-]+): (.*)$/s
 
 export const reasonLine = (failure: Failure): string => `${failure.class}/${failure.code}: ${failure.message}`
 

@@ -121,22 +121,6 @@ return #moved
 `
 
 /**
- * KEYS: the job. ARGV: what to note. Nothing is noted of a job that is gone, for a hash of notes alone would pass for a
- * live job and swallow the event's next delivery.
- */
-const NOTE = `
-if redis.call('HEXISTS', KEYS[1], 'data') == 0 then return 0 end
-if ARGV[1] == 'strike' then return redis.call('HINCRBY', KEYS[1], 'strikes', 1) end
-if ARGV[1] == 'not-started' then return redis.call('HINCRBY', KEYS[1], 'ats', -1) end
-if ARGV[1] == 'retries' then
-  local time = redis.call('TIME')
-  return redis.call('HSET', KEYS[1], 'queuedAt', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2])
-end
-redis.call('HDEL', KEYS[1], 'strikes')
-return redis.call('HSET', KEYS[1], 'ats', ARGV[2])
-`
-
-/**
  * KEYS: keys of the queue, of any kind. ARGV: how many bytes, '1' to be given sealed ones too, then texts in lower case.
  * How many keys were looked at, and those that are jobs whose data holds one of the texts, in whatever case. Bodies are
  * searched where they lie: to carry a backlog's over the network would take longer than to
@@ -185,9 +169,6 @@ redis.call('XADD', events, 'MAXLEN', '~', ARGV[2], '*', 'event', 'removed', 'job
 return state
 `
 
-/** A suspect starts; an event is handed back untried; a suspect finished its attempt; one is queued again in so many ms. */
-export type Note = 'strike' | 'not-started' | 'finished' | 'retries'
-
 /** What became of an event at the door. */
 export type Stored = 'added' | 'revived' | 'duplicate'
 
@@ -198,7 +179,6 @@ export type Scripted = {
   clerkReplay: Command
   clerkReplayMany: Command
   clerkRetryNow: Command
-  clerkNote: (job: string, note: Note, attemptOrMs?: number) => Promise<number>
   /** First the number of keys, then these, then the text, the flag and the bytes. */
   clerkHolding: (...args: (string | number)[]) => Promise<[number, string[]]>
   clerkRemove: Command
@@ -211,7 +191,6 @@ export function withScripts(client: RedisClient): RedisClient & Scripted {
   client.defineCommand('clerkReplay', { numberOfKeys, lua: REPLAY })
   client.defineCommand('clerkReplayMany', { numberOfKeys, lua: REPLAY_MANY })
   client.defineCommand('clerkRetryNow', { numberOfKeys, lua: RETRY_NOW })
-  client.defineCommand('clerkNote', { numberOfKeys: 1, lua: NOTE })
   client.defineCommand('clerkHolding', { lua: HOLDING })
   client.defineCommand('clerkRemove', { numberOfKeys: REMOVE_KEYS.length + 2, lua: REMOVE })
   return client as RedisClient & Scripted

@@ -1,4 +1,5 @@
 import type { RedisClient } from './connection.js'
+import { STALLED_LOOK } from './policy.js'
 
 /*
  * The end of many events at once, and the start of as many others, in one script: what BullMQ's moveToFinished does of a
@@ -44,8 +45,9 @@ end
 `
 
 /**
- * Then id, lock token and '1' to start another, for each event. Returns an answer for each, as BullMQ's script gives it: a
- * code below 0 when it was not ours to finish, 0, or what was started: its fields, its id, 0 and 0; when nothing was, 0,
+ * Then id, lock token and '1' to start another, for each event. An event whose lease ran out is finished like any other
+ * as long as no other worker has started it; one that another has is left to it. Returns an answer for each, as BullMQ's
+ * script gives it: a code below 0 when it is in none of the lists, 0, or what was started: its fields, its id, 0 and 0; when nothing was, 0,
  * 0, 0 and when the next retry is due.
  */
 const FINISH = `${SHARED}
@@ -54,14 +56,18 @@ redis.call('XTRIM', events, 'MAXLEN', '~', state[1] or ARGV[4])
 local function finish(id, token)
   local job = prefix .. id
   local lock = job .. ':lock'
-  if redis.call('EXISTS', job) == 0 then return -1 end
+  if redis.call('EXISTS', job) == 0 then return 0 end
   local owner = redis.call('GET', lock)
-  if not owner then return -2 end
-  if owner ~= token then return -6 end
+  if owner and owner ~= token then return 0 end
   redis.call('SREM', stalled, id)
   if redis.call('LREM', active, -1, id) == 0 then
-    redis.call('DEL', lock)
-    return -3
+    if owner then
+      redis.call('DEL', lock)
+      return -3
+    end
+    -- Where stalled events are put back, near the end that is taken from.
+    if not redis.call('LPOS', wait, id, 'RANK', -1, 'MAXLEN', ${STALLED_LOOK}) then return 0 end
+    redis.call('LREM', wait, -1, id)
   end
   redis.call('DEL', lock, job, job .. ':logs', job .. ':dependencies', job .. ':processed', job .. ':failed', job .. ':unsuccessful')
   redis.call('XADD', events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', 'null', 'prev', 'active')

@@ -1,8 +1,8 @@
 import { type BackendFactory, createRedisBackend, type Job, type RedisQueueBackend } from 'bullmq'
 import type { RedisClient } from './connection.js'
+import type { LeaseScripts } from './lease-scripts.js'
 import type { Partition } from './partitions.js'
-import { LEASE_MS, START_HOLD_MS, STREAM_LENGTH, TOGETHER_MAX } from './policy.js'
-import type { Scripted } from './scripts.js'
+import { START_HOLD_MS, STREAM_LENGTH, TOGETHER_MAX } from './policy.js'
 import { TOGETHER_KEYS, type TogetherScripted, withTogether } from './together-scripts.js'
 
 type Process = (job: Job, token?: string) => Promise<void>
@@ -19,6 +19,14 @@ const TOGETHER = 'together'
 /** BullMQ's worker numbers its lock tokens, one after the other. */
 const TOKEN = /^(.+:)(\d+)$/
 
+export type TogetherOptions = {
+  /** How many events the worker may have at present, and how many ms each is leased for. */
+  inFlight: () => number
+  leaseMs: () => number
+  /** Events went to another worker, for this one renewed its leases too late. */
+  onLost: (events: number) => void
+}
+
 /**
  * Has a BullMQ Worker finish events, and start others, many at a time. BullMQ asks Redis for each event by itself; its
  * `backendFactory` is the seam at which those questions are gathered:
@@ -26,11 +34,13 @@ const TOKEN = /^(.+:)(\d+)$/
  * - Events that are finished in the same turn of the event loop, which are those of one batch, go there as one script.
  * - Where a worker asks for one event it gets all that it will ask for next, locked with the tokens that it will use.
  *   What it does not ask for after all is handed back.
+ * - Leases are renewed together, before anybody looks for those that ran out, and a lease that ran out unnoticed is taken
+ *   again. BullMQ gives such an event up, and a process that was frozen would be the first to take it for stalled.
  */
 export class Together {
-  readonly #client: RedisClient & Scripted & TogetherScripted
+  readonly #client: RedisClient & LeaseScripts & TogetherScripted
   readonly #partition: Partition
-  readonly #inFlight: () => number
+  readonly #options: TogetherOptions
   readonly #keys: readonly string[]
   readonly #asked = new Map<number, () => Promise<unknown>>()
   #backend: RedisQueueBackend | undefined
@@ -42,12 +52,13 @@ export class Together {
   #lastAsked = 0
   /** Events that the worker has got and not begun, works on, and is finishing. */
   readonly #given = new Set<unknown>()
+  /** Events that it works on, with their lock tokens. */
+  readonly #leased = new Map<string, string>()
   #running = 0
   #finishing = 0
 
-  /** `inFlight`: how many events the worker may have at present. */
-  constructor(partition: Partition, client: RedisClient & Scripted, inFlight: () => number) {
-    this.#inFlight = inFlight
+  constructor(partition: Partition, client: RedisClient & LeaseScripts, options: TogetherOptions) {
+    this.#options = options
     this.#client = withTogether(client)
     this.#partition = partition
     this.#keys = TOGETHER_KEYS.map(partition.key)
@@ -87,6 +98,15 @@ export class Together {
       const started = await this.#start(token)
       return started === undefined ? startAlone(token, worker) : read('', async () => this.#give(started))
     }
+    const lookForStalled = backend.moveStalledJobsToWait.bind(backend)
+    backend.moveStalledJobsToWait = async () => {
+      await this.#renew([...this.#leased])
+      return lookForStalled()
+    }
+    backend.extendLocks = async (ids, tokens) => {
+      await this.#renew(ids.map((id, index) => [id, tokens[index] ?? '']))
+      return [] // those that are lost were told of; BullMQ would tell of each by itself
+    }
     return backend
   }
 
@@ -94,12 +114,15 @@ export class Together {
   readonly counting =
     (process: Process): Process =>
     async (job, token) => {
-      this.#given.delete(job.id)
+      const { id = '' } = job
+      this.#given.delete(id)
       this.#running += 1
+      this.#leased.set(id, token ?? '')
       try {
         return await process(job, token)
       } finally {
         this.#running -= 1
+        if (this.#leased.get(id) === token) this.#leased.delete(id)
       }
     }
 
@@ -112,7 +135,7 @@ export class Together {
       const id = idIn(answer)
       if (id === undefined) continue
       // Should it fail, the lease runs out.
-      await this.#client.clerkNote(this.#partition.key(id), 'not-started').catch(() => {})
+      await this.#client.clerkStarts(this.#partition.key(id), token, startsIn(answer) - 1, 0).catch(() => {})
       await this.#backend?.moveJobFromActiveToWait(id, token).catch(() => {})
     }
   }
@@ -151,7 +174,7 @@ export class Together {
   }
 
   async #startMany(prefix: string, number: number): Promise<void> {
-    const room = this.#inFlight() - this.#given.size - this.#running - this.#finishing
+    const room = this.#options.inFlight() - this.#given.size - this.#running - this.#finishing
     const count = Math.max(1, Math.min(TOGETHER_MAX, room))
     const answers = await this.#client.clerkStart(...this.#keys, ...this.#head(), count, prefix, number)
     this.#started = answers.map((answer, index) => ({ token: `${prefix}${number + index}`, answer }))
@@ -159,7 +182,17 @@ export class Together {
   }
 
   #head(): (string | number)[] {
-    return [this.#partition.key(''), Date.now(), LEASE_MS, STREAM_LENGTH]
+    return [this.#partition.key(''), Date.now(), this.#options.leaseMs(), STREAM_LENGTH]
+  }
+
+  async #renew(leases: readonly (readonly [id: string, token: string])[]): Promise<void> {
+    if (leases.length === 0) return
+    const { key } = this.#partition
+    const lost = await this.#client.clerkRenew(
+      ...([key('active'), key('stalled'), key(''), this.#options.leaseMs()] as const),
+      ...leases.flat(),
+    )
+    if (lost.length > 0) this.#options.onLost(lost.length)
   }
 
   #finish(id: string, token: string, fetchNext: boolean): Promise<unknown> {
@@ -193,3 +226,10 @@ export class Together {
 /** The id of the event that was started; undefined where none was. */
 const idIn = (answer: unknown): string | undefined =>
   Array.isArray(answer) && typeof answer[1] === 'string' ? answer[1] : undefined
+
+/** How often it was started, this time included: its fields stand one after the other, each before its value. */
+function startsIn(answer: unknown): number {
+  const fields: unknown = Array.isArray(answer) ? answer[0] : null
+  const at = Array.isArray(fields) ? fields.indexOf('ats') : -1
+  return at === -1 ? 1 : Number((fields as unknown[])[at + 1])
+}
