@@ -63,7 +63,11 @@ test('when all places are taken, whoever has waited longest makes room for peopl
   const edge = new HttpEdge({ stopping: new AbortController().signal })
   const server = await buildServer({
     ...{ profilesFor: () => profiles, assets: readAssets(), publishableKey: undefined, trustProxy: undefined },
-    ...{ session: { jwtKey: JWT_KEY, authorizedParties: undefined }, edge, keepAliveMs: 75_000 },
+    ...{
+      session: { jwtKey: JWT_KEY, authorizedParties: undefined, publishableKey: undefined },
+      edge,
+      keepAliveMs: 75_000,
+    },
     connections: new Connections(limits, (reason) => closed.push(reason)),
     ...{ readiness: async () => ({}), metrics: profilesMetrics(openMetrics('test')) },
     log: openLog({ app: 'test', level: 'silent' }),

@@ -80,7 +80,7 @@ test('an avatar has the first letters of a name, whatever its alphabet', () => {
 })
 
 describe('a session', () => {
-  const options = { jwtKey: JWT_KEY, authorizedParties: [PARTY] }
+  const options = { jwtKey: JWT_KEY, authorizedParties: [PARTY], publishableKey: undefined }
   const ask = (headers: Record<string, string>, method = 'GET') => sessionOf({ method, headers }, options)
   const ada = { kind: 'user', clerkId: 'user_ada' }
   const refused = (code: string) => ({ kind: 'refused', code })
@@ -152,10 +152,39 @@ describe('the configuration', () => {
       CLERK_PUBLISHABLE_KEY: PUBLISHABLE_KEY,
     })
     expect(config).toMatchObject({
-      jwtKey: JWT_KEY.trim(),
+      jwtKey: JWT_KEY,
       authorizedParties: ['https://a.example', 'http://localhost:3000'],
       publishableKey: { frontendApi: 'clerk.example.com' },
     })
+  })
+  test.each([
+    ['line breaks of Windows', JWT_KEY.replaceAll('\n', '\r\n')],
+    ['escaped line breaks of both kinds', JWT_KEY.trim().replaceAll('\n', '\\r\\n')],
+    ['spaces for line breaks', JWT_KEY.trim().replaceAll('\n', ' ')],
+    ['one line', JWT_KEY.replaceAll('\n', '')],
+    ['quotes', `"${JWT_KEY.trim()}"`],
+    ['the body alone', JWT_KEY.replace(/-----.*-----\n/g, '')],
+    ['the body alone in one line', JWT_KEY.replace(/-----.*-----\n/g, '').replaceAll('\n', '')],
+  ])('takes the key that Clerk signs with in %s', async (_, raw) => {
+    const { jwtKey } = readProfilesConfig({ ...env, CLERK_JWT_KEY: raw })
+    expect(jwtKey).toBe(JWT_KEY)
+    const headers = { authorization: `Bearer ${sessionToken('user_ada')}` }
+    const options = { jwtKey, authorizedParties: [PARTY], publishableKey: undefined }
+    expect(await sessionOf({ method: 'GET', headers }, options)).toMatchObject({ kind: 'user' })
+  })
+  test('refuses a key that is cut, changed, private or of another kind, and shows nothing of it', () => {
+    const body = JWT_KEY.replace(/-----.*-----\n/g, '').replaceAll('\n', '')
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 })
+    const spki = { type: 'spki', format: 'pem' } as const
+    for (const key of [
+      ...[body.slice(0, -8), body.slice(8), `${body.slice(0, 99)}!${body.slice(100)}`, `${body}AAAA=AAA`, '""'],
+      privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      publicKey.export(spki).toString(),
+      generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export(spki).toString(),
+    ]) {
+      expect(faultsIn({ CLERK_JWT_KEY: key }), key).toEqual(['CLERK_JWT_KEY'])
+      expect(() => readProfilesConfig({ ...env, CLERK_JWT_KEY: key })).toThrow(/dashboard/)
+    }
   })
   test('refuses what is none of them, all at once', () => {
     const small = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ type: 'spki', format: 'pem' })

@@ -153,7 +153,7 @@ const DOCUMENT = {
         type: 'apiKey',
         in: 'cookie',
         name: '__session',
-        description: 'The same; writes from this origin only',
+        description: 'The same, or with the suffix of this Clerk instance; writes from this origin only',
       },
     },
   },

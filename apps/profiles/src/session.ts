@@ -1,19 +1,25 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { verifyToken } from '@clerk/backend'
 import { TokenVerificationError, TokenVerificationErrorReason } from '@clerk/backend/errors'
+import type { PublishableKey } from './clerk-keys.js'
 import type { RefusalCode } from './errors.js'
 import { CLOCK_SKEW_MS } from './policy.js'
+import { sessionCookie } from './session-cookie.js'
 
 export type Session = { kind: 'user'; clerkId: string } | { kind: 'refused'; code: RefusalCode }
 
-export type SessionOptions = { jwtKey: string | undefined; authorizedParties: readonly string[] | undefined }
+export type SessionOptions = {
+  jwtKey: string | undefined
+  authorizedParties: readonly string[] | undefined
+  /** Says which of the cookies are this instance's, where applications share a domain. */
+  publishableKey: PublishableKey | undefined
+}
 
-const COOKIE = '__session'
 /** What the mirror takes for a Clerk id. */
 const CLERK_ID = /^[!-~]{1,64}$/
 
 /**
- * Who asks, by Clerk's session token: of the header `Authorization: Bearer …`, else of the cookie `__session`. Verified
+ * Who asks, by Clerk's session token: of the header `Authorization: Bearer …`, else of the session's cookie. Verified
  * with the instance's public key and without asking Clerk.
  *
  * A browser sends the cookie along whoever made the request, so with it a change must come from a page of this origin.
@@ -28,16 +34,11 @@ export async function sessionOf(
     const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? []
     return token === undefined ? { kind: 'refused', code: 'invalid_token' } : verified(token, options.jwtKey, options)
   }
-  const token = cookieOf(headers)
+  const token = sessionCookie(headers.cookie ?? '', options.publishableKey)
   if (token === undefined) return { kind: 'refused', code: 'missing_token' }
   if (method !== 'GET' && method !== 'HEAD' && !isFromThisOrigin(headers))
     return { kind: 'refused', code: 'cross_site' }
   return verified(token, options.jwtKey, options)
-}
-
-function cookieOf({ cookie = '' }: IncomingHttpHeaders): string | undefined {
-  const pairs = cookie.split(';').map((pair) => pair.trim())
-  return pairs.find((pair) => pair.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1) || undefined
 }
 
 /** Every browser of today says where a change comes from; who says nothing at all is none, and has no use for a cookie. */

@@ -46,7 +46,7 @@ export async function startProfiles(config: ProfilesConfig, { log, signal }: Sur
   })
   const server = await buildServer({
     ...{ profilesFor: inTurns(profiles, queue), assets: readAssets(), publishableKey },
-    ...{ session: { jwtKey, authorizedParties }, edge, connections, keepAliveMs, trustProxy },
+    ...{ session: { jwtKey, authorizedParties, publishableKey }, edge, connections, keepAliveMs, trustProxy },
     ...{ readiness, metrics: site, log },
   })
   owned.defer(() => edge.close(() => server.close()))

@@ -49,7 +49,7 @@ export const SETTINGS = {
     usedBy: ['ingest'],
   },
   CLERK_JWT_KEY: {
-    doc: 'PEM public key of your Clerk instance (dashboard: API keys, JWKS public key), by which session tokens are verified without asking Clerk. Line breaks may be written as `\\n`. Without it nobody can edit their profile.',
+    doc: 'PEM public key of your Clerk instance (dashboard: API keys, JWKS public key), by which session tokens are verified without asking Clerk. Line breaks may be written as `\\n` or spaces, or left out. Without it nobody can edit their profile.',
     example: '-----BEGIN PUBLIC KEY-----\\nCOPY_IT_FROM_THE_CLERK_DASHBOARD\\n-----END PUBLIC KEY-----',
     usedBy: ['profiles'],
   },
@@ -59,7 +59,7 @@ export const SETTINGS = {
     usedBy: ['profiles'],
   },
   CLERK_PUBLISHABLE_KEY: {
-    doc: "Publishable key of your Clerk instance, which begins with pk_: the page on which people edit their profile shows Clerk's sign-in with it.",
+    doc: "Publishable key of your Clerk instance, which begins with pk_: the page on which people edit their profile shows Clerk's sign-in with it, and where applications share a domain, it says which session cookie is this instance's.",
     example: 'pk_test_Y2xlcmsuZXhhbXBsZS5jb20k',
     usedBy: ['profiles'],
   },
