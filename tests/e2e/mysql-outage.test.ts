@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Pour, pour, refused, signUps } from '../support/deliveries.js'
 import { canOpenHouse, type House, type IngestProcess, openHouse, type WorkerProcess } from '../support/house.js'
-import { health, isReady, onceNotReady } from '../support/processes.js'
+import { health, isReady, onceNotReady, runCli } from '../support/processes.js'
 import { until } from '../support/until.js'
 
 /** From the database's return until all is applied: a probe comes at least every three seconds. */
@@ -89,6 +89,55 @@ describe.skipIf(!isPossible)('the database', () => {
     await expectAllApplied(events)
     expect([...worker.logged('event.retrying'), ...worker.logged('event.dead_lettered')]).toEqual([])
     await until(() => isReady(worker))
+  })
+})
+
+describe.skipIf(!isPossible)('the application', () => {
+  const FOREIGN_KEY = 'FOREIGN KEY (user_id) REFERENCES users (id)'
+  test.each([
+    {
+      what: 'may add a column without a default',
+      seed: 8,
+      drift: ['ALTER TABLE users ADD plan VARCHAR(20) NOT NULL'],
+      mend: ["ALTER TABLE users ALTER COLUMN plan SET DEFAULT ''"],
+      cause: 'give it a default',
+    },
+    {
+      what: 'may drop a column',
+      seed: 9,
+      drift: ['ALTER TABLE users RENAME COLUMN first_name TO given_name'],
+      mend: ['ALTER TABLE users RENAME COLUMN given_name TO first_name'],
+      cause: 'npm run db:migrate',
+    },
+  ])('$what under load: events wait for it, and none has paid a try', async ({ seed, drift, mend, cause }) => {
+    await using worker = await house.worker()
+    await until(() => isReady(worker))
+    const { events, traffic } = await pourThrough(seed, async () => {
+      for (const sql of drift) await house.query(sql)
+    })
+    await expectAllTaken(traffic)
+    await expectBreakerOpen(worker, cause)
+    expect(await house.counts()).toMatchObject({ delayed: 0, failed: 0 })
+    for (const sql of mend) await house.query(sql)
+    await expectAllApplied(events)
+    expect([...worker.logged('event.retrying'), ...worker.logged('event.dead_lettered')]).toEqual([])
+  })
+
+  test('may add constraints, which a ready worker names', async () => {
+    await house.query('CREATE UNIQUE INDEX one_tagline ON users (tagline)')
+    await house.query(`CREATE TABLE orders (user_id BIGINT NOT NULL, CONSTRAINT order_of ${FOREIGN_KEY})`)
+    await using worker = await house.worker()
+    await until(() => isReady(worker))
+    const { body } = await health(worker.url, '/readyz')
+    const note = expect.stringMatching(/unique index one_tagline on users \(tagline\).*foreign key order_of of orders/)
+    expect(body).toMatchObject({ status: 'ready', checks: { mysql: { ok: true, note } } })
+    const migrations = await runCli('migrate status --json', { DATABASE_URL: house.env.DATABASE_URL })
+    expect(JSON.parse(migrations.stdout)).toMatchObject({
+      pending: [],
+      foreign: [{ name: 'one_tagline' }, { name: 'order_of' }],
+    })
+    await house.query('DROP TABLE orders')
+    await house.query('DROP INDEX one_tagline ON users')
   })
 })
 

@@ -49,7 +49,7 @@ describe('a session', () => {
     )
     expect(isSeen).toBe(true)
     const [statements] = await prisma.$queryRawUnsafe<{ Value: string }[]>("SHOW SESSION STATUS LIKE 'Com_set_option'")
-    expect(statements?.Value).toBe('2')
+    expect(statements?.Value).toBe('3')
     await prisma.$disconnect()
   })
 

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { connectOnce } from '../../packages/mirror/src/connection.js'
-import { type MigrationEvent, migrate, pendingMigrations } from '../../packages/mirror/src/migrate.js'
+import type { DatabaseOptions } from '../../packages/mirror/src/database-url.js'
+import { type MigrationEvent, migrate } from '../../packages/mirror/src/migrate.js'
+import { migrationStatus } from '../../packages/mirror/src/migration-status.js'
 import { absentTestDatabase, MIGRATIONS, openTestDatabase, type TestDatabase } from '../support/database.js'
 
 const CREATE_A = 'CREATE TABLE a (id INT PRIMARY KEY);'
@@ -21,6 +23,9 @@ async function openFolder(migrations: Record<string, string>) {
   for (const [name, sql] of Object.entries(migrations)) await write(name, sql)
   return { folder, write, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
 }
+
+const pendingMigrations = async (options: DatabaseOptions, folder: string) =>
+  (await migrationStatus(options, folder)).pending
 
 async function run(database: TestDatabase, folder: string) {
   const events: MigrationEvent[] = []

@@ -24,7 +24,9 @@ const people = (count: number) => Array.from({ length: count }, (_, index) => `u
 const updates = (ids: readonly string[]): Arrival[] => ids.map((id) => userUpdated(id, { at: 5_000 }))
 
 async function openHolder(database: TestDatabase, sql: string, params: unknown[] = []) {
-  const holder = await connectOnce(database.options)
+  // Idle for long, which neither end may break off.
+  const holder = await connectOnce(database.options, 'migration')
+  await holder.query('SET SESSION wait_timeout = 600')
   await holder.query('BEGIN')
   await holder.query(sql, params)
   return {

@@ -71,9 +71,12 @@ test('a dead letter is counted by its worker and in the queue, and people are to
 
 test('while the database takes no events a worker says how many events it holds, and how long the oldest has waited', async () => {
   await using queue = await openTestQueue()
-  // It answers when it is asked, and so the worker begins: that a migration is missing shows at the first event.
+  // It answers when it is asked, and so the worker begins: that its disk is full shows at the first event.
   await using database = await openTestDatabase()
-  await database.query('DROP TABLE webhook_events')
+  const full = "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021, MESSAGE_TEXT = 'Disk full'"
+  await database.query(
+    `CREATE TRIGGER full BEFORE INSERT ON webhook_events FOR EACH ROW IF NEW.event_id LIKE 'msg%' THEN ${full}; END IF`,
+  )
   for (const id of ['msg_a', 'msg_b', 'msg_c']) await queue.door.accept(envelope(id))
   await queue.redis.hincrby(queue.partition.key('msg_b'), 'queuedAt', -600_000)
   await using worker = await workerOn(queue, { database: database.options })

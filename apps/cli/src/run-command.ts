@@ -7,7 +7,7 @@ import { discardDeadLetters, replayDeadLetters, retryEventsNow } from './dead-le
 import { exportDeadLetters, listDeadLetters, showDeadLetter } from './dead-letters.js'
 import { eraseUser } from './erase.js'
 import { restampInstallation, showInstallation } from './installation.js'
-import { migrateDatabase } from './migrate.js'
+import { migrateDatabase, showMigrations } from './migrate.js'
 import { listPartitions, retirePartition } from './partitions.js'
 import { askReaction, forgetReaction, listReactions } from './reactions.js'
 import { rebuildTables } from './rebuild.js'
@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'installation show': showInstallation,
   'installation restamp': restampInstallation,
   erase: eraseUser,
+  'migrate status': showMigrations,
   migrate: migrateDatabase,
   rebuild: rebuildTables,
 }

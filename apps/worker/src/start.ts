@@ -1,4 +1,4 @@
-import { openMirror } from '@clerk-mirror/mirror'
+import { type Mirror, openMirror } from '@clerk-mirror/mirror'
 import {
   type Consumer,
   consume,
@@ -44,7 +44,7 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
   const readiness = readinessOf(
     {
       redis: () => redisCheck(consumer),
-      mysql: () => databaseCheck(consumer, mirror.canary),
+      mysql: () => databaseCheck(consumer, mirror),
     },
     signal,
   )
@@ -108,12 +108,13 @@ async function redisCheck(consumer: Consumer): Promise<Check> {
 }
 
 /** An open breaker knows the cause already; asking the database again would tell no more. */
-async function databaseCheck(consumer: Consumer, canary: () => Promise<void>): Promise<Check> {
+async function databaseCheck(consumer: Consumer, mirror: Mirror): Promise<Check> {
   const breaker = consumer.breaker()
   if (breaker.kind !== 'closed') return { ok: false, cause: breaker.failure.message }
   try {
-    await canary()
-    return { ok: true }
+    await mirror.canary()
+    const foreign = await mirror.foreignConstraints()
+    return { ok: true, ...(foreign.length > 0 && { note: foreign.map(({ message }) => message).join('; ') }) }
   } catch (error) {
     return { ok: false, cause: causeOf(error) }
   }

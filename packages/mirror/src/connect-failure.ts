@@ -12,6 +12,8 @@ export type ConnectFailureCode =
   | 'database_certificate_refused'
   | 'database_ca_unreadable'
   | 'database_connect_failed'
+  | 'database_binlog_statement'
+  | 'database_text_altered'
 
 /** Why no connection could be made. The message names host, port and remedy, never the user or the password. */
 export class DatabaseConnectError extends Error {
@@ -36,6 +38,19 @@ const WHAT_HAPPENED: Record<ConnectFailureCode, string> = {
   database_certificate_refused: 'shows a certificate that is not trusted or not its own: name its authority in sslcert',
   database_ca_unreadable: 'could not be asked, because the file that sslcert names cannot be read',
   database_connect_failed: 'could not be connected to',
+  database_binlog_statement:
+    'writes its binary log with binlog_format=STATEMENT, which cannot hold what the mirror does: set it to ROW or MIXED',
+  database_text_altered: 'gives back other letters than it was sent: see its character sets, and what stands between',
+}
+
+/** Of a server that answers and cannot be worked with all the same. `where`: what was seen there. */
+export function unfit(
+  { host, port }: DatabaseOptions,
+  code: 'database_binlog_statement' | 'database_text_altered',
+  where = '',
+): DatabaseConnectError {
+  const place = where === '' ? '' : ` (${where})`
+  return new DatabaseConnectError(code, `the database at ${host}:${port} ${WHAT_HAPPENED[code]}${place}`)
 }
 
 const CLEAR_TEXT_HINT = ' (or it takes only TLS: then ask for it with sslaccept=strict)'

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
 import { type Connection, type ConnectionConfig, createConnection, createPool, type PoolConfig } from 'mariadb'
-import { connectFailure, DatabaseConnectError } from './connect-failure.js'
+import { connectFailure, DatabaseConnectError, unfit } from './connect-failure.js'
 import {
   ACQUIRE_MARGIN_MS,
   CONNECT_TIMEOUT_MS,
@@ -19,7 +19,7 @@ import { type DatabaseOptions, type DatabaseTls, isLocalHost } from './database-
 import { PrismaClient } from './generated/client.js'
 import type { PacketLimit } from './parts.js'
 import { withRenewal } from './server-role.js'
-import { setUpSession, withSessions } from './session.js'
+import { PROBE_TEXT, setUpSession, withSessions } from './session.js'
 import { openVerifiedSocket } from './verified-socket.js'
 
 /** `work`: short statements, a frozen server is noticed. `migration`: a statement may be silent for hours. */
@@ -98,7 +98,11 @@ export async function connectOnce(
     const connection = await createConnection(connectionConfig(options, purpose))
     // Without a listener the driver throws out of a socket callback when an idle connection breaks. A query tells.
     connection.on('error', () => undefined)
-    await setUpSession(connection, purpose === 'work' ? LOCK_WAIT_TIMEOUT_S : MIGRATION_LOCK_WAIT_TIMEOUT_S)
+    const lockWaitS = purpose === 'work' ? LOCK_WAIT_TIMEOUT_S : MIGRATION_LOCK_WAIT_TIMEOUT_S
+    const { text } = await setUpSession(connection, lockWaitS)
+    if (text !== PROBE_TEXT) throw unfit(options, 'database_text_altered')
+    // Tables of another engine would have no transactions.
+    if (purpose === 'migration') await connection.query('SET SESSION default_storage_engine = InnoDB')
     return Object.assign(connection, { [Symbol.asyncDispose]: () => connection.end() })
   } catch (error) {
     throw connectFailure(options, error)

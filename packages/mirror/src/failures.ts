@@ -28,12 +28,15 @@ const codeOf = (error: unknown, number: number | null) => {
   return typeof code === 'string' ? `mysql_${code.toLowerCase()}` : 'mysql_unknown'
 }
 
+const SILENT = 'the database gave no answer in time: it is frozen, or a table is locked (ALTER TABLE, LOCK TABLES)'
+
 /** The server's texts quote values, which are personal data: numbers and names of errors, and texts of ours, are told. */
 function describe(error: unknown, number: number | null): string {
   const advice = number === null ? undefined : SERVER_ERRORS[number]?.[1]
   if (number === PACKET_TOO_LARGE && advice) return advice
   if (number !== null) return `the database refused with error ${number}${advice ? `: ${advice}` : ''}`
   const code = property(error, 'code')
+  if (code === 'ER_SOCKET_TIMEOUT') return SILENT
   const name = error instanceof Error ? error.name : typeof error
   return `the write failed with ${typeof code === 'string' ? `${name} ${code}` : name}`
 }

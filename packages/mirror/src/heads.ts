@@ -18,7 +18,7 @@ export type HeadWrite = {
   data: string | null
 }
 
-const COLUMNS = [
+export const HEAD_COLUMNS: readonly string[] = [
   'id',
   'kind',
   'updated_at_ms',
@@ -92,7 +92,9 @@ export async function writeHeads(transaction: Transaction, heads: readonly HeadW
       timeValue(nowMs),
       head.data,
     ])
-  await transaction.execute(upsert({ table: 'clerk_objects', columns: COLUMNS, updates: COLUMNS.slice(1), rows }))
+  await transaction.execute(
+    upsert({ table: 'clerk_objects', columns: HEAD_COLUMNS, updates: HEAD_COLUMNS.slice(1), rows }),
+  )
 }
 
 /** Notes whom these heads are about besides what their newest version says. They are locked. */

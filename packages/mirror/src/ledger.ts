@@ -25,7 +25,7 @@ export const DECISIVE: readonly string[] = ['applied', 'stale', 'tombstoned'] sa
 
 const PENDING = 'pending'
 
-const COLUMNS = [
+export const LEDGER_COLUMNS: readonly string[] = [
   'event_id',
   'type',
   'object_id',
@@ -57,7 +57,7 @@ export async function claimEvents(
   nowMs: number,
 ): Promise<Claims> {
   const rows = rowsOf(entries, nowMs, () => PENDING)
-  await transaction.execute(upsert({ table: 'webhook_events', columns: COLUMNS, updates: [], rows }))
+  await transaction.execute(upsert({ table: 'webhook_events', columns: LEDGER_COLUMNS, updates: [], rows }))
   const values: SqlValue[] = []
   const ids = entries.map((entry) => entry.eventId)
   const stored = await transaction.query<{ event_id: string; outcome: string }>(
@@ -93,7 +93,7 @@ export async function recordOutcomes(
     outcomeOf,
   )
   if (rows.length === 0) return
-  await transaction.execute(upsert({ table: 'webhook_events', columns: COLUMNS, updates: REWRITTEN, rows }))
+  await transaction.execute(upsert({ table: 'webhook_events', columns: LEDGER_COLUMNS, updates: REWRITTEN, rows }))
 }
 
 /** Notes that these events were taken from the queue; an event that was decided meanwhile stays as it was decided. */

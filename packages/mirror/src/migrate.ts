@@ -1,18 +1,12 @@
 import { SqlError } from 'mariadb'
+import { refuseStatementLog } from './binary-log.js'
 import { DatabaseConnectError } from './connect-failure.js'
 import { connectOnce, type DatabaseConnection } from './connection.js'
 import { MIGRATION_TURN_WAIT_S } from './connection-policy.js'
 import type { DatabaseOptions } from './database-url.js'
 import { MigrationError } from './migration-error.js'
 import { isUnchanged, type Migration, readMigrations } from './migration-files.js'
-import {
-  type MigrationRecord,
-  openRecords,
-  readRecords,
-  recordFailure,
-  recordFinish,
-  recordStart,
-} from './migration-records.js'
+import { type MigrationRecord, openRecords, recordFailure, recordFinish, recordStart } from './migration-records.js'
 import { splitStatements } from './sql-statements.js'
 
 export type MigrationEvent =
@@ -46,6 +40,7 @@ const LOCK = 'prisma_migrate'
 export async function migrate(options: DatabaseOptions, { folder, log }: MigrateOptions): Promise<Migrated> {
   const migrations = await readMigrations(folder)
   await using connection = await connectCreating(options, log)
+  await refuseStatementLog(connection, options)
   await lock(connection, log)
   const records = await openRecords(connection)
   refuseIncomplete(records)
@@ -60,18 +55,6 @@ export async function migrate(options: DatabaseOptions, { folder, log }: Migrate
     log({ event: 'migration.applied', migration: migration.name, durationMs })
   }
   return { applied: pending.map(({ name }) => name), alreadyApplied: migrations.length - pending.length }
-}
-
-/**
- * The names of the migrations that are not (or not fully) applied; empty when the tables are what the code expects.
- * Reads only. Throws DatabaseConnectError, and MigrationError when the folder cannot be read.
- */
-export async function pendingMigrations(options: DatabaseOptions, folder: string): Promise<string[]> {
-  const migrations = await readMigrations(folder)
-  await using connection = await connectOnce(options)
-  const records = (await readRecords(connection)) ?? []
-  const finished = records.filter((record) => record.finished)
-  return pendingOf(migrations, finished).map(({ name }) => name)
 }
 
 function pendingOf(migrations: Migration[], records: MigrationRecord[]): Migration[] {
@@ -92,6 +75,7 @@ async function connectCreating(options: DatabaseOptions, log: MigrateOptions['lo
 
 async function createDatabase(options: DatabaseOptions): Promise<void> {
   await using server = await connectOnce({ ...options, database: '' }, 'migration')
+  await refuseStatementLog(server, options)
   const name = `\`${options.database.replaceAll('`', '``')}\``
   try {
     await server.query(`CREATE DATABASE IF NOT EXISTS ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci`)

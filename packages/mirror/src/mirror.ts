@@ -1,16 +1,17 @@
 import { type Arrival, applyBatch } from './apply.js'
 import { canary } from './canary.js'
-import { openPrisma } from './connection.js'
+import { onFreshConnection, openPrisma } from './connection.js'
 import { LOCK_WAIT_TIMEOUT_S, SHORT_LOCK_WAIT_TIMEOUT_S } from './connection-policy.js'
 import type { DatabaseOptions } from './database-url.js'
 import { isLockWait, packetTooLarge } from './failures.js'
+import { type ForeignConstraint, foreignConstraints } from './foreign-constraints.js'
 import { BlockedObjects, findHeldRows } from './held-rows.js'
 import { type DatabaseInstallation, databaseInstallation } from './installation.js'
 import { type Applied, applyIsolated, type LockWait } from './isolate.js'
 import { type OperatorVerbs, operatorVerbs } from './operator-verbs.js'
 import type { Reactions } from './outbox.js'
 import { exceedsPacket, type PacketLimit, partsFor } from './parts.js'
-import { TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
+import { FOREIGN_CONSTRAINTS_KEPT_MS, TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
 import { type ReactionReads, reactionReads } from './reaction-reads.js'
 import { type MirrorReads, mirrorReads } from './reads.js'
 import { inTransaction, type Transaction } from './transaction.js'
@@ -28,6 +29,8 @@ export type Mirror = AsyncDisposable &
     /** Resolves when writes commit. @throws Failure of class `outage` that names the cause. */
     canary: () => Promise<void>
     installation: DatabaseInstallation
+    /** What the application added to the tables that can stop events; looked up anew after a minute. Never throws. */
+    foreignConstraints: () => Promise<readonly ForeignConstraint[]>
   }
 
 export type MirrorOptions = {
@@ -35,6 +38,18 @@ export type MirrorOptions = {
   reactions?: Reactions | null
   clock?: () => number
   random?: () => number
+}
+
+function keptForeignConstraints(options: DatabaseOptions): Mirror['foreignConstraints'] {
+  let kept: Promise<readonly ForeignConstraint[]> = Promise.resolve([])
+  let untilMs = Number.NEGATIVE_INFINITY
+  return () => {
+    if (performance.now() < untilMs) return kept
+    untilMs = performance.now() + FOREIGN_CONSTRAINTS_KEPT_MS
+    const before = kept
+    kept = onFreshConnection(options, foreignConstraints).catch(() => before)
+    return kept
+  }
 }
 
 /** The connection goes back to its pool with the wait that it had. */
@@ -67,7 +82,7 @@ export function openMirror(
       return outcomes
     },
     heldRows: (batch: readonly Arrival[]) => findHeldRows(options, batch),
-    canary: () => canary(options),
+    canary: () => canary({ database: options, asksForReactions: reactions !== null, random }),
     random,
   }
   const blocked = new BlockedObjects()
@@ -100,6 +115,7 @@ export function openMirror(
     },
     canary: attempts.canary,
     installation: databaseInstallation(prisma, clock),
+    foreignConstraints: keptForeignConstraints(options),
     ...mirrorReads(prisma),
     ...reactionReads(prisma, clock),
     ...operatorVerbs(prisma, limits, clock, random),

@@ -3,7 +3,7 @@ import type { CascadedHead } from './cascade.js'
 import type { Happening } from './decide.js'
 import type { PrismaClient } from './generated/client.js'
 import { OUTBOX_COUNTED, OUTBOX_LISTED, OUTBOX_ROWS } from './policy.js'
-import { insert, placeholders, type SqlValue, timeValue } from './sql.js'
+import { insert, placeholders, type SqlValue, type Statement, timeValue } from './sql.js'
 import type { Transaction } from './transaction.js'
 
 /** Which reactions there are, as far as the mirror has to know. Named by whoever opens it. */
@@ -37,7 +37,7 @@ export type AskedReaction = {
 /** The place of an asked reaction in the outbox. */
 export type OutboxRow = { rowId: bigint; asked: AskedReaction }
 
-const COLUMNS = [
+export const OUTBOX_COLUMNS: readonly string[] = [
   ...['reaction', 'happening', 'kind', 'object_id', 'user_id', 'organization_id'],
   ...['event_id', 'updated_at_ms', 'timestamp_ms', 'changed_fields', 'asked_at', 'request_id'],
 ]
@@ -62,7 +62,7 @@ export async function askForReactions(
 export async function writeOutbox(transaction: Transaction, asked: readonly AskedReaction[]): Promise<void> {
   for (let from = 0; from < asked.length; from += OUTBOX_ROWS) {
     const rows = asked.slice(from, from + OUTBOX_ROWS).map(rowOf)
-    await transaction.execute(insert({ table: 'reaction_outbox', columns: COLUMNS, rows }))
+    await transaction.execute(insert({ table: 'reaction_outbox', columns: OUTBOX_COLUMNS, rows }))
   }
 }
 
@@ -111,7 +111,7 @@ type StoredRow = Record<'reaction' | 'kind' | 'object_id' | 'event_id' | 'change
 export async function readOutbox(prisma: PrismaClient, reaction: string, limit: number): Promise<OutboxRow[]> {
   // In SQL, for a worker reads ten pages a second, and Prisma's compiler takes milliseconds for each.
   const rows = await prisma.$queryRawUnsafe<StoredRow[]>(
-    `SELECT id,${COLUMNS.join(',')} FROM reaction_outbox WHERE reaction=? ORDER BY id LIMIT ?`,
+    `SELECT id,${OUTBOX_COLUMNS.join(',')} FROM reaction_outbox WHERE reaction=? ORDER BY id LIMIT ?`,
     reaction,
     limit,
   )
@@ -152,8 +152,14 @@ export async function outboxOf(
 }
 
 export async function removeFromOutbox(prisma: PrismaClient, rowIds: readonly bigint[]): Promise<void> {
-  await prisma.$executeRawUnsafe(`DELETE FROM reaction_outbox WHERE id IN (${placeholders(rowIds.length)})`, ...rowIds)
+  const { sql, values } = outboxRemoval(rowIds)
+  await prisma.$executeRawUnsafe(sql, ...values)
 }
+
+export const outboxRemoval = (rowIds: readonly bigint[]): Statement => ({
+  sql: `DELETE FROM reaction_outbox WHERE id IN (${placeholders(rowIds.length)})`,
+  values: [...rowIds],
+})
 
 /** What waits to be handed over. */
 export type OutboxDepth = {

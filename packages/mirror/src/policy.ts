@@ -29,6 +29,9 @@ export const ERASE_SEARCH_PAGE = 1_000
 /** Objects that an erasure removes in one transaction. Their heads are locked meanwhile, for some 100 ms. */
 export const ERASE_BATCH = 500
 
+/** Milliseconds until it is looked up anew which constraints the application has added: people do that by hand. */
+export const FOREIGN_CONSTRAINTS_KEPT_MS = 60_000
+
 /** Milliseconds that a transaction may wait for a connection of the pool. */
 export const TRANSACTION_WAIT_MS = 5_000
 

@@ -2,24 +2,57 @@ import type { Connection, ConnectionInfo, Pool, PoolConnection } from 'mariadb'
 import { LOCK_WAIT_TIMEOUT_S, SESSION_WAIT_TIMEOUT_S } from './connection-policy.js'
 import type { PacketLimit } from './parts.js'
 
-// Two statements because MariaDB 10 and MySQL 8 call the isolation level by different variables. The time zone makes
-// NOW() agree with the UTC that is stored, the mode makes an error of a value that does not fit.
+/** What a server hands to new sessions may be anything (init_connect, skip-character-set-client-handshake). */
 const sessionSql = (lockWaitS: number) => [
+  // Else a server that overrides the driver's character set stores other letters than it was sent.
+  `SET NAMES utf8mb4 COLLATE ${COLLATION}`,
+  // A statement of its own, because MariaDB 10 and MySQL 8 call the isolation level by different variables.
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  `SET SESSION innodb_lock_wait_timeout = ${lockWaitS}, SESSION wait_timeout = ${SESSION_WAIT_TIMEOUT_S}, ` +
-    `SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'`,
+  `SET ${SETTINGS.map(([name, value]) => `SESSION ${name} = ${value}`).join(', ')}, ` +
+    `SESSION innodb_lock_wait_timeout = ${lockWaitS}`,
 ]
 
+const COLLATION = 'utf8mb4_unicode_ci'
+
+const SETTINGS = [
+  ['wait_timeout', SESSION_WAIT_TIMEOUT_S],
+  // Strict: an error of a value that does not fit. Without NO_BACKSLASH_ESCAPES, for the driver escapes with
+  // backslashes, and without ANSI_QUOTES.
+  ['sql_mode', "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'"],
+  // NOW() agrees with the UTC that is stored.
+  ['time_zone', "'+00:00'"],
+  // A single statement commits, and COMMIT ends a transaction and nothing else.
+  ['autocommit', 1],
+  ['completion_type', 0],
+  // Results are whole, and no statement is refused for its size.
+  ['sql_select_limit', 18_446_744_073_709_551_615n],
+  ['sql_big_selects', 1],
+  ['sql_safe_updates', 0],
+  // What the application added to these tables counts, whatever the server's default is.
+  ['foreign_key_checks', 1],
+  ['unique_checks', 1],
+] as const
+
 /**
- * Sets what every session of ours relies on, in one round trip: the driver sends each statement behind the one before.
- * Returns the bytes of a packet that this server takes. A connection on which this fails is broken off.
+ * Four bytes, a combining mark, and all that is escaped or has a meaning in a pattern. In lower case and without
+ * spaces at its ends, so that a trigger which puts names in order leaves it as it is.
  */
-export async function setUpSession(connection: Connection, lockWaitS: number): Promise<number> {
+export const PROBE_TEXT = 'a\u0301 \u{1f600} \u4f60 \u00df \'one\' "two" `three` \\n \\\\ \\% \\_ %s ? :x \t.'
+
+/** What a session found out when it was set up. `text` is PROBE_TEXT, on a server that leaves it as it is. */
+export type SessionAnswer = { packetBytes: number; text: string }
+
+/**
+ * Sets what every session of ours relies on, in one round trip, and has a text come back: the driver sends each
+ * statement behind the one before. A connection on which this fails is broken off.
+ */
+export async function setUpSession(connection: Connection, lockWaitS: number): Promise<SessionAnswer> {
   try {
     const set = sessionSql(lockWaitS).map((sql) => connection.query(sql))
-    const asked = connection.query<{ bytes: bigint | number }[]>('SELECT @@max_allowed_packet AS bytes')
+    type Row = { bytes: bigint | number; text: string }
+    const asked = connection.query<Row[]>('SELECT @@max_allowed_packet AS bytes, ? AS text', [PROBE_TEXT])
     const [[row]] = await Promise.all([asked, ...set])
-    return Number(row?.bytes ?? Number.POSITIVE_INFINITY)
+    return { packetBytes: Number(row?.bytes ?? Number.POSITIVE_INFINITY), text: row?.text ?? '' }
   } catch (error) {
     connection.destroy()
     throw error
@@ -38,8 +71,8 @@ export function withSessions(pool: Pool, limit?: PacketLimit): Pool {
     // One `info` for the life of a connection, where the object around it is new each time.
     const { info } = connection
     if (info !== null && setUp.has(info)) return connection
-    const bytes = await setUpSession(connection, LOCK_WAIT_TIMEOUT_S)
-    if (limit) limit.bytes = bytes
+    const { packetBytes } = await setUpSession(connection, LOCK_WAIT_TIMEOUT_S)
+    if (limit) limit.bytes = packetBytes
     if (info !== null) setUp.add(info)
     return connection
   }

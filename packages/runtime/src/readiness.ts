@@ -5,6 +5,8 @@ export interface Check {
   readonly ok: boolean
   /** Why not, in a few words for whoever can reach the port: no addresses, no credentials. */
   readonly cause?: string
+  /** Something that somebody should know although all is well. */
+  readonly note?: string
 }
 
 /** What a process needs, by name, and whether it has it. */
