@@ -1,9 +1,10 @@
 import { type Mirror, openMirror, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { expect, test } from 'vitest'
 import { connectOnce } from '../../packages/mirror/src/connection.js'
-import { documented, openAccountsDatabase } from '../support/accounts.js'
+import { openAccountsDatabase } from '../support/accounts.js'
 import { userCreated } from '../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../support/database.js'
+import { documented } from '../support/documented.js'
 
 /*
  * The canary says whether the database works for all that a worker does, and leaves nothing behind.
@@ -64,8 +65,10 @@ test('a right that is missing is an outage, and the documented ones are enough',
   await using mirror = openMirror(parseDatabaseUrl(database.url('worker')), { reactions })
   expect(await verdict(mirror)).toBe('works')
   const grants = [...(documented('sql')[1] ?? '').matchAll(/^GRANT (.*) ON (\S+) TO clerk_mirror_worker;$/gm)]
-  expect(grants.length).toBeGreaterThan(8)
-  for (const [, rights = '', table = ''] of grants) {
+  // The installation's mark is read and written when a worker starts, by a guard of its own.
+  const ofEvents = grants.filter(([, , table = '']) => !table.endsWith('.installation'))
+  expect(ofEvents.length).toBeGreaterThan(8)
+  for (const [, rights = '', table = ''] of ofEvents) {
     for (const right of rights.split(', ')) {
       await database.run([`REVOKE ${right} ON ${table} FROM clerk_mirror_worker`])
       const found = { table, right, verdict: await verdict(mirror) }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findDatabaseServer, initialiseData } from '../../packages/devstack/src/services/database-files.js'
+import { asRoot, findDatabaseServer, initialiseData } from '../../packages/devstack/src/services/database-files.js'
 import { choosePort } from '../../packages/devstack/src/services/ports.js'
 import { ServerProcess } from '../../packages/devstack/src/services/server-process.js'
 import { connectOnce } from '../../packages/mirror/src/connection.js'
@@ -27,14 +27,15 @@ export async function openOddDatabase(settings: readonly string[]): Promise<OddD
     const account = `'${user}'@'127.0.0.1'`
     const sql = [`CREATE USER ${account} IDENTIFIED BY '${password}';`, `GRANT ALL ON \`odd%\`.* TO ${account};`, '']
     writeFileSync(join(folder, 'account.sql'), sql.join('\n'))
-    const data = await initialiseData(program, folder, () => undefined)
+    const home = { folder, user: undefined }
+    const data = await initialiseData(program, home, () => undefined)
     const options: DatabaseOptions = { host: '127.0.0.1', port, user, password, database: 'odd', tls: false }
     const server = await ServerProcess.start({
       title: program.title,
       program: program.program,
       args: [
         '--no-defaults',
-        ...program.asUser,
+        ...asRoot(home),
         `--datadir=${data}`,
         '--bind-address=127.0.0.1',
         `--port=${port}`,
