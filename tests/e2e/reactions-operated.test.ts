@@ -114,7 +114,7 @@ test('bull-board shows the queue of the reaction, and of its runs ids alone', as
   const { queues } = JSON.parse(await shown.text())
   expect(queues.map(({ name }: { name: string }) => name)).toEqual(['clerk-events', `${place.prefix}:clerk-reactions`])
   const [job] = queues[1].jobs
-  expect(job).toMatchObject({ name: reaction, data: { objectId: users[0], body: { kind: '•••' } } })
+  expect(job).toMatchObject({ name: reaction, data: { objectId: users[0], body: { kind: 'user', what: 'created' } } })
   expect(queues[1]).toMatchObject({ counts: { failed: 1 }, readOnlyMode: true })
 })
 

@@ -171,6 +171,41 @@ test('export prints a letter a line, with its body only when that is asked for',
   expect(await dead()).toBe(8)
 })
 
+const looks = async () => {
+  await ops('audit', 'list', '--json')
+  return (json() as { action: string; actor: string; finishedAt: string | null }[]).filter(
+    ({ action }) => action === 'look',
+  )
+}
+
+test('a payload is printed once it is on record who looked; without one, nothing is', async () => {
+  expect(await ops('dead-letters', 'show', 'msg_killer')).toBe(0)
+  expect(await ops('dead-letters', 'export')).toBe(0)
+  expect(await looks()).toEqual([])
+  expect(await ops('dead-letters', 'show', 'msg_killer', '--payload')).toBe(0)
+  expect(written.out).toContain('user.created')
+  const look = { action: 'look', actor: expect.stringMatching(/.@./), finishedAt: expect.any(String) }
+  expect(await looks()).toMatchObject([{ ...look, subjectId: 'msg_killer', details: null }])
+  expect(await ops('dead-letters', 'export', '--class', 'poison', '--payload')).toBe(0)
+  expect(written.out.split('"body":').length - 1).toBe(3)
+  const [exported] = await looks()
+  expect(exported).toMatchObject({
+    ...look,
+    subjectId: null,
+    details: { filter: { class: 'poison' } },
+    counts: { shown: 3 },
+  })
+})
+
+test('what cannot go on record is not printed', async () => {
+  for (const words of [['show', 'msg_killer'], ['export']]) {
+    written.clear()
+    const code = await runCommand(['dead-letters', ...words, '--payload'], { REDIS_URL: redisUrl.href })
+    expect([code, written.out]).toEqual([1, ''])
+    expect(written.note).toContain('[database_required]')
+  }
+})
+
 test('status and trace answer programs in JSON and people in words', async () => {
   expect(await ops('status', '--json')).toBe(0)
   expect(json()).toMatchObject({

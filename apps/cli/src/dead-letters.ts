@@ -5,6 +5,7 @@ import {
   letterJson,
 } from '@clerk-mirror/operations'
 import type { DeadLetter, DeadLetterDetails } from '@clerk-mirror/queue'
+import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
 import { FILTER_OPTIONS, FILTER_USAGE, filterOf, lettersOf, QUEUE_OPTION, queueOf } from './letter-options.js'
 import { noteMissingLedger, withOperations } from './operations.js'
@@ -83,7 +84,10 @@ export const showDeadLetter: Command = {
   examples: ['dead-letters show msg_2bYZ0example', 'dead-letters show msg_2bYZ0example --payload'],
   options: {
     ...QUEUE_OPTION,
-    payload: { type: 'boolean', doc: "print the event's body too: it holds personal data" },
+    payload: {
+      type: 'boolean',
+      doc: "print the event's body too: it holds personal data, and that you looked is put on record",
+    },
   },
   run(call) {
     const [id, ...more] = call.positionals
@@ -96,6 +100,10 @@ export const showDeadLetter: Command = {
         return 1
       }
       const { envelope, stack } = letter
+      // First on record, then on the screen.
+      if (call.values['payload'] && typeof envelope?.body === 'string') {
+        await lettersOf(call.values, operations).recordLook(letter.id, actor())
+      }
       const payload = call.values['payload'] ? payloadOf(letter) : {}
       const origin = { source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null }
       const details = { ...letterJson(letter), ...origin, stack, ...payload }
@@ -125,20 +133,27 @@ export const exportDeadLetters: Command = {
   examples: ['dead-letters export > letters.jsonl', 'dead-letters export --fingerprint 5b2c… --payload'],
   options: {
     ...FILTER_OPTIONS,
-    payload: { type: 'boolean', doc: 'with the body of each event: it holds personal data' },
+    payload: {
+      type: 'boolean',
+      doc: 'with the body of each event: it holds personal data, and the export is put on record',
+    },
   },
   run(call) {
     const filter = filterOf(call.values, Date.now())
     if (call.positionals.length > 0) throw new WrongUsage('it writes to standard output, and takes no name')
     return withOperations<ExitCode>(call, async (operations) => {
       const deadLetters = lettersOf(call.values, operations)
+      const recordShown = call.values['payload'] ? await deadLetters.recordLooks(filter, actor()) : async () => {}
+      let shown = 0
       for await (const letter of deadLetters.each(filter)) {
         const { source, instanceId } = letter
         const line = { ...letterJson(letter), source, instanceId }
         // One at a time: a page of the largest bodies would be half a gigabyte.
         const payload = call.values['payload'] && payloadOf(await deadLetters.show(letter.id))
         call.out(JSON.stringify({ ...line, ...payload }))
+        shown += 1
       }
+      await recordShown(shown)
       noteMissingLedger(call, operations)
       return 0
     })

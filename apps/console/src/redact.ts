@@ -1,42 +1,61 @@
+import { CONTAINERS, COUNTS, FLAGS, IDS, TIMES, WORDS } from './safe-members.js'
+
 /** Put where a value is hidden: long enough to be seen as such, and the same whatever the value's length. */
 export const HIDDEN = '•••'
 
-/** Fields whose values are Clerk's own words. */
-const WORDY = new Set(['object', 'type', 'status', 'strategy', 'role'])
-const WORD = /^[a-z][A-Za-z_.:]{0,60}$/
-const CLERK_ID = /^[a-z]{2,12}_[A-Za-z0-9]{8,64}$/
+const CLERK_ID = /^[a-z]{2,12}(_[a-z]{2,12})?_[A-Za-z0-9]{8,64}$/
+/** An event's type, which is the name of its job besides. */
+const EVENT_TYPE = /^[a-z][A-Za-z]{0,40}(\.[a-z][A-Za-z]{0,40}){1,2}$/
+/** As Clerk names members, and as we do. */
+const MEMBER_NAME = /^[a-z][A-Za-z0-9_]{0,63}$/
 
 /**
- * A payload for eyes that need its shape and not its contents: names of fields, ids, times, numbers of Clerk's and
- * Clerk's own words stay; every other text, and everything that the application or its users put into metadata, is
- * hidden. A body that is no JSON is hidden whole.
+ * A payload for eyes that need its shape and not its contents: names of members stay, and of their values those that are
+ * on the list of safe ones and look it. Everything else is hidden, whatever it is called. A body that is no JSON is hidden
+ * whole.
  */
 export function redactPayload(body: string): unknown {
   try {
-    return redact(JSON.parse(body), '')
+    const event: unknown = JSON.parse(body)
+    if (typeof event !== 'object' || event === null || Array.isArray(event)) return hidden(event)
+    const shown = membersOf(event)
+    const { type } = event as { type?: unknown }
+    return typeof type === 'string' && EVENT_TYPE.test(type) ? { ...shown, type } : shown
   } catch {
     return `${HIDDEN} (no JSON, ${body.length} characters)`
   }
 }
 
+function membersOf(value: object): Record<string, unknown> {
+  // Names that Clerk does not write are somebody's text too.
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [MEMBER_NAME.test(name) ? name : HIDDEN, redact(each, name)]),
+  )
+}
+
 function redact(value: unknown, name: string): unknown {
-  if (typeof value === 'string') return isOwnWord(name, value) ? value : HIDDEN
-  if (typeof value === 'number') return isOwnNumber(name) ? value : `${HIDDEN} (a number)`
-  if (typeof value !== 'object' || value === null) return value
-  // Whoever may write metadata may choose the names in it too.
-  if (name.endsWith('metadata')) return HIDDEN
+  if (value === null) return null
+  if (typeof value !== 'object') return isSafe(value, name) ? value : hidden(value)
+  if (!CONTAINERS.has(name)) return hidden(value)
   if (Array.isArray(value)) return value.map((each) => redact(each, name))
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, redact(each, key)]))
+  return membersOf(value)
 }
 
-/** An external id is the application's, whatever it looks like. */
-function isOwnWord(name: string, value: string): boolean {
-  if (WORDY.has(name)) return WORD.test(value)
-  return (name === 'id' || (name.endsWith('_id') && name !== 'external_id')) && CLERK_ID.test(value)
+function isSafe(value: unknown, name: string): boolean {
+  if (typeof value === 'boolean') return FLAGS.has(name)
+  if (typeof value === 'number') return TIMES.has(name) || COUNTS.has(name)
+  if (typeof value !== 'string') return false
+  return IDS.has(name) ? CLERK_ID.test(value) : (WORDS.get(name)?.has(value) ?? false)
 }
 
-/** Times and counts; what else is a number may be somebody's telephone. */
-const isOwnNumber = (name: string) => /(^timestamp|_at|_count|_attempts)$/.test(name)
+/** What kind of value it is: a malformed event is one for a member that should be of another. */
+function hidden(value: unknown): string {
+  if (typeof value === 'string') return HIDDEN
+  if (Array.isArray(value)) return `${HIDDEN} (a list)`
+  return `${HIDDEN} (${KINDS[typeof value] ?? 'nothing'})`
+}
+
+const KINDS: Readonly<Record<string, string>> = { number: 'a number', boolean: 'a boolean', object: 'an object' }
 
 /** The payload as it came, indented where it is JSON. */
 export function readablePayload(body: string): string {

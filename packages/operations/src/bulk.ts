@@ -57,7 +57,7 @@ export async function bulk(ledger: Ledger, request: Bulk): Promise<Moved> {
   const matched = upTo ? await countOf(walk(letters, ledger, filter, range)) : 0
   if (options.dryRun || matched === 0) return { matched, moved: 0, skipped: 0 }
   const mirror = ledger.required
-  const actionId = await mirror.beginAction(actionOf(request))
+  const actionId = await mirror.beginAction(actionOf({ ...request, actor: options.actor }))
   const progress = { handled: 0, moved: 0, isComplete: false }
   try {
     await moveAll(walk(letters, ledger, filter, range), matched, request, progress)
@@ -117,7 +117,9 @@ async function untilTurn(atMs: number, signal: AbortSignal | undefined): Promise
   if (waitMs > 0) await pause(waitMs, undefined, signal && { signal }).catch(() => {})
 }
 
-function actionOf({ action, queue, filter, options: { actor } }: Bulk): NewAction {
+type ForRecord = Pick<Bulk, 'queue' | 'filter'> & Pick<NewAction, 'action' | 'actor'>
+
+export function actionOf({ action, queue, filter, actor }: ForRecord): NewAction {
   const [onlyId, ...otherIds] = filter.ids ?? []
   const subjectId = otherIds.length === 0 && onlyId !== undefined ? onlyId : (filter.objectId ?? null)
   return {
@@ -129,7 +131,7 @@ function actionOf({ action, queue, filter, options: { actor } }: Bulk): NewActio
 }
 
 /** What is read with every list of actions stays short: of many ids the first few and their number. */
-export function forRecord({ ids, ...parts }: DeadLetterFilter): object {
+function forRecord({ ids, ...parts }: DeadLetterFilter): object {
   const texts = Object.entries(parts).map(([name, part]) => [
     name,
     typeof part === 'string' ? part.slice(0, RECORDED_CHARS_MAX) : part,

@@ -1,6 +1,6 @@
 import type { DeadLetter, DeadLetterDetails, DeadLetters, LetterPlace, PlacedLetter } from '@clerk-mirror/queue'
 import type { Page } from './audit.js'
-import { type BulkOptions, bulk, type DiscardResult, type ReplayResult, type RetryNowResult } from './bulk.js'
+import { actionOf, type BulkOptions, bulk, type DiscardResult, type ReplayResult, type RetryNowResult } from './bulk.js'
 import { CauseCount, type DeadLetterCauses } from './dead-letter-causes.js'
 import { type DeadLetterFilter, demandNoTimes, idsOf } from './dead-letter-filter.js'
 import type { Ledger } from './ledger.js'
@@ -18,6 +18,8 @@ export type DeadLetterOperations = {
   show: (id: string) => Promise<DeadLetterDetails | null>
   /** Puts on record that somebody looked at the payload of this letter. */
   recordLook: (id: string, actor: string) => Promise<void>
+  /** The same of all that match, before the first of them is shown; what it gives notes how many it were. */
+  recordLooks: (filter: DeadLetterFilter, actor: string) => Promise<(shown: number) => Promise<void>>
   /** Moves the letters back to the queue as if they had never been tried; id and time of receipt stay. */
   replay: (filter: DeadLetterFilter, options: BulkOptions) => Promise<ReplayResult>
   /** Removes the letters for good; events are noted in the ledger as discarded. */
@@ -70,6 +72,11 @@ export function deadLetterOperations(
       const action = { actor, action: 'look', subjectId: ascii(id, 64), details: null } as const
       const mirror = ledger.required
       await mirror.recordCounts(await mirror.beginAction(action), {}, true)
+    },
+    async recordLooks(filter, actor) {
+      const mirror = ledger.required
+      const actionId = await mirror.beginAction(actionOf({ action: 'look', queue, filter, actor }))
+      return (shown) => mirror.recordCounts(actionId, { shown }, true)
     },
     async replay(filter, options) {
       const move = (some: readonly DeadLetter[]) => letters.replayMany(some.map(({ id }) => id))

@@ -122,6 +122,7 @@ const matchedLetters = (letters: DeadLetterOperations, matched: Matched): DeadLe
   causes: (filter) => matched(() => letters.causes(filter)),
   show: (id) => matched(() => letters.show(id)),
   recordLook: (...asked) => matched(() => letters.recordLook(...asked)),
+  recordLooks: (...asked) => matched(() => letters.recordLooks(...asked)),
   replay: (...asked) => matched(() => letters.replay(...asked)),
   discard: (...asked) => matched(() => letters.discard(...asked)),
 })

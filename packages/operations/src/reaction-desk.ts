@@ -83,6 +83,7 @@ const looking = (letters: DeadLetterOperations, look: () => Promise<void>): Dead
   causes: (filter) => look().then(() => letters.causes(filter)),
   show: (id) => look().then(() => letters.show(id)),
   recordLook: (...asked) => letters.recordLook(...asked),
+  recordLooks: (...asked) => letters.recordLooks(...asked),
   replay: (...asked) => look().then(() => letters.replay(...asked)),
   discard: (...asked) => look().then(() => letters.discard(...asked)),
   retryNow: (...asked) => look().then(() => letters.retryNow(...asked)),
