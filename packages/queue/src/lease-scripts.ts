@@ -75,7 +75,9 @@ for at = 3, #ARGV, 2 do
   local id, token = ARGV[at], ARGV[at + 1]
   local job = ARGV[1] .. id
   local owner = redis.call('GET', job .. ':lock')
-  if owner == token or (not owner and redis.call('LPOS', active, id)) then
+  local isUnmissed = not owner and redis.call('LREM', active, 1, id) == 1
+  if isUnmissed then redis.call('LPUSH', active, id) end
+  if owner == token or isUnmissed then
     redis.call('SET', job .. ':lock', token, 'PX', ARGV[2])
     redis.call('SREM', stalled, id)
   elseif redis.call('EXISTS', job) == 1 then lost[#lost + 1] = id end

@@ -73,8 +73,8 @@ export const BLOCKED_WAITING_MAX = 32
 export const IN_FLIGHT_MAX = 256
 /** Events that a worker finishes and takes with one script: some 4 ms of Redis, in which it accepts nothing. */
 export const TOGETHER_MAX = 64
-/** Events looked at for one that was put back while its worker was finishing it. */
-export const STALLED_LOOK = 1000
+/** Events looked at, at the end that is taken from, for one that was put back while its worker was finishing it. */
+export const STALLED_LOOK = 512
 /** Milliseconds after which events that it took and did not begin go back: it begins them in the same turn or not at all,
  * for nobody renews their leases. */
 export const START_HOLD_MS = 500

@@ -53,6 +53,12 @@ end
 const FINISH = `${SHARED}
 redis.call('XTRIM', events, 'MAXLEN', '~', state[1] or ARGV[4])
 
+local function isPutBack(id)
+  for _, each in ipairs(redis.call('LRANGE', wait, -${STALLED_LOOK}, -1)) do
+    if each == id then return true end
+  end
+  return false
+end
 local function finish(id, token)
   local job = prefix .. id
   local lock = job .. ':lock'
@@ -65,8 +71,7 @@ local function finish(id, token)
       redis.call('DEL', lock)
       return -3
     end
-    -- Where stalled events are put back, near the end that is taken from.
-    if not redis.call('LPOS', wait, id, 'RANK', -1, 'MAXLEN', ${STALLED_LOOK}) then return 0 end
+    if not isPutBack(id) then return 0 end
     redis.call('LREM', wait, -1, id)
   end
   redis.call('DEL', lock, job, job .. ':logs', job .. ':dependencies', job .. ':processed', job .. ':failed', job .. ':unsuccessful')
