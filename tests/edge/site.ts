@@ -28,6 +28,8 @@ export type EdgeSite = AsyncDisposable & {
   port: number
   metricsUrl: string
   secret: string
+  /** Another ingest with these is one of several that share the Redis. */
+  settings: Readonly<Record<string, string>>
   redis: Redis
   redisControl: ServerControl | undefined
   /** The ids of the events that Redis holds. */
@@ -51,11 +53,11 @@ export async function openEdgeSite(env: Readonly<Record<string, string>> = {}): 
   const redis = new Redis(services.redis.url)
   redis.on('error', () => {}) // it may be stopped on purpose
   owned.defer(() => redis.disconnect())
+  const settings = { REDIS_URL: services.redis.url, CLERK_WEBHOOK_SIGNING_SECRET: secret }
   const ingest = owned.use(
     new Program('ingest', {
       env: {
-        REDIS_URL: services.redis.url,
-        CLERK_WEBHOOK_SIGNING_SECRET: secret,
+        ...settings,
         INGEST_PORT: '0',
         METRICS_PORT: '0',
         NODE_OPTIONS: `--import ${COLLECT_ON_SIGNAL}`,
@@ -71,7 +73,7 @@ export async function openEdgeSite(env: Readonly<Record<string, string>> = {}): 
     sumOf(await (await fetch(`${metricsUrl}/metrics`)).text(), name, labels)
   const scope = owned.move()
   return {
-    ...{ ingest, url, port, metricsUrl, secret, redis, redisControl: services.redis.control, metric },
+    ...{ ingest, url, port, metricsUrl, secret, settings, redis, redisControl: services.redis.control, metric },
     async eventIds() {
       const names = await redis.keys(`${prefix}*`)
       const types = await Promise.all(names.map((name) => redis.type(name)))

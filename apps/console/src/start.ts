@@ -45,7 +45,8 @@ export async function startConsole(config: ConsoleConfig, { log, signal }: Surro
     ...{ accounts, operations, browser, samples, runs, revocations, readiness, metrics, log, trustProxy },
     ...{ clock: Date.now, edge, keepAliveMs },
   })
-  owned.defer(() => edge.close(() => server.close()))
+  owned.defer(() => server.close())
+  owned.defer(() => edge.close())
   await server.listen({ host, port: config.port }).catch((error: unknown) => {
     throw listenError(error, { host, port: config.port, settingName: 'CONSOLE_PORT' })
   })

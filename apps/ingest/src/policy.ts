@@ -51,5 +51,10 @@ export const RETRY_AFTER_S = 5
 /** Milliseconds between Node's looks for requests that take too long; its own 30 s would more than double the limits. */
 export const TIMEOUT_CHECK_MS = 2_000
 
+/** Milliseconds that a process which starts waits for Redis before it opens its port, and between its looks: a Redis that
+ * is there answers within some of them, and without one the answer is 503 from then on. */
+export const START_WAIT_MS = 1_000
+export const START_LOOK_MS = 20
+
 /** Milliseconds between looks for a Redis that has not answered yet, to warn of its settings. */
 export const LOOK_MS = 1_000

@@ -15,7 +15,7 @@ import {
 } from '@clerk-mirror/runtime'
 import type { IngestConfig } from './config.js'
 import { ingestMetrics } from './metrics.js'
-import { BACKLOG_MAX, BODY_BYTES_SUM_MAX, CONNECTIONS_MAX, LOOK_MS } from './policy.js'
+import { BACKLOG_MAX, BODY_BYTES_SUM_MAX, CONNECTIONS_MAX, LOOK_MS, START_LOOK_MS, START_WAIT_MS } from './policy.js'
 import { redisCheck, warnOfLoss } from './redis-safety.js'
 import { testSigningKeys } from './self-test.js'
 import { buildServer } from './server.js'
@@ -61,7 +61,9 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
     ...{ webhook, edge, connections, keepAliveMs, readiness, log, trustProxy },
     metrics: ingest,
   })
-  owned.defer(() => edge.close(() => server.close()))
+  owned.defer(() => server.close())
+  owned.defer(() => edge.close())
+  await redisAnswers(door, signal)
   await server.listen({ host, port: config.port, backlog: BACKLOG_MAX }).catch((error: unknown) => {
     throw listenError(error, { host, port: config.port, settingName: 'INGEST_PORT' })
   })
@@ -71,6 +73,21 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   void watchSafety(door, log, signal)
   const released = owned.move()
   return { port, metricsPort: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
+}
+
+/**
+ * Resolves when Redis takes events, or after START_WAIT_MS: a balancer that asks no `/readyz` sends events as soon as the
+ * port is open, and those before the first connection to Redis would be refused.
+ */
+async function redisAnswers(door: Door, signal: AbortSignal): Promise<void> {
+  const given = AbortSignal.any([signal, AbortSignal.timeout(START_WAIT_MS)])
+  while (!given.aborted) {
+    try {
+      return void (await door.inspect())
+    } catch {
+      await pause(START_LOOK_MS, undefined, { signal: given }).catch(() => {})
+    }
+  }
 }
 
 async function watchSafety(door: Door, log: Log, signal: AbortSignal): Promise<void> {

@@ -49,7 +49,8 @@ export async function startProfiles(config: ProfilesConfig, { log, signal }: Sur
     ...{ session: { jwtKey, authorizedParties, publishableKey }, edge, connections, keepAliveMs, trustProxy },
     ...{ readiness, metrics: site, log },
   })
-  owned.defer(() => edge.close(() => server.close()))
+  owned.defer(() => server.close())
+  owned.defer(() => edge.close())
   await server.listen({ host, port: config.port }).catch((error: unknown) => {
     throw listenError(error, { host, port: config.port, settingName: 'PROFILES_PORT' })
   })

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { promisify } from 'node:util'
 import { HttpEdge } from './http-edge.js'
 import type { Log } from './logger.js'
 import type { Metrics } from './metrics.js'
@@ -40,7 +39,7 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
   log.info({ event: 'health.listening', host, port })
   return {
     port,
-    [Symbol.asyncDispose]: () => edge.close(promisify(server.close.bind(server)), HEALTH_DRAIN_MS),
+    [Symbol.asyncDispose]: () => edge.close(HEALTH_DRAIN_MS),
   }
 }
 

@@ -7,7 +7,9 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Socket } from 'node:net'
-import { DRAIN_MS, FIRST_REQUEST_MS, UNANSWERED_MAX } from './policy.js'
+import { setImmediate as turn } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { DRAIN_MS, FIRST_REQUEST_MS, QUIET_MS, QUIET_TURNS, UNANSWERED_MAX } from './policy.js'
 
 export type HttpEdgeOptions = {
   /** Aborts when the process is told to stop: from then on each answer is the last one of its connection. */
@@ -41,6 +43,8 @@ export class HttpEdge {
   readonly #stopping: AbortSignal
   readonly #onExcess: () => void
   readonly #connections = new Map<Socket, Connection>()
+  readonly #servers: Server[] = []
+  #admitted = 0
   #isClosing = false
 
   constructor({ stopping, onExcess = () => {} }: HttpEdgeOptions) {
@@ -62,16 +66,19 @@ export class HttpEdge {
     for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, receive)
     server.on('connection', (socket) => this.#admit(socket))
     if (silenceMs !== undefined) server.setTimeout(silenceMs)
+    this.#servers.push(server)
     return server
   }
 
   /**
-   * Closes idle connections, and each other one after its last answer. `closeServer` ends the listening and resolves
-   * after the last connection. Connections without an end are cut off after `drainMs`.
+   * Ends the listening, closes idle connections, and each other one after its last answer; resolves after the last.
+   * Connections without an end are cut off after `drainMs`.
    */
-  async close(closeServer: () => Promise<unknown>, drainMs = DRAIN_MS): Promise<void> {
+  async close(drainMs = DRAIN_MS): Promise<void> {
+    await this.#quietMoment()
     this.#isClosing = true
-    const closed = closeServer()
+    const listening = this.#servers.filter((server) => server.listening)
+    const closed = Promise.all(listening.map((server) => promisify(server.close.bind(server))()))
     this.#closeIdle(({ bytesRead }) => bytesRead > 0)
     // A connection may have been made a moment ago, and its first request may be on its way.
     const first = setTimeout(() => this.#closeIdle(() => true), Math.min(FIRST_REQUEST_MS, drainMs))
@@ -86,7 +93,20 @@ export class HttpEdge {
     }
   }
 
+  /**
+   * The kernel resets the connections that it has made and that were not accepted yet. So the listener is closed after a
+   * turn of the event loop that accepted none and was short; under load there may be no such turn, and it ends anyway.
+   */
+  async #quietMoment(): Promise<void> {
+    for (let count = 0; count < QUIET_TURNS; count += 1) {
+      const [admitted, startedMs] = [this.#admitted, performance.now()]
+      await turn()
+      if (this.#admitted === admitted && performance.now() - startedMs < QUIET_MS) return
+    }
+  }
+
   #admit(socket: Socket): void {
+    this.#admitted += 1
     const connection: Connection = { unanswered: new Set(), completeBytes: 0 }
     this.#connections.set(socket, connection)
     socket.once('close', () => this.#connections.delete(socket))

@@ -31,6 +31,10 @@ export const DRAIN_MS = 15_000
 /** A connection that was made just before the listener closed gets this long to send its first request. */
 export const FIRST_REQUEST_MS = 500
 
+/** A turn of the event loop that is shorter accepted no connection late; so many turns are tried before a listener closes. */
+export const QUIET_MS = 1
+export const QUIET_TURNS = 200
+
 /** Probes and scrapes that are still unanswered when the process ends get this long. */
 export const HEALTH_DRAIN_MS = 500
 

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import type { RequestListener, Server, ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { promisify } from 'node:util'
 import { HttpEdge } from '@clerk-mirror/runtime'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { UNANSWERED_MAX } from '../../../packages/runtime/src/policy.js'
@@ -33,7 +32,7 @@ async function open(listener: RequestListener) {
   const port = typeof address === 'object' ? (address?.port ?? 0) : 0
   return {
     ...{ server, port, stop: () => stop.abort(), excess: () => excess },
-    close: (drainMs = DRAIN_MS) => edge.close(promisify(server.close.bind(server)), drainMs),
+    close: (drainMs = DRAIN_MS) => edge.close(drainMs),
   }
 }
 
