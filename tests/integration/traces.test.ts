@@ -4,8 +4,10 @@ import { createServer } from 'node:http'
 import { parseMirroredKinds, parseSigningSecrets } from '@clerk-mirror/events'
 import { parseRedisUrl } from '@clerk-mirror/queue'
 import { openLog, openTracing, Releasers, Secret } from '@clerk-mirror/runtime'
-import { expect, inject, test } from 'vitest'
+import { afterEach, expect, inject, test, vi } from 'vitest'
+import { readIngestConfig } from '../../apps/ingest/src/config.js'
 import { startIngest } from '../../apps/ingest/src/start.js'
+import { readWorkerConfig } from '../../apps/worker/src/config.js'
 import { startWorker } from '../../apps/worker/src/start.js'
 import { openTestDatabase } from '../support/database.js'
 import { openTestQueue } from '../support/queue.js'
@@ -69,7 +71,7 @@ async function openRoad(tracesUrl: string | undefined) {
     host: '127.0.0.1',
     port: 0,
     logLevel: 'silent' as const,
-    tracesUrl,
+    tracesUrl: tracesUrl && `${tracesUrl}/v1/traces`,
   }
   const mirroredKinds = parseMirroredKinds('*')
   const worker = owned.use(
@@ -136,10 +138,88 @@ test('without an address no traces are made, and nothing of them lies in the que
 
 test('a receiver that is gone holds up neither an event nor the end of a process', async () => {
   const sinceMs = performance.now()
-  const tracing = await openTracing('worker', 'http://127.0.0.1:1')
+  const { log, logged } = openTestLog()
+  const tracing = await openTracing('worker', 'http://127.0.0.1:1/v1/traces', log)
   const span = tracing.start('apply', { kind: 'consumer' })
   expect(span.traceparent).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-01$/)
   span.end()
   await tracing[Symbol.asyncDispose]()
   expect(performance.now() - sinceMs, '2 s are promised; asserted with fivefold slack').toBeLessThan(10_000)
+  expect(logged()).toEqual(['traces.lost'])
+})
+
+const openTestLog = () => {
+  const lines: string[] = []
+  const log = openLog({ app: 'test', level: 'info', pretty: false, write: (line) => void lines.push(line) })
+  return { log, logged: () => lines.map((line) => JSON.parse(line).event) }
+}
+
+afterEach(() => vi.unstubAllEnvs())
+
+test('an outage of the receiver is one line in the log, and its end another', async () => {
+  vi.stubEnv('OTEL_BSP_SCHEDULE_DELAY', '20') // the library reads it from the environment itself
+  let status = 400
+  let requests = 0
+  const server = createServer((request, response) => {
+    request.resume().once('end', () => response.writeHead(status).end('{}'))
+    requests += 1
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as { port: number }
+  const { log, logged } = openTestLog()
+  const tracing = await openTracing('worker', `http://127.0.0.1:${port}/v1/traces`, log)
+  const sendUntil = async (done: () => boolean) => {
+    while (!done()) {
+      tracing.start('apply', { kind: 'consumer' }).end()
+      const before = requests
+      await until(() => requests > before)
+    }
+  }
+  try {
+    await sendUntil(() => requests >= 3)
+    expect(logged()).toEqual(['traces.lost'])
+    status = 200
+    await sendUntil(() => logged().length > 1)
+    await sendUntil(() => requests >= 8)
+    status = 400
+    await sendUntil(() => logged().length > 2)
+    expect(logged()).toEqual(['traces.lost', 'traces.back', 'traces.lost'])
+  } finally {
+    await tracing[Symbol.asyncDispose]()
+    server.close()
+  }
+})
+
+test('a receiver that nobody can connect to is named while the process runs', async () => {
+  vi.stubEnv('OTEL_BSP_SCHEDULE_DELAY', '20')
+  vi.stubEnv('OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', '200') // for which it tries again
+  const { log, logged } = openTestLog()
+  await using tracing = await openTracing('worker', 'http://127.0.0.1:1/v1/traces', log)
+  tracing.start('apply', { kind: 'consumer' }).end()
+  await until(() => logged().length > 0)
+  expect(logged()).toEqual(['traces.lost'])
+})
+
+const SETTINGS = {
+  REDIS_URL: 'redis://127.0.0.1:6379',
+  DATABASE_URL: 'mysql://u:p@127.0.0.1/x',
+  CLERK_WEBHOOK_SIGNING_SECRET: SECRET,
+}
+
+test.each([
+  ['nothing', {}, undefined],
+  ['an address', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4318/base/' }, 'http://a:4318/base/v1/traces'],
+  ['one for traces alone', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://b/own' }, 'http://b/own'],
+  [
+    'both',
+    { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://b/own' },
+    'http://b/own',
+  ],
+  ['a disabled library', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a', OTEL_SDK_DISABLED: 'TRUE' }, undefined],
+  ['one that is not', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a', OTEL_SDK_DISABLED: 'false' }, 'http://a/v1/traces'],
+  ['no exporter', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://b', OTEL_TRACES_EXPORTER: 'none' }, undefined],
+  ['ours', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a', OTEL_TRACES_EXPORTER: 'console, otlp' }, 'http://a/v1/traces'],
+])("OpenTelemetry's variables say where traces go: %s", (_, variables, url) => {
+  for (const read of [readIngestConfig, readWorkerConfig])
+    expect(read({ ...SETTINGS, ...variables }).tracesUrl).toBe(url)
 })

@@ -52,6 +52,9 @@ const MALFORMED: Record<SettingName, readonly string[]> = {
   REDIS_WAIT_REPLICAS: ['-1', 'all'],
   REDIS_ALLOW_EVICTION: ['no'],
   OTEL_EXPORTER_OTLP_ENDPOINT: ['localhost:4318'],
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: ['localhost:4318/v1/traces'],
+  OTEL_TRACES_EXPORTER: ['zipkin', ','],
+  OTEL_SDK_DISABLED: ['yes', '1'],
   NOTIFY_WEBHOOK_URL: ['hooks.slack.com/services/x'],
   LOG_LEVEL: ['verbose', 'INFO'],
 }

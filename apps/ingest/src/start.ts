@@ -29,7 +29,7 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   warnOfClearText(log, { redis: config.redis.reveal() })
   testSigningKeys(keys, Date.now())
   const metrics = openMetrics('ingest')
-  const tracing = owned.use(await openTracing('ingest', config.tracesUrl))
+  const tracing = owned.use(await openTracing('ingest', config.tracesUrl, log))
   const door = owned.use(
     openDoor(
       config.redis.reveal(),

@@ -14,11 +14,14 @@ import {
   host,
   type LogLevel,
   logLevel,
+  openTelemetryFlag,
   port,
   type Read,
   readConfig,
   type Secret,
   secret,
+  tracesExporter,
+  tracesUrlOf,
   webAddress,
 } from '@clerk-mirror/runtime'
 import type { PayloadShape } from './change-payload.js'
@@ -75,7 +78,12 @@ export const readWorkerConfig = (env: Environment): WorkerConfig =>
     reactions: read.optional('REACTIONS', chooseReactions(REACTIONS)) ?? [],
     changeWebhooks: readChangeWebhooks(read),
     notifyUrl: read.optional('NOTIFY_WEBHOOK_URL', secret(webAddress)),
-    tracesUrl: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),
+    tracesUrl: tracesUrlOf({
+      endpoint: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),
+      tracesEndpoint: read.optional('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', webAddress),
+      exporter: read.optional('OTEL_TRACES_EXPORTER', tracesExporter),
+      isDisabled: read.optional('OTEL_SDK_DISABLED', openTelemetryFlag),
+    }),
     host: read.optional('HOST', host),
     port: read.optional('WORKER_PORT', port),
     logLevel: read.optional('LOG_LEVEL', logLevel),

@@ -36,7 +36,7 @@ export type WorkerProcess = AsyncDisposable & { port: number }
 export async function startWorker(config: WorkerConfig, { log, signal, fail }: Surroundings): Promise<WorkerProcess> {
   await using owned = new Releasers()
   const metrics = openMetrics('worker')
-  const tracing = owned.use(await openTracing('worker', config.tracesUrl))
+  const tracing = owned.use(await openTracing('worker', config.tracesUrl, log))
   const tell = (news: News) => notifier?.deadLettered(news)
   const record = recorder(log, metrics, tell)
   const reactions = owned.use(listReactions(config))

@@ -23,9 +23,11 @@ export {
   keepAlive,
   logLevel,
   oneOf,
+  openTelemetryFlag,
   port,
   secret,
   shutdownDelay,
+  tracesExporter,
   webAddress,
   wholeNumber,
 } from './parsers.js'
@@ -36,5 +38,13 @@ export { Releasers } from './releasers.js'
 export { type BodyLimits, bodyHooks, connectionHooks } from './request-body.js'
 export { Secret } from './secret.js'
 export { type AppName, type DefaultedName, SETTINGS, type Setting, type SettingName } from './settings.js'
-export { NO_TRACING, openTracing, type Span, type SpanAttributes, type SpanOptions, type Tracing } from './tracing.js'
+export {
+  NO_TRACING,
+  openTracing,
+  type Span,
+  type SpanAttributes,
+  type SpanOptions,
+  type Tracing,
+  tracesUrlOf,
+} from './tracing.js'
 export { trustedProxies } from './trusted-proxies.js'

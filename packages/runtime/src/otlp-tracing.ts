@@ -1,7 +1,7 @@
 import { type Context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
-import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base'
 import { within } from './deadline.js'
 import { TRACES_FLUSH_MS } from './policy.js'
 import type { SpanOptions, Tracing } from './tracing.js'
@@ -13,14 +13,14 @@ const KINDS: Readonly<Record<SpanOptions['kind'], SpanKind>> = {
 }
 
 /** OpenTelemetry's SDK, which reads sampler, headers, limits and the service's name from its own OTEL_ variables. */
-export function openOtlpTracing(app: string, endpoint: string): Tracing {
-  const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`
+export function openOtlpTracing(app: string, url: string, observer: OutageObserver): Tracing {
+  const outage = outageOf(observer)
   const provider = new BasicTracerProvider({
     // What the environment says comes last, and wins.
     resource: resourceFromAttributes({ 'service.name': `clerk-mirror-${app}` }).merge(
       detectResources({ detectors: [envDetector] }),
     ),
-    spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url }))],
+    spanProcessors: [new BatchSpanProcessor(observed(new OTLPTraceExporter({ url }), outage))],
   })
   const tracer = provider.getTracer('clerk-mirror')
   return {
@@ -37,9 +37,47 @@ export function openOtlpTracing(app: string, endpoint: string): Tracing {
       }
     },
     // A receiver that is gone would hold up the end of the process for as long as its time-outs are.
-    [Symbol.asyncDispose]: () => within(TRACES_FLUSH_MS, provider.shutdown()).catch(() => {}),
+    [Symbol.asyncDispose]: () => within(TRACES_FLUSH_MS, provider.shutdown()).catch(outage.failed),
   }
 }
+
+/** Called once per outage, and once when it is over. */
+export interface OutageObserver {
+  readonly lost: (error: Error) => void
+  readonly back: () => void
+}
+
+function outageOf({ lost, back }: OutageObserver) {
+  let isLost = false
+  return {
+    failed(error: Error) {
+      if (!isLost) lost(error)
+      isLost = true
+    },
+    succeeded() {
+      if (isLost) back()
+      isLost = false
+    },
+  }
+}
+
+/** The library's own words go to a channel that is off, so that traces would be lost without one. */
+function observed(exporter: SpanExporter, { failed, succeeded }: ReturnType<typeof outageOf>): SpanExporter {
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        if (result.code === SUCCESS) succeeded()
+        else failed(result.error ?? new Error('the receiver of traces refused them'))
+        done(result)
+      })
+    },
+    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
+    shutdown: () => exporter.shutdown(),
+  }
+}
+
+/** `ExportResultCode.SUCCESS` of OpenTelemetry. */
+const SUCCESS = 0
 
 function contextOf(traceparent: string | undefined): Context {
   const [, traceId, spanId, flags] = /^\w\w-(\w{32})-(\w{16})-(\w\w)$/.exec(traceparent ?? '') ?? []

@@ -3,6 +3,7 @@ import type { Parser } from './config.js'
 import { LOG_LEVELS, type LogLevel } from './logger.js'
 import { KEEP_ALIVE_MAX_S, SHUTDOWN_DELAY_MAX_S } from './policy.js'
 import { Secret } from './secret.js'
+import type { TracesExporter } from './tracing.js'
 
 const LAST_PORT = 65_535
 
@@ -43,6 +44,20 @@ const FLAGS: ReadonlyMap<string, boolean> = new Map([
   ['1', true],
   ['0', false],
 ])
+
+/** OpenTelemetry's spelling: `TRUE` is true too, and `1` is not. */
+export const openTelemetryFlag: Parser<boolean> = (raw) => {
+  if (!/^(?:true|false)$/i.test(raw)) throw new Error('must be true or false')
+  return raw.toLowerCase() === 'true'
+}
+
+/** Several exporters may be named; ours is one of them, or none is. */
+export const tracesExporter: Parser<TracesExporter> = (raw) => {
+  const names = raw.split(',').map((name) => name.trim().toLowerCase())
+  if (names.includes('none')) return 'none'
+  if (!names.includes('otlp')) throw new Error('must be otlp or none: no other exporter is part of this')
+  return 'otlp'
+}
 
 /** The address of a web server. Its path may be a secret, as with those of chat services. */
 export const webAddress: Parser<string> = (raw) => {

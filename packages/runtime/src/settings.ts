@@ -188,8 +188,23 @@ export const SETTINGS = {
     usedBy: ['ingest'],
   },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
-    doc: 'Where traces are sent, by OTLP over HTTP: one for each event, from its request to its commit. None are made without it. OpenTelemetry reads its other variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) from the environment itself.',
+    doc: 'Where traces are sent, by OTLP over HTTP with `/v1/traces` appended: one for each event, from its request to its commit. None are made without it. OpenTelemetry reads its other variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) from the environment itself.',
     example: 'http://127.0.0.1:4318',
+    usedBy: ['ingest', 'worker'],
+  },
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
+    doc: 'The same for traces alone: the whole address, taken as it is and before the other.',
+    example: 'http://127.0.0.1:4318/v1/traces',
+    usedBy: ['ingest', 'worker'],
+  },
+  OTEL_TRACES_EXPORTER: {
+    doc: '`none` sends no traces, whatever address is set; `otlp` is what sends them.',
+    example: 'none',
+    usedBy: ['ingest', 'worker'],
+  },
+  OTEL_SDK_DISABLED: {
+    doc: '`true` sends no traces, whatever address is set.',
+    example: 'true',
     usedBy: ['ingest', 'worker'],
   },
   NOTIFY_WEBHOOK_URL: {

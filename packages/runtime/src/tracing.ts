@@ -1,3 +1,5 @@
+import type { Log } from './logger.js'
+
 export type SpanAttributes = Readonly<Record<string, string | number>>
 
 export interface SpanOptions {
@@ -24,13 +26,35 @@ const NO_SPAN: Span = { traceparent: undefined, end: () => {} }
 
 export const NO_TRACING: Tracing = { start: () => NO_SPAN, [Symbol.asyncDispose]: async () => {} }
 
+/** What OpenTelemetry's variables say of where traces go. */
+export interface TracesSettings {
+  /** Of all signals: `/v1/traces` is appended. */
+  readonly endpoint: string | undefined
+  /** Of traces alone: taken as it is, and first. */
+  readonly tracesEndpoint: string | undefined
+  readonly exporter: TracesExporter | undefined
+  readonly isDisabled: boolean | undefined
+}
+
+export type TracesExporter = 'otlp' | 'none'
+
+/** The address that traces are sent to; undefined for none. */
+export function tracesUrlOf(settings: TracesSettings): string | undefined {
+  const { endpoint, tracesEndpoint, exporter, isDisabled = false } = settings
+  if (isDisabled || exporter === 'none') return undefined
+  return tracesEndpoint ?? (endpoint && `${endpoint.replace(/\/+$/, '')}/v1/traces`)
+}
+
 /**
- * Sends traces to `endpoint` (OTLP over HTTP; `/v1/traces` is appended), in the background; none without an endpoint. A
- * receiver that is slow or gone delays nothing: spans are kept in a bounded buffer and dropped beyond it.
+ * Sends traces to this address (OTLP over HTTP), in the background; none without one. A receiver that is slow or gone
+ * delays nothing: spans are kept in a bounded buffer and dropped beyond it, and the log says so once per outage.
  */
-export async function openTracing(app: string, endpoint: string | undefined): Promise<Tracing> {
-  if (endpoint === undefined) return NO_TRACING
+export async function openTracing(app: string, url: string | undefined, log: Log): Promise<Tracing> {
+  if (url === undefined) return NO_TRACING
   // Only now: the library takes time and memory from everybody who does not trace.
   const { openOtlpTracing } = await import('./otlp-tracing.js')
-  return openOtlpTracing(app, endpoint)
+  return openOtlpTracing(app, url, {
+    lost: (err) => log.warn({ event: 'traces.lost', err }, 'traces cannot be sent: they are dropped until they can'),
+    back: () => log.info({ event: 'traces.back' }),
+  })
 }
