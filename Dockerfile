@@ -8,6 +8,9 @@ FROM node:22-slim
 ENV NODE_ENV=production HOST=0.0.0.0
 WORKDIR /app
 COPY --from=build /app ./
+# Shown by clerk_mirror_build_info: docker build --build-arg COMMIT=$(git rev-parse HEAD)
+ARG COMMIT=unknown
+RUN echo "$COMMIT" > COMMIT
 USER node
 EXPOSE 8080
 CMD ["node", "apps/ingest/dist/main.js"]

@@ -71,6 +71,15 @@ export class Program implements AsyncDisposable {
     return line
   }
 
+  /** Nobody reads what it prints, as when a log collector hangs. */
+  stallReader(): void {
+    this.#child.stdout?.pause()
+  }
+
+  resumeReader(): void {
+    this.#child.stdout?.resume()
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name)
   }

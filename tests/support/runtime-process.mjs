@@ -38,6 +38,17 @@ const BEHAVIOURS = {
   'gives-up': async ({ fail }) => {
     setTimeout(() => fail({ code: 'test_wedged', message: 'nothing moves' }))
   },
+  talks: async ({ log }) => {
+    setInterval(() => {
+      for (let line = 0; line < 20; line += 1) log.info({ event: 'test.talking', filler: 'x'.repeat(100) })
+    }, 1)
+  },
+  'fails-while-it-talks': async ({ log }) => {
+    setTimeout(() => {
+      for (let line = 0; line < 2_000; line += 1) log.info({ event: 'test.talking', filler: 'x'.repeat(100) })
+      throw failing('nobody caught this')
+    })
+  },
   'throws-a-payload': async () => {
     setTimeout(() => Promise.reject(payload))
   },

@@ -1,6 +1,7 @@
 import pino from 'pino'
 import pretty from 'pino-pretty'
 import { errorFields } from './error-fields.js'
+import { openStandardOutput } from './log-output.js'
 import { printable } from './printable.js'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -31,10 +32,11 @@ export interface LogOptions {
 
 /**
  * One JSON object per line: `level` (a word), `time` (ISO 8601), `app`, then the caller's fields, then `msg`.
- * Lines are written synchronously, so that the one before a crash is there.
+ * A line is written before the call returns, unless the reader of standard output stalls (log-output.ts).
  */
 export function openLog({ app, level, pretty: forPeople = process.stdout.isTTY, write }: LogOptions): Log {
-  const writeLine = write ?? standardOutput()
+  const output = write ? undefined : openStandardOutput((lines) => reportDropped(lines))
+  const writeLine = write ?? ((line: string) => output?.write(line))
   const log = pino(
     {
       level,
@@ -50,6 +52,8 @@ export function openLog({ app, level, pretty: forPeople = process.stdout.isTTY, 
   const at = (name: Exclude<LogLevel, 'silent'>) => (fields: LogFields, message?: string) => {
     if (log.isLevelEnabled(name)) log[name](safeToShow(fields), message)
   }
+  const reportDropped = (lines: number) =>
+    at('warn')({ event: 'log.dropped', lines }, 'the reader of the log did not read, and lines are missing here')
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
@@ -61,11 +65,6 @@ function shown(name: string, value: unknown): unknown {
   if (name === 'err' || value instanceof Error) return errorFields(value)
   if (value instanceof Uint8Array) return `[${value.byteLength} bytes]`
   return value
-}
-
-function standardOutput(): (line: string) => void {
-  const out = pino.destination({ fd: process.stdout.fd, sync: true })
-  return (line) => void out.write(line)
 }
 
 // Not pino-pretty's stream: it hands lines on in a later tick, and a process that exits loses its last words.

@@ -5,6 +5,8 @@ import {
   Histogram as PromHistogram,
   Registry,
 } from 'prom-client'
+import { readBuild } from './build.js'
+import { droppedLogLines } from './log-output.js'
 
 export interface MetricDefinition<L extends string> {
   readonly name: `clerk_mirror_${string}`
@@ -47,14 +49,17 @@ export interface Metrics {
   readonly contentType: string
 }
 
-/** A registry of its own for each call, with the usual metrics of a Node process; every metric has the label `app`. */
+/**
+ * A registry of its own for each call, with the usual metrics of a Node process and what is running; every metric has the
+ * label `app`.
+ */
 export function openMetrics(app: string): Metrics {
   const registry = new Registry()
   registry.setDefaultLabels({ app })
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
   const collectors: (() => Promise<void>)[] = []
-  return {
+  const metrics: Metrics = {
     counter: ({ labels = [], ...rest }) => new PromCounter({ ...rest, labelNames: labels, registers }),
     gauge: ({ labels = [], ...rest }) => {
       const gauge = new PromGauge({ ...rest, labelNames: labels, registers })
@@ -76,4 +81,27 @@ export function openMetrics(app: string): Metrics {
     },
     contentType: registry.contentType,
   }
+  exportProcess(metrics)
+  return metrics
+}
+
+/** Of every process, whatever it does. */
+function exportProcess(metrics: Metrics): void {
+  const build = metrics.gauge({
+    name: 'clerk_mirror_build_info',
+    help: 'Always 1, with the version and the commit that runs.',
+    labels: ['version', 'commit'],
+  })
+  const { version, commit } = readBuild()
+  build.set({ version, commit }, 1)
+  const dropped = metrics.counter({
+    name: 'clerk_mirror_log_lines_dropped_total',
+    help: 'Log lines that were dropped because the reader of standard output did not read.',
+  })
+  let exported = 0
+  metrics.beforeScrape(async () => {
+    const lines = droppedLogLines()
+    dropped.inc({}, lines - exported)
+    exported = lines
+  })
 }

@@ -60,6 +60,15 @@ export const KEEP_ALIVE_TIMEOUT_MS = 15_000
 /** A log line stays readable, and bounded, whatever a database puts into its message. */
 export const ERROR_MESSAGE_LIMIT_CHARS = 1_000
 
+/** Bytes of log lines that wait for a reader which does not read: some thousand lines, and then they are dropped. */
+export const LOG_BUFFER_BYTES = 1024 * 1024
+
+/** Milliseconds between two tries to write to a reader that stalls: 64 KiB each, the size of a pipe, are 6 MB a second. */
+export const LOG_RETRY_MS = 10
+
+/** Milliseconds that a process which ends waits for the reader of its last lines; within the grace of 30 s. */
+export const LOG_FLUSH_MS = 2_000
+
 /** Deep enough for driver → client → package → app; also what stops a chain that bites its tail. */
 export const ERROR_CHAIN_LIMIT = 5
 

@@ -36,3 +36,11 @@ test('a name can be taken once', () => {
   metrics.counter({ name: 'clerk_mirror_twice_total', help: 'Once.' })
   expect(() => metrics.counter({ name: 'clerk_mirror_twice_total', help: 'Twice.' })).toThrow()
 })
+
+test('a scrape says which version and which commit runs, and how many log lines were dropped', async () => {
+  const text = await openMetrics('worker').text()
+  expect(text).toMatch(
+    /^clerk_mirror_build_info\{version="\d+\.\d+\.\d+",commit="(?:unknown|[0-9a-f]{40})",app="worker"\} 1$/m,
+  )
+  expect(text).toMatch(/^clerk_mirror_log_lines_dropped_total\{app="worker"\} 0$/m)
+})

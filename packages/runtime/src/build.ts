@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** What runs: the version of the package, and the commit it was built from. */
+export type Build = { version: string; commit: string }
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const COMMIT = /^[0-9a-f]{40}$/
+
+/** The image has a file `COMMIT`; a checkout has Git's own. */
+export function readBuild(root = ROOT): Build {
+  const { version = 'unknown' } = JSON.parse(textOf(join(root, 'package.json')) || '{}') as { version?: string }
+  const commit = [textOf(join(root, 'COMMIT')), commitOfCheckout(root)].find((each) => COMMIT.test(each))
+  return { version, commit: commit ?? 'unknown' }
+}
+
+function commitOfCheckout(root: string): string {
+  // In a worktree `.git` is a file that names the folder.
+  const link = /^gitdir: (.+)$/m.exec(textOf(join(root, '.git')))?.[1]
+  const own = link === undefined ? join(root, '.git') : resolve(root, link)
+  const shared = resolve(own, textOf(join(own, 'commondir')) || '.')
+  const head = textOf(join(own, 'HEAD'))
+  const [, branch] = /^ref: (.+)$/.exec(head) ?? []
+  if (branch === undefined) return head
+  const packed = textOf(join(shared, 'packed-refs')).split('\n')
+  return textOf(join(shared, branch)) || (packed.find((line) => line.endsWith(` ${branch}`))?.split(' ', 1)[0] ?? '')
+}
+
+/** Without white space around it; '' where there is no such file. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
