@@ -92,6 +92,42 @@ test('an event between two tries is retrying, and neither waits nor ages', async
   expect(oldestMs).toBe(0)
 })
 
+test('blocked events are counted by code until they are done, given up, or removed', async () => {
+  await using queue = await openTestQueue()
+  await using gauges = gaugesOf(queue)
+  const { redis, partition } = queue
+  const codes: Record<string, string> = {
+    msg_a: 'mysql_1062',
+    msg_b: 'mysql_1062',
+    msg_c: 'mysql_1451',
+    msg_d: 'mysql_1205',
+  }
+  let isStopped = true
+  const worker = queue.work({
+    handle: async (batch) =>
+      batch.map(({ envelope: { eventId } }) => {
+        if (!isStopped && eventId === 'msg_a') return { kind: 'done' as const }
+        const failureClass = isStopped ? 'blocked' : 'poison'
+        return { kind: 'failed' as const, failure: new Failure(failureClass, codes[eventId] ?? '', 'a cause') }
+      }),
+  })
+  for (const id of Object.keys(codes)) await queue.door.accept(envelope(id))
+  await until(() => worker.seen.blocked.length === 4)
+  await until(async () => (await redis.zcard(partition.key('delayed'))) === 4)
+  const { blockedByCode, events } = await readingOf(gauges)
+  expect(blockedByCode).toEqual({ mysql_1062: 2, mysql_1451: 1, mysql_1205: 1 })
+  expect(events.retrying).toBe(4)
+  isStopped = false
+  // msg_d is removed by an operator; the first is done, and the third is given up.
+  await redis.zrem(partition.key('delayed'), 'msg_d')
+  await redis.del(partition.key('msg_d'))
+  for (const id of ['msg_a', 'msg_c']) await redis.zadd(partition.key('delayed'), 0, id)
+  await redis.zadd(partition.key('marker'), 0, '0')
+  await until(() => isDead(queue, 'msg_c'))
+  await until(async () => (await redis.exists(partition.key('msg_a'))) === 0)
+  expect((await readingOf(gauges)).blockedByCode).toEqual({ mysql_1062: 1 })
+})
+
 test('an event that comes back for its next try is as old as its time for it', async () => {
   await using queue = await openTestQueue()
   await using gauges = gaugesOf(queue)

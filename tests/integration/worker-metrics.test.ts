@@ -2,19 +2,19 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { parseMirroredKinds } from '@clerk-mirror/events'
 import type { DatabaseOptions } from '@clerk-mirror/mirror'
-import { parseRedisUrl } from '@clerk-mirror/queue'
+import { openQueueView, parseRedisUrl } from '@clerk-mirror/queue'
 import { openLog, Secret } from '@clerk-mirror/runtime'
 import { expect, inject, test } from 'vitest'
 import { startWorker } from '../../apps/worker/src/start.js'
+import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
 import { openTestDatabase } from '../support/database.js'
 import { envelope, openTestQueue, type TestQueue } from '../support/queue.js'
 import { until } from '../support/until.js'
 
-type Options = { database: DatabaseOptions; notifyUrl?: string }
+type Options = { database: DatabaseOptions; notifyUrl?: string; lines?: string[] }
 
-const log = openLog({ app: 'test', level: 'silent' })
-
-function workerOn({ partition }: TestQueue, { database, notifyUrl }: Options) {
+function workerOn({ partition }: TestQueue, { database, notifyUrl, lines = [] }: Options) {
+  const log = openLog({ app: 'test', level: 'info', write: (line) => void lines.push(line) })
   const config = {
     redis: new Secret(parseRedisUrl(inject('redisUrl'))),
     partitions: [partition],
@@ -67,6 +67,44 @@ test('a dead letter is counted by its worker and in the queue, and people are to
   expect(seriesValue(text, 'clerk_mirror_dead_letters_total{class="poison",code="malformed",app="worker"}')).toBe(1)
   expect(seriesValue(text, 'clerk_mirror_queue_events{state="dead",app="worker"}')).toBe(1)
   expect(seriesValue(text, 'clerk_mirror_in_flight_events{app="worker"}')).toBe(0)
+})
+
+test('events that a constraint of the application stops are named everywhere, and the worker stays ready', async () => {
+  await using queue = await openTestQueue()
+  await using database = await openTestDatabase()
+  const lines: string[] = []
+  await database.query('CREATE UNIQUE INDEX their_own ON users (username)')
+  await using worker = await workerOn(queue, { database: database.options, lines })
+  const view = await openQueueView(parseRedisUrl(inject('redisUrl')), [queue.partition])
+  const user = (id: string) =>
+    JSON.stringify(clerkEvent('user.created', clerkUser(id, 1_750_000_000_000, { username: 'ada' })))
+  const send = async (eventId: string, objectId = clerkId('user')) =>
+    queue.door.accept(envelope(eventId, { objectId, body: user(objectId) }))
+  const isGone = async (eventId: string) => (await queue.redis.exists(queue.partition.key(eventId))) === 0
+  await send('msg_first')
+  await until(() => isGone('msg_first'))
+  await send('msg_second')
+  await send('msg_third')
+  const told = () => lines.map((line) => JSON.parse(line)).filter(({ event }) => event === 'event.blocked')
+  await until(() => told().length > 0)
+  // Which number it is depends on the server.
+  const [{ code }] = told()
+  const blocked = `clerk_mirror_queue_blocked_events{code="${code}",app="worker"}`
+  await until(async () => seriesValue(await scrape(worker), blocked) === 2)
+  expect(await view.blockedByCode()).toEqual({ [code]: 2 })
+  view[Symbol.dispose]()
+  const ready = await fetch(`http://127.0.0.1:${worker.port}/readyz`)
+  expect(ready.status).toBe(200)
+  expect(await ready.json()).toMatchObject({
+    checks: { mysql: { ok: true, note: expect.stringContaining(`events are blocked: ${code}, `) } },
+  })
+  expect(told(), 'once for the cause, and not for each event').toMatchObject([{ level: 'warn' }])
+  expect(lines.join()).not.toContain('event.retrying')
+  await database.query('DROP INDEX their_own ON users')
+  for (const id of ['msg_second', 'msg_third']) await queue.redis.zadd(queue.partition.key('delayed'), 0, id)
+  await queue.redis.zadd(queue.partition.key('marker'), 0, '0')
+  await until(async () => (await isGone('msg_second')) && (await isGone('msg_third')))
+  await until(async () => !(await scrape(worker)).includes('clerk_mirror_queue_blocked_events{'))
 })
 
 test('while the database takes no events a worker says how many events it holds, and how long the oldest has waited', async () => {

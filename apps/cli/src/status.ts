@@ -24,6 +24,7 @@ function inWords({
   breaker,
   workers,
   deadLettersByClass,
+  blockedByCode,
   outcomesLastHour,
   reactions,
 }: Status): string[] {
@@ -32,6 +33,7 @@ function inWords({
     `oldest     ${oldestAgeS === 0 ? 'nothing waits' : `${oldestAgeS.toFixed(1)} s`}`,
     `breaker    ${breaker ?? 'no worker is alive'}`,
     `dead       ${list(deadLettersByClass) || 'none'}`,
+    ...(list(blockedByCode) ? [`blocked    ${list(blockedByCode)}`] : []),
     `last hour  ${outcomesLastHour ? list(outcomesLastHour) || 'nothing was decided' : 'the database was not asked'}`,
   ]
   const rows = workers.map(({ host, pid, startedAtMs, breaker: state, held }) => [

@@ -8,9 +8,14 @@ export type Finding = { tone: Tone; title: string; what: string; link?: { path: 
 
 /** What the numbers mean. Never empty: when nothing is wrong, that is said. */
 export function verdictOf(status: Status): Finding[] {
-  const findings = [noWorkers(status), openBreaker(status), letters(status), runs(status), backlog(status)].filter(
-    (each) => each !== null,
-  )
+  const findings = [
+    noWorkers(status),
+    openBreaker(status),
+    letters(status),
+    runs(status),
+    blocked(status),
+    backlog(status),
+  ].filter((each) => each !== null)
   return findings.length > 0 ? findings : [wellOf(status)]
 }
 
@@ -57,6 +62,19 @@ function runs({ reactions }: Status): Finding | null {
     title: `${counted(dead, 'dead letter')} of reactions`,
     what: 'The tables are right, and somebody was not told of a change. See by cause what to do.',
     link: { path: '/dead-letters?queue=reactions', text: 'See the causes' },
+  }
+}
+
+function blocked({ blockedByCode }: Status): Finding | null {
+  const causes = Object.entries(blockedByCode)
+  if (causes.length === 0) return null
+  const events = causes.reduce((sum, [, count]) => sum + count, 0)
+  return {
+    tone: 'warn',
+    title: `${counted(events, 'event')} blocked: ${causes.map(([code, count]) => `${code} ${count}`).join(', ')}`,
+    what:
+      'A constraint or a lock of the application stops them, each alone. They are tried every 30 seconds, use no try ' +
+      'and are never given up. docs/errors.md says of each code what to do; a trace shows the cause of one event.',
   }
 }
 

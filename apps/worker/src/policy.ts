@@ -56,5 +56,7 @@ export const REACTION_CONNECTIONS = 4
 /** Characters of a secret that changes are signed with: 24 bytes of chance in base64, which nobody guesses. */
 export const WEBHOOK_SECRET_CHARS_MIN = 32
 
-/** Milliseconds after which a cause that blocks events is logged again: each of its events is tried twice a minute. */
+/** Milliseconds after which a cause that blocks events is logged again, and for which /readyz names it after a try: three
+ * times as long as until the next. */
 export const BLOCKED_LOG_MS = 3_600_000
+export const BLOCKED_NOTE_MS = 90_000

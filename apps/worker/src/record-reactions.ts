@@ -1,7 +1,7 @@
 import type { AskedReaction, OutboxDepth } from '@clerk-mirror/mirror'
 import { type ConsumerObserver, type QueueGauges, reasonOf } from '@clerk-mirror/queue'
 import type { Log, Metrics } from '@clerk-mirror/runtime'
-import { oncePerCause } from './log-limit.js'
+import { BlockedCauses } from './blocked-causes.js'
 import type { News } from './notify.js'
 import type { RelayOptions } from './relay.js'
 
@@ -52,9 +52,9 @@ export function reactionRecorder(log: Log, metrics: Metrics, tell: (news: News) 
       halted: (err) => log.warn({ event: 'reaction.relay_halted', err }, 'what was asked for waits in the database'),
       goesOn: () => log.info({ event: 'reaction.relay_goes_on' }),
     } satisfies RelayOptions['observer'],
-    runsOf: (reaction: string, isNews = oncePerCause()): Omit<ConsumerObserver, 'wedged'> => ({
+    runsOf: (reaction: string, causes = new BlockedCauses()): Omit<ConsumerObserver, 'wedged'> => ({
       blocked: ({ envelope }, { code, message }) => {
-        if (!isNews(code)) return
+        if (!causes.add(code, message)) return
         log.warn({ event: 'reaction.blocked', reaction, runId: envelope.eventId, code }, message)
       },
       breakerChanged: ({ kind }) => log.info({ event: 'reaction.breaker', reaction, state: kind }),

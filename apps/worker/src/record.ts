@@ -1,8 +1,8 @@
 import { Failure } from '@clerk-mirror/events'
 import { type BreakerState, type Consumer, type ConsumerObserver, type Handle, reasonOf } from '@clerk-mirror/queue'
 import type { Log, Metrics } from '@clerk-mirror/runtime'
+import type { BlockedCauses } from './blocked-causes.js'
 import type { Handled } from './handle.js'
-import { oncePerCause } from './log-limit.js'
 import type { News, NotifierOptions } from './notify.js'
 
 /** Seconds from Clerk's change to the committed row: from a quiet stack's 50 ms to Svix' last retry after 27 h. */
@@ -67,9 +67,8 @@ const metricsOf = (metrics: Metrics) => ({
 })
 
 /** Where each thing that happens to an event is counted, logged and told, once and together. */
-export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void) {
+export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void, causes: BlockedCauses) {
   const counters = metricsOf(metrics)
-  const isNews = oncePerCause()
   counters.breaker.set({}, 0)
   return {
     handled: ({ delivery, result, happenedAtMs }: Handled): void => {
@@ -126,7 +125,7 @@ export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void)
         tell({ type, reason: reasonOf(failure) })
       },
       blocked: ({ envelope }, { code, message }) => {
-        if (!isNews(code)) return
+        if (!causes.add(code, message)) return
         log.warn(
           { event: 'event.blocked', eventId: envelope.eventId, code },
           `${message}: such events wait, each alone, and are tried every 30 s`,

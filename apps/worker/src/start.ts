@@ -20,6 +20,7 @@ import {
   serveHealth,
   warnOfClearText,
 } from '@clerk-mirror/runtime'
+import { BlockedCauses } from './blocked-causes.js'
 import type { WorkerConfig } from './config.js'
 import { handlerFor } from './handle.js'
 import { openInstallationGuard } from './installation-guard.js'
@@ -38,13 +39,14 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
   const metrics = openMetrics('worker')
   const tracing = owned.use(await openTracing('worker', config.tracesUrl, log))
   const tell = (news: News) => notifier?.deadLettered(news)
-  const record = recorder(log, metrics, tell)
+  const blocked = new BlockedCauses()
+  const record = recorder(log, metrics, tell, blocked)
   const reactions = owned.use(listReactions(config))
   const mirror = owned.use(openMirror(config.database.reveal(), { reactions: reactions.forMirror }))
   const readiness = readinessOf(
     {
       redis: () => redisCheck(consumer),
-      mysql: () => databaseCheck(consumer, mirror),
+      mysql: () => databaseCheck(consumer, mirror, blocked),
     },
     signal,
   )
@@ -108,13 +110,14 @@ async function redisCheck(consumer: Consumer): Promise<Check> {
 }
 
 /** An open breaker knows the cause already; asking the database again would tell no more. */
-async function databaseCheck(consumer: Consumer, mirror: Mirror): Promise<Check> {
+async function databaseCheck(consumer: Consumer, mirror: Mirror, blocked: BlockedCauses): Promise<Check> {
   const breaker = consumer.breaker()
   if (breaker.kind !== 'closed') return { ok: false, cause: breaker.failure.message }
   try {
     await mirror.canary()
     const foreign = await mirror.foreignConstraints()
-    return { ok: true, ...(foreign.length > 0 && { note: foreign.map(({ message }) => message).join('; ') }) }
+    const notes = [...foreign.map(({ message }) => message), blocked.note()].filter((note) => note !== null)
+    return { ok: true, ...(notes.length > 0 && { note: notes.join('; ') }) }
   } catch (error) {
     return { ok: false, cause: causeOf(error) }
   }

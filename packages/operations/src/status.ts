@@ -1,4 +1,4 @@
-import type { LettersByClass, QueueDepth, QueueView, WorkerPresence } from '@clerk-mirror/queue'
+import type { BlockedByCode, LettersByClass, QueueDepth, QueueView, WorkerPresence } from '@clerk-mirror/queue'
 import type { Ledger } from './ledger.js'
 import type { ReactionDesk } from './reaction-desk.js'
 
@@ -11,6 +11,8 @@ export type Status = {
   breaker: WorkerPresence['breaker'] | null
   workers: WorkerPresence[]
   deadLettersByClass: LettersByClass
+  /** Events that a constraint or a lock of the application stops, by error code. */
+  blockedByCode: BlockedByCode
   /** From the ledger; null without a database, or while it does not answer. */
   outcomesLastHour: Readonly<Record<string, number>> | null
   /** Of each reaction that any worker has ever had, its runs in their queue. */
@@ -27,16 +29,18 @@ export async function readStatus(
   ledger: Ledger,
   nowMs: number,
 ): Promise<Status> {
-  const [{ events, oldestMs }, workers, deadLettersByClass, outcomesLastHour, runs] = await Promise.all([
+  const [{ events, oldestMs }, workers, deadLettersByClass, blockedByCode, outcomesLastHour, runs] = await Promise.all([
     queue.depth(),
     queue.workers(),
     queue.deadByClass(),
+    queue.blockedByCode(),
     ledger.glance((mirror) => mirror.outcomesSince(nowMs - HOUR_MS)).catch(() => null),
     reactions.status(),
   ])
   const oldestAgeS = oldestMs / 1000
   const breaker = worst(workers)
-  return { queue: events, oldestAgeS, breaker, workers, deadLettersByClass, outcomesLastHour, reactions: runs }
+  const letters = { deadLettersByClass, blockedByCode }
+  return { queue: events, oldestAgeS, breaker, workers, ...letters, outcomesLastHour, reactions: runs }
 }
 
 const worst = (workers: readonly WorkerPresence[]): Status['breaker'] =>

@@ -46,6 +46,35 @@ end
 return answer
 `
 
+/** The key of a partition's register of events that are blocked: `code id` of each. */
+export const BLOCKED = 'clerk-mirror:blocked'
+
+/**
+ * KEYS: the register. ARGV: prefix of the jobs' keys, how many to look at. Each code with the number of events that it
+ * blocks, in turn. An event that was done, or failed in another way, has another reason in its job or no job: whoever
+ * counts takes it off the register.
+ */
+const COUNT_BLOCKED = `
+local cursor, counts, seen = '0', {}, 0
+repeat
+  local scan = redis.call('ZSCAN', KEYS[1], cursor, 'COUNT', 100)
+  cursor = scan[1]
+  for index = 1, #scan[2], 2 do
+    local code, id = string.match(scan[2][index], '^(%S+) (.*)$')
+    local reason = redis.call('HGET', ARGV[1] .. id, 'failedReason') or ''
+    if string.find(reason, 'blocked/' .. code .. ':', 1, true) == 1 then counts[code] = (counts[code] or 0) + 1
+    else redis.call('ZREM', KEYS[1], scan[2][index]) end
+    seen = seen + 1
+  end
+until cursor == '0' or seen >= tonumber(ARGV[2])
+local answer = {}
+for code, count in pairs(counts) do
+  answer[#answer + 1] = code
+  answer[#answer + 1] = count
+end
+return answer
+`
+
 /** KEYS: the lease. ARGV: who asks, for how many ms; 0 gives it back. 1 for whoever has it now. */
 const LEASE = `
 local holder = redis.call('GET', KEYS[1])
@@ -65,12 +94,14 @@ export type GaugeScripts = {
     ends: number,
   ) => Promise<number[]>
   clerkCensus: (failed: string, jobs: string, cursor: string, count: number) => Promise<(string | number)[]>
+  clerkBlocked: (register: string, jobs: string, most: number) => Promise<(string | number)[]>
   clerkLease: (lease: string, holder: string, milliseconds: number) => Promise<number>
 }
 
 export function withGaugeScripts<T extends RedisClient>(client: T): T & GaugeScripts {
   client.defineCommand('clerkRead', { numberOfKeys: 4, lua: READ })
   client.defineCommand('clerkCensus', { numberOfKeys: 1, lua: CENSUS })
+  client.defineCommand('clerkBlocked', { numberOfKeys: 1, lua: COUNT_BLOCKED })
   client.defineCommand('clerkLease', { numberOfKeys: 1, lua: LEASE })
   return client as T & GaugeScripts
 }

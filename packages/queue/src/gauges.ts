@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { type BlockedByCode, countBlocked } from './blocked.js'
 import { Census, type LettersByClass } from './census.js'
 import { openPromptClient, type RedisClient } from './connection.js'
 import { type GaugeScripts, withGaugeScripts } from './gauge-scripts.js'
@@ -16,6 +17,8 @@ export type QueueReading = {
   oldestMs: number
   /** Null until they have been counted once. */
   deadByClass: LettersByClass | null
+  /** They wait for their next try too, and count among the retrying ones. */
+  blockedByCode: BlockedByCode
   /** Of Redis' maxmemory; null when it has none. */
   memoryShare: number | null
 }
@@ -105,8 +108,9 @@ async function readQueue(
   partitions: Partitions,
   census: Census,
 ): Promise<QueueReading> {
-  const [share, ...parts] = await Promise.all([
+  const [share, blockedByCode, ...parts] = await Promise.all([
     memoryShare(client),
+    countBlocked(client, partitions),
     ...[...partitions].map(({ key }) =>
       client.clerkRead(key('wait'), key('active'), key('delayed'), key('failed'), key(''), ENDS),
     ),
@@ -116,6 +120,7 @@ async function readQueue(
     events: { waiting: sum(0), active: sum(1), retrying: sum(2), dead: sum(3) },
     oldestMs: Math.max(0, ...parts.map((part) => part[4] ?? 0)),
     deadByClass: census.last,
+    blockedByCode,
     memoryShare: share,
   }
 }

@@ -3,6 +3,7 @@ import { Failure } from '@clerk-mirror/events'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
 import type { RedisClient } from './connection.js'
 import type { EnvelopeKeys } from './envelope-keys.js'
+import { BLOCKED } from './gauge-scripts.js'
 import type { LeaseScripts } from './lease-scripts.js'
 import type { CrashRecord, Delivery, Disposition, Line } from './line.js'
 import type { Pace } from './pace.js'
@@ -122,9 +123,6 @@ async function tell(
   if (!(await client.clerkStarts(key(id), token, delivery.attempt, 1))) throw new WaitingError()
   throw judge(delivery, disposition, observer, pace)
 }
-
-/** The events of a partition that are blocked, each with the code of its cause. */
-export const BLOCKED = 'clerk-mirror:blocked'
 
 function blockedReasonOf({ failedReason }: Job): Failure | undefined {
   if (!failedReason?.startsWith('blocked/')) return undefined

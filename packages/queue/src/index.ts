@@ -1,4 +1,5 @@
 export { type Acceptance, type Door, openDoor } from './accept.js'
+export type { BlockedByCode } from './blocked.js'
 export type { BreakerState } from './breaker.js'
 export { openQueueBrowser, type QueueBrowser, type Redact } from './browse.js'
 export type { LettersByClass } from './census.js'

@@ -51,7 +51,7 @@ return 1
 `
 
 /**
- * KEYS: the job, the blocked ones. ARGV: lock token, id, reason, code, ms until it is queued again. This try counts
+ * KEYS: the job, the register of those that are blocked. ARGV: lock token, id, reason, code, ms until it is queued again. This try counts
  * neither as a start nor as an attempt. The reason stands in BullMQ's own field, where stock tools show it, and tells
  * the next worker that the event runs alone.
  */
@@ -59,7 +59,7 @@ const BLOCK = `${BY_OWNER}
 redis.call('HSET', job, 'ats', redis.call('HGET', job, 'atm') or 0, 'failedReason', ARGV[3])
 redis.call('HDEL', job, 'struckBy')
 queueIn(ARGV[5])
-redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
+redis.call('ZADD', KEYS[2], 0, ARGV[4] .. ' ' .. ARGV[2])
 return 1
 `
 

@@ -64,6 +64,8 @@ export const STRIKES_MAX = 5
 
 /** Milliseconds until an event that is blocked is tried again: soon after its cause is gone, and little work till then. */
 export const BLOCKED_RETRY_MS = 30 * SECOND
+/** Blocked events of a partition that are counted: each costs a look at its job, and more of them tell nothing more. */
+export const BLOCKED_COUNTED = 1000
 /** Blocked events that wait in a worker for their turn, at most: the others wait another 30 s, and leave their places to
  * events that can be worked on. */
 export const BLOCKED_WAITING_MAX = 32

@@ -25,6 +25,11 @@ export function exportQueueGauges(gauges: QueueGauges, metrics: GaugeRegistry): 
     help: 'Dead letters in the queue, by class',
     labels: ['class'],
   })
+  const blocked = metrics.gauge({
+    name: 'clerk_mirror_queue_blocked_events',
+    help: 'Events that a constraint or a lock of the application stops, by error code',
+    labels: ['code'],
+  })
   const memory = metrics.gauge({
     name: 'clerk_mirror_redis_memory_ratio',
     help: 'Used share of the maxmemory of Redis, of its fullest node',
@@ -32,11 +37,12 @@ export function exportQueueGauges(gauges: QueueGauges, metrics: GaugeRegistry): 
   metrics.beforeScrape(async () => {
     const reading = await gauges.read()
     // Nothing is awaited from here on: a scrape beside this one must not find them cleared.
-    for (const gauge of [events, oldest, dead, memory]) gauge.clear()
+    for (const gauge of [events, oldest, dead, blocked, memory]) gauge.clear()
     if (!reading) return
     for (const [state, count] of Object.entries(reading.events)) events.set({ state }, count)
     oldest.set({}, reading.oldestMs / 1000)
     for (const [name, count] of Object.entries(reading.deadByClass ?? {})) dead.set({ class: name }, count)
+    for (const [code, count] of Object.entries(reading.blockedByCode)) blocked.set({ code }, count)
     if (reading.memoryShare !== null) memory.set({}, reading.memoryShare)
   })
 }

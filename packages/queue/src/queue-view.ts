@@ -1,3 +1,4 @@
+import { type BlockedByCode, countBlocked } from './blocked.js'
 import { Census, type LettersByClass } from './census.js'
 import { connectOperator, type RedisClient } from './connection.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
@@ -35,6 +36,7 @@ export type QueueView = Disposable & {
   /** `oldestMs`: since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
   depth: (of?: Partitions) => Promise<{ events: QueueDepth; oldestMs: number }>
   deadByClass: () => Promise<LettersByClass>
+  blockedByCode: () => Promise<BlockedByCode>
   workers: (of?: Partitions) => Promise<WorkerPresence[]>
   /** Null when the event is not in the queue. */
   find: (eventId: string, among?: Partitions) => Promise<QueuedEvent | null>
@@ -72,6 +74,7 @@ export async function openQueueView(
       }
       return classes.counts
     },
+    blockedByCode: () => asked(countBlocked(client, list)),
     workers: (of = list) => asked(workersAlive(client, of)),
     async find(eventId, among = list) {
       for (const partition of among) {

@@ -11,6 +11,7 @@ const quiet: Status = {
   breaker: 'closed',
   workers: [worker],
   deadLettersByClass: NONE,
+  blockedByCode: {},
   outcomesLastHour: null,
   reactions: [],
 }
@@ -28,6 +29,11 @@ test.each<[string, Partial<Status>, string]>([
   ['an open breaker', { workers: [worker, { ...worker, breaker: 'open' }] }, '1 of 2 workers cannot write to MySQL'],
   ['a breaker that tries', { workers: [{ ...worker, breaker: 'half-open' }] }, '1 of 1 worker cannot write to MySQL'],
   ['a dead letter', queue({ dead: 1 }), '1 dead letter'],
+  [
+    'events that are blocked',
+    { blockedByCode: { mysql_1062: 2, mysql_1451: 1 } },
+    '3 events blocked: mysql_1062 2, mysql_1451 1',
+  ],
   [
     'a backlog',
     { ...queue({ waiting: 1200 }), oldestAgeS: SLOW_MS / 1000 },
