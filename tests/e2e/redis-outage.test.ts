@@ -150,7 +150,7 @@ describe.skipIf(!isPossible)('a Redis', () => {
     await using worker = await house.worker()
     await worker.says('queue.error') // it has asked for events, and Redis could not give them
 
-    await house.client.config('SET', 'maxmemory', '0')
+    await house.client.config('SET', 'maxmemory', '2gb')
     await until(() => isReady(ingest), BACK_WITHIN_MS)
     const after = pour(ingest, events.slice(20))
     await after.done
@@ -171,6 +171,7 @@ describe.skipIf(!isPossible)('a Redis', () => {
   test.each([
     { name: 'appendonly', value: 'no', safe: 'yes', words: 'appendonly no' },
     { name: 'appendfsync', value: 'everysec', safe: 'always', words: 'weaker than always' },
+    { name: 'maxmemory', value: '0', safe: '2gb', words: 'no maxmemory' },
   ])('with $name $value may lose events, and ingest says so when it starts', async ({ name, words, ...setting }) => {
     await using _weaker = await withSetting(name, setting)
     await using ingest = await house.ingest()
@@ -207,7 +208,7 @@ describe.skipIf(!isPossible)('a Redis', () => {
       // Something else that lies there, so that some hundred events make the difference.
       await house.client.setrange('ballast', 79 * 1024 * 1024, 'x')
       const { used } = await memory()
-      await using _room = await withSetting('maxmemory', { value: String(Math.round(used / 0.72)), safe: '0' })
+      await using _room = await withSetting('maxmemory', { value: String(Math.round(used / 0.72)), safe: '2gb' })
       const events = withFiller(signUps(5, 400), 32_768)
       const answers: Answer[] = []
       const isShut = ({ body }: Answer) => JSON.stringify(body).includes('redis_full')

@@ -138,10 +138,18 @@ describe('private servers', () => {
 
   test('lose no acknowledged event and evict none', async () => {
     await using services = await open()
-    const settings = ['appendonly', 'appendfsync', 'maxmemory-policy', 'save', 'hash-max-listpack-value', 'bind']
+    const settings = [
+      'appendonly',
+      'appendfsync',
+      'maxmemory-policy',
+      'maxmemory',
+      'save',
+      'hash-max-listpack-value',
+      'bind',
+    ]
     const values = await Promise.all(settings.map((name) => redisCommand(services.redis.url, 'CONFIG', 'GET', name)))
     expect(values.map((pair) => Object.values(Object(pair)).at(-1))).toEqual(
-      ['yes', 'always', 'noeviction', '', '8192', '127.0.0.1'], //
+      ['yes', 'always', 'noeviction', String(2 * 1024 ** 3), '', '8192', '127.0.0.1'], //
     )
     const [durability] = await query(services.database.adminUrl, 'SELECT @@innodb_flush_log_at_trx_commit AS level')
     expect(Number(Object(durability).level)).toBe(1)

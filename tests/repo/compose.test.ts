@@ -142,7 +142,12 @@ describe('docker-compose.yml keeps each process to its own', () => {
 
 describe('docker-compose.yml runs a road that loses nothing', () => {
   test('keeps what was acknowledged: Redis writes before it answers, and evicts nothing', () => {
-    for (const option of ['--appendonly yes', '--appendfsync always', '--maxmemory-policy noeviction']) {
+    for (const option of [
+      '--appendonly yes',
+      '--appendfsync always',
+      '--maxmemory-policy noeviction',
+      '--maxmemory ',
+    ]) {
       expect(services['redis']?.command).toContain(option)
     }
   })
@@ -189,7 +194,12 @@ describe("npm start's own compose file", () => {
       expect(servers[name]?.image).toBe(services[name]?.image)
       for (const port of servers[name]?.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/)
     }
-    for (const option of ['--appendonly yes', '--appendfsync always', '--maxmemory-policy noeviction']) {
+    for (const option of [
+      '--appendonly yes',
+      '--appendfsync always',
+      '--maxmemory-policy noeviction',
+      '--maxmemory ',
+    ]) {
       expect(servers['redis']?.command?.at(-1)).toContain(option)
     }
   })

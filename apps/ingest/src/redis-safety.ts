@@ -14,7 +14,7 @@ export async function redisCheck(door: Door, allowEviction: boolean): Promise<Ch
 }
 
 /** Says once, when Redis first answers, how it may lose what was answered with 202. */
-export function warnOfLoss({ evicts, appendonly, appendfsync }: RedisInspection, log: Log): void {
+export function warnOfLoss({ evicts, isBounded, appendonly, appendfsync }: RedisInspection, log: Log): void {
   const event = 'redis.unsafe'
   if (appendonly === null) {
     log.warn({ event }, 'Redis does not tell its settings: see to it that it keeps what it acknowledges')
@@ -26,4 +26,7 @@ export function warnOfLoss({ evicts, appendonly, appendfsync }: RedisInspection,
     log.warn({ event, appendfsync }, 'Redis has appendfsync weaker than always: a crash loses the last events')
   }
   if (evicts) log.warn({ event }, 'Redis may evict events when its memory is full: set maxmemory-policy noeviction')
+  if (isBounded === false) {
+    log.warn({ event }, 'Redis has no maxmemory: events that wait may fill the machine, and its kernel then ends Redis')
+  }
 }

@@ -6,6 +6,8 @@ import { PROBE_TTL_MS } from './policy.js'
 /** What a producer must know of a Redis that it trusts with events. `null`: the server does not tell. */
 export type RedisInspection = {
   evicts: boolean | null
+  /** Without a `maxmemory` ingest cannot refuse events in time: the machine runs out of memory, and its kernel ends Redis. */
+  isBounded: boolean | null
   /** `no` and everything weaker than `always` can lose events that were answered with 202. */
   appendonly: boolean | null
   appendfsync: string | null
@@ -21,6 +23,7 @@ export async function inspectRedis(client: RedisClient, partitions: Partitions):
   const [inspections] = await Promise.all([Promise.all(nodes.map(inspectNode)), ...writes])
   return inspections.reduce((one, other) => ({
     evicts: worse(one.evicts, other.evicts, true),
+    isBounded: worse(one.isBounded, other.isBounded, false),
     appendonly: worse(one.appendonly, other.appendonly, false),
     appendfsync: one.appendfsync === 'always' ? other.appendfsync : one.appendfsync,
   }))
@@ -34,9 +37,10 @@ async function inspectNode(node: RedisClient): Promise<RedisInspection> {
   // INFO and not CONFIG, as far as it goes: an account that may read the configuration may read passwords in it.
   const [info, appendfsync] = await Promise.all([node.info(), setting(node, 'appendfsync')])
   const told = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null
-  const [policy, appendonly] = [told('maxmemory_policy'), told('aof_enabled')]
+  const [policy, maxmemory, appendonly] = [told('maxmemory_policy'), told('maxmemory'), told('aof_enabled')]
   return {
     evicts: policy === null ? null : policy !== 'noeviction',
+    isBounded: maxmemory === null ? null : maxmemory !== '0',
     appendonly: appendonly === null ? null : appendonly === '1',
     appendfsync,
   }

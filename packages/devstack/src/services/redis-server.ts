@@ -50,6 +50,8 @@ function redisConfig({ data, port, password }: { data: string; port: number; pas
     'appendfsync always',
     'save ""',
     'maxmemory-policy noeviction',
+    // Some half a million events: they must not take the memory of the machine that somebody works on.
+    'maxmemory 2gb',
     // hash-max-listpack-value by its older name, which Redis 6 knows as well
     'hash-max-ziplist-value 8192',
     'daemonize no',
