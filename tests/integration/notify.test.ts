@@ -153,8 +153,8 @@ test('many causes at once are a few messages', async () => {
 test('what a chat service would read as markup reaches people as text', async () => {
   await using site = await openSite(200)
   const worker = await site.open()
-  worker.deadLettered({ ...news('malformed', 'a & b'), type: '<!channel>' })
+  worker.deadLettered({ ...news('malformed', 'a & b'), type: '<!channel>\nevents are given up\u202e' })
   await until(() => site.results.told === 1)
-  expect(site.texts[0]).toContain('&lt;!channel&gt;')
+  expect(site.texts[0]).toContain('&lt;!channel&gt;\\u000aevents are given up\\u202e')
   expect(site.texts[0]).toContain('a &amp; b')
 })

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Notices, Reason } from '@clerk-mirror/queue'
+import { printable } from '@clerk-mirror/runtime'
 import {
   NOTICE_ANSWER_MS,
   NOTICE_ASK_AGAIN_MS,
@@ -88,11 +89,10 @@ async function claim(news: readonly News[], notices: Notices, asked: Map<string,
   return claimed
 }
 
-/** Codes and paths only. The brackets and the ampersand are what chat services read as markup. */
+/** Codes and paths only, a cause a line whatever its type holds. The brackets and the ampersand are what chat services read as markup. */
 function messageOf(news: readonly News[]): string {
-  const lines = news.map(
-    ({ type, reason }) =>
-      `• ${reason.class}/${reason.code} (cause ${reason.fingerprint}, first with ${type}): ${reason.message}`,
+  const lines = news.map(({ type, reason }) =>
+    printable(`• ${reason.class}/${reason.code} (cause ${reason.fingerprint}, first with ${type}): ${reason.message}`),
   )
   const causes = news.length === 1 ? 'a new cause' : `${news.length} new causes`
   const text = [`clerk-mirror: events are given up for ${causes}`, ...lines, 'See: clerk-mirror dead-letters list']

@@ -198,12 +198,12 @@ export const SETTINGS = {
     usedBy: ['ingest', 'worker'],
   },
   OTEL_TRACES_EXPORTER: {
-    doc: '`none` sends no traces, whatever address is set; `otlp` is what sends them.',
+    doc: 'With `none` no traces are sent, whatever address is set; `otlp` is what sends them.',
     example: 'none',
     usedBy: ['ingest', 'worker'],
   },
   OTEL_SDK_DISABLED: {
-    doc: '`true` sends no traces, whatever address is set.',
+    doc: 'With `true` no traces are sent, whatever address is set.',
     example: 'true',
     usedBy: ['ingest', 'worker'],
   },
