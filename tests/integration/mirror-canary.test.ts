@@ -10,7 +10,11 @@ import { documented } from '../support/documented.js'
  * The canary says whether the database works for all that a worker does, and leaves nothing behind.
  */
 
-const reactions = { to: () => [], wantUpdatesOf: () => false, onAsked: () => {} }
+const reactions = {
+  interests: () => ({ to: () => [], wantUpdatesOf: () => false }),
+  areCurrent: async () => true,
+  onAsked: () => {},
+}
 const open = (database: TestDatabase): Mirror => openMirror(database.options, { reactions })
 
 const verdict = (mirror: Mirror): Promise<string> =>

@@ -85,7 +85,7 @@ test(`with ${OBJECTS} objects no statement of the hot path reads a table from en
   )
   const plans: { sql: string; step: Step }[] = []
   await connection.query('BEGIN')
-  const reactions = { to: () => ['recorder'], wantUpdatesOf: () => true, onAsked: () => {} }
+  const reactions = { to: () => ['recorder'], wantUpdatesOf: () => true }
   const { outcomes } = await applyBatch(explaining(plans), batch, Date.now(), reactions)
   await connection.query('ROLLBACK')
   expect(new Set(outcomes)).toEqual(new Set(['applied']))

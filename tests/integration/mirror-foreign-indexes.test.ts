@@ -62,7 +62,8 @@ test.each([
   ['reaction_outbox', 'CREATE UNIQUE INDEX one ON reaction_outbox(reaction)'],
 ])('nor does one on %s', async (table, sql) => {
   await using database = await openTestDatabase()
-  const reactions = { to: () => ['welcome'], wantUpdatesOf: () => true, onAsked: () => {} }
+  const interests = { to: () => ['welcome'], wantUpdatesOf: () => true }
+  const reactions = { interests: () => interests, areCurrent: async () => true, onAsked: () => {} }
   await using mirror = openMirror(database.options, { reactions })
   await database.query(sql)
   const first = userCreated('user_a')

@@ -10,7 +10,9 @@ beforeAll(async () => {
   database = await openTestDatabase()
   const to = () => ['recorder']
   const onAsked = (names: ReadonlySet<string>) => void told.push(...names)
-  mirror = openMirror(database.options, { reactions: { to, wantUpdatesOf: () => true, onAsked } })
+  mirror = openMirror(database.options, {
+    reactions: { interests: () => ({ to, wantUpdatesOf: () => true }), areCurrent: async () => true, onAsked },
+  })
 })
 afterAll(async () => {
   await mirror[Symbol.asyncDispose]()
@@ -155,4 +157,16 @@ test('the object as it is now comes with what the public may know of a user, and
   expect(JSON.parse(now?.data ?? '')).toMatchObject({ id: ada })
   await askedBy([userDeleted(ada, { at: 2 })])
   expect(await read()).toBeUndefined()
+})
+
+test('a transaction whose reactions are outdated at its end does not commit, and no event is to blame', async () => {
+  const ada = somebody()
+  const interests = () => ({ to: () => ['recorder'], wantUpdatesOf: () => true })
+  await using frozen = openMirror(database.options, {
+    reactions: { interests, areCurrent: async () => false, onAsked: () => {} },
+  })
+  const event = userUpdated(ada, { at: 2, data: { username: 'ada' } })
+  await expect(frozen.apply([event])).rejects.toMatchObject({ class: 'outage', code: 'register_unread' })
+  expect(await database.query('SELECT * FROM clerk_objects WHERE id = ?', [ada])).toEqual([])
+  expect(inShort(await askedBy([event]))).toEqual([`created ${ada}`])
 })

@@ -17,7 +17,11 @@ const relays: Relay[] = []
 
 beforeAll(async () => {
   database = await openTestDatabase()
-  const reactions: Reactions = { to: () => wants, wantUpdatesOf: () => true, onAsked: () => {} }
+  const reactions: Reactions = {
+    interests: () => ({ to: () => wants, wantUpdatesOf: () => true }),
+    areCurrent: async () => true,
+    onAsked: () => {},
+  }
   mirror = openMirror(database.options, { reactions })
 })
 afterAll(async () => {

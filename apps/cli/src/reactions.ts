@@ -28,12 +28,12 @@ export const listReactions: Command = {
 }
 
 function asTable(all: readonly ReactionBacklog[]): string[] {
-  const rows = all.map(({ reaction, workers, outbox, queue, oldestAgeS }) => [
-    ...[reaction, String(workers), String(outbox)],
+  const rows = all.map(({ reaction, workers, isRegistered, outbox, queue, oldestAgeS }) => [
+    ...[reaction, String(workers), isRegistered ? 'yes' : 'no', String(outbox)],
     ...[queue.waiting, queue.active, queue.retrying, queue.dead].map(String),
     oldestAgeS === 0 ? '–' : `${oldestAgeS.toFixed(1)} s`,
   ])
-  return table(['reaction', 'workers', 'outbox', 'waiting', 'active', 'retrying', 'dead', 'oldest'], rows)
+  return table(['reaction', 'workers', 'requested', 'outbox', 'waiting', 'active', 'retrying', 'dead', 'oldest'], rows)
 }
 
 export const askReaction: Command = {
@@ -74,6 +74,25 @@ export const askReaction: Command = {
       else out(`${asked} objects asked for, as request ${requestId}.`)
       if (!isDone && !dryRun) call.note(`Stopped. The same command with --request ${requestId} goes on from here.`)
       return (isDone || dryRun) && (ids === null || matched === ids.length) ? 0 : 1
+    })
+  },
+}
+
+export const removeReaction: Command = {
+  usage: 'NAME [--json]',
+  summary:
+    'Stop requesting a reaction, or those of its filters, that no living worker has any more. What waits for it stays.',
+  examples: ['reactions remove log-new-users', 'reactions remove log-new-users --json'],
+  options: {},
+  run(call) {
+    const [name, ...more] = call.positionals
+    if (name === undefined || more.length > 0) throw new WrongUsage('name one reaction')
+    return withOperations<ExitCode>(call, async ({ reactions }) => {
+      const result = await reactions.remove(name, { actor: actor() })
+      if (call.values['json']) call.out(JSON.stringify(result))
+      else if (result.kind === 'removed') call.out(`${name} is not requested any more. What waits for it stays.`)
+      else call.out(`${name} is requested for ${result.filters.join(', ')} alone, as its workers have it.`)
+      return 0
     })
   },
 }

@@ -9,7 +9,7 @@ import { eraseUser } from './erase.js'
 import { restampInstallation, showInstallation } from './installation.js'
 import { migrateDatabase, showMigrations } from './migrate.js'
 import { listPartitions, retirePartition } from './partitions.js'
-import { askReaction, forgetReaction, listReactions } from './reactions.js'
+import { askReaction, forgetReaction, listReactions, removeReaction } from './reactions.js'
 import { rebuildTables } from './rebuild.js'
 import { showStatus } from './status.js'
 import { showTrace } from './trace.js'
@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   status: showStatus,
   'reactions list': listReactions,
   'reactions ask': askReaction,
+  'reactions remove': removeReaction,
   'reactions forget': forgetReaction,
   'audit list': listAudit,
   'partitions list': listPartitions,

@@ -1,4 +1,4 @@
-import { type MirroredKinds, parseMirroredKinds } from '@clerk-mirror/events'
+import { type KindsSetting, parseMirroredKinds } from '@clerk-mirror/events'
 import { type DatabaseOptions, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import {
   type EnvelopeKeys,
@@ -37,7 +37,7 @@ export type WorkerConfig = {
   database: Secret<DatabaseOptions>
   /** Open what ingest has encrypted. */
   envelopeKeys?: Secret<EnvelopeKeys> | undefined
-  mirroredKinds: MirroredKinds
+  mirroredKinds: KindsSetting
   reactions: readonly Reaction[]
   changeWebhooks?: ChangeWebhookConfig | undefined
   /** Nobody is told of dead letters without it. */

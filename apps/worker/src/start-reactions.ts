@@ -9,6 +9,7 @@ import {
   type Partitions,
   type QueueGauges,
   REACTION_PACE,
+  type RegisteredReactions,
   reactionPartition,
 } from '@clerk-mirror/queue'
 import { type Metrics, Releasers, type Surroundings } from '@clerk-mirror/runtime'
@@ -24,15 +25,16 @@ import type { Reaction } from './reactions/reaction.js'
 import { reactionRecorder } from './record-reactions.js'
 import { openRelay } from './relay.js'
 import { runnerOf } from './run-reaction.js'
-import { interestsOf } from './wants.js'
+import { filterText } from './wants.js'
 
-/** What the reactions are, before anything runs. */
+/** The reactions of this worker, before anything runs. */
 export type ReactionList = Disposable & {
   all: readonly Reaction[]
-  /** Null when there are none: then the mirror does nothing for them. */
-  forMirror: Reactions | null
-  /** Where changes wake whoever hands them over. */
+  /** As they go onto the register. */
+  registered: RegisteredReactions
+  /** Where changes wake the relay. */
   onAsked: (listener: Reactions['onAsked']) => void
+  wake: Reactions['onAsked']
 }
 
 /** The reactions in code and one for each receiver of webhooks. @throws Error for a name that cannot be one. */
@@ -43,7 +45,8 @@ export function listReactions({ reactions, changeWebhooks }: WorkerConfig): Reac
   let listener: Reactions['onAsked'] = () => {}
   return {
     all,
-    forMirror: all.length === 0 ? null : { ...interestsOf(all), onAsked: (names) => listener(names) },
+    registered: new Map(all.map(({ name, wants }) => [name, wants.map(filterText)])),
+    wake: (names) => listener(names),
     onAsked(told) {
       listener = told
     },

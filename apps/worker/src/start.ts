@@ -6,7 +6,6 @@ import {
   type Notices,
   openNotices,
   openQueueGauges,
-  openQueueInstallation,
   openRegister,
   type Partitions,
 } from '@clerk-mirror/queue'
@@ -20,13 +19,13 @@ import {
   serveHealth,
   warnOfClearText,
 } from '@clerk-mirror/runtime'
+import { openAgreement } from './agreement.js'
 import { BlockedCauses } from './blocked-causes.js'
 import type { WorkerConfig } from './config.js'
 import { handlerFor } from './handle.js'
-import { openInstallationGuard } from './installation-guard.js'
 import { type News, type Notifier, type NotifierOptions, openNotifier } from './notify.js'
 import { causeOf, recorder } from './record.js'
-import { exportInstallation, installationRecorder } from './record-installation.js'
+import { requestedReactions } from './requested-reactions.js'
 import { listReactions, startReactions } from './start-reactions.js'
 import { traced } from './trace.js'
 import { warnOfReceivers } from './webhook-settings.js'
@@ -42,7 +41,8 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
   const blocked = new BlockedCauses()
   const record = recorder(log, metrics, tell, blocked)
   const reactions = owned.use(listReactions(config))
-  const mirror = owned.use(openMirror(config.database.reveal(), { reactions: reactions.forMirror }))
+  const requested = requestedReactions(reactions)
+  const mirror = owned.use(openMirror(config.database.reveal(), { reactions: requested.forMirror }))
   const readiness = readinessOf(
     {
       redis: () => redisCheck(consumer),
@@ -58,17 +58,9 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
   warnOfReceivers(log, config)
   const partitions = partitionsOf(config, owned)
   exportQueueGauges(owned.use(openQueueGauges(target, partitions)), metrics)
-  const guard = owned.use(
-    openInstallationGuard({
-      queue: openQueueInstallation(target, partitions, 'worker'),
-      database: mirror.installation,
-      canary: mirror.canary,
-      observer: installationRecorder(log, fail),
-    }),
-  )
-  exportInstallation(guard, metrics)
-  // Nothing is taken before the database works and belongs to this queue.
-  const probe = () => mirror.canary().then(guard.ready)
+  const agreement = openAgreement(owned, {
+    ...{ config, target, partitions, mirror, reactions, requested, log, metrics, fail },
+  })
   const notifier =
     config.notifyUrl && notifierTo(config.notifyUrl.reveal(), openNotices(target, partitions), owned, record.notices)
   // After the port is ours: a process that cannot start must not take events.
@@ -76,8 +68,9 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
     consume({
       target,
       partitions,
-      handle: traced(record.timed(guard.guarded(handlerFor(mirror, config.mirroredKinds, record.handled))), tracing),
-      probe,
+      handle: traced(record.timed(agreement.agreed(handlerFor(mirror, config.mirroredKinds, record.handled))), tracing),
+      probe: agreement.probe,
+      settings: agreement.settings,
       observer: { ...record.observer, wedged: fail },
       keys: config.envelopeKeys?.reveal(),
     }),
@@ -87,7 +80,7 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
     await startReactions(
       reactions,
       { ...config, partitions },
-      { log, metrics, tell, fail, isBehind: consumer.isBehind, guard },
+      { log, metrics, tell, fail, isBehind: consumer.isBehind, guard: agreement.guard },
     ),
   )
   const released = owned.move()

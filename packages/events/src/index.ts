@@ -18,7 +18,7 @@ export {
   type TypedKind,
 } from './kinds/index.js'
 export type { Subjects } from './kinds/kind.js'
-export { isNeverStored, kindOf, type MirroredKinds, parseMirroredKinds } from './mirrored-kinds.js'
+export { isNeverStored, type KindsSetting, kindOf, type MirroredKinds, parseMirroredKinds } from './mirrored-kinds.js'
 export { type Peeked, peek } from './peek.js'
 export {
   type Addresses,

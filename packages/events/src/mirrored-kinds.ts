@@ -3,13 +3,16 @@ const NEVER_STORED: readonly string[] = ['email', 'sms']
 
 export type MirroredKinds = (kind: string) => boolean
 
+/** A setting of kinds; `text` is the same for settings of the same words. */
+export type KindsSetting = MirroredKinds & { readonly text: string }
+
 const KIND_NAME = /^-?[A-Za-z][\w.]*$/
 
 /**
  * `*` is every kind, a name adds one, `-name` leaves one out: `*,-session`, `user,organization`.
  * Throws an Error that names what it cannot read.
  */
-export function parseMirroredKinds(raw: string): MirroredKinds {
+export function parseMirroredKinds(raw: string): KindsSetting {
   const words = raw.split(/[\s,]+/).filter((word) => word !== '')
   const odd = words.find((word) => word !== '*' && !KIND_NAME.test(word))
   if (odd !== undefined) throw new Error(`"${odd}" is no kind: use names such as user or -session, or *`)
@@ -17,7 +20,8 @@ export function parseMirroredKinds(raw: string): MirroredKinds {
   const included = new Set(words.filter((word) => !word.startsWith('-')))
   const isEmpty = [...included].every((kind) => excluded.has(kind))
   if (isEmpty) throw new Error('names no kind to mirror: use * for all')
-  return (kind) => !excluded.has(kind) && (included.has('*') || included.has(kind))
+  const isMirrored = (kind: string) => !excluded.has(kind) && (included.has('*') || included.has(kind))
+  return Object.assign(isMirrored, { text: [...new Set(words)].sort().join(',') })
 }
 
 export const isNeverStored = (type: string): boolean => NEVER_STORED.includes(kindOf(type))

@@ -6,7 +6,17 @@ export type Counts = Readonly<Record<string, number>>
 
 export type NewAction = {
   actor: string
-  action: 'rebuild' | 'erase' | 'replay' | 'discard' | 'retry-now' | 'look' | 'ask' | 'forget' | 'restamp'
+  action:
+    | 'rebuild'
+    | 'erase'
+    | 'replay'
+    | 'discard'
+    | 'retry-now'
+    | 'look'
+    | 'ask'
+    | 'forget'
+    | 'restamp'
+    | 'unregister'
   subjectId: string | null
   /** JSON */
   details: string | null

@@ -3,7 +3,7 @@ import { type CascadedHead, cascadeTombstones } from './cascade.js'
 import { type Decision, decide } from './decide.js'
 import { lockHeads, writeHeads, writeSubjects } from './heads.js'
 import { claimEvents, type LedgerEntry, type Outcome, recordOutcomes } from './ledger.js'
-import { askForReactions, type Reactions } from './outbox.js'
+import { askForReactions, type ReactionInterests } from './outbox.js'
 import { removeRows, writeRows } from './projections/rows.js'
 import type { Transaction } from './transaction.js'
 
@@ -22,7 +22,7 @@ export async function applyBatch(
   transaction: Transaction,
   batch: readonly Arrival[],
   nowMs: number,
-  reactions: Reactions | null,
+  reactions: ReactionInterests | null,
 ): Promise<AppliedBatch> {
   const positions = firstPositions(batch)
   const distinct = batch.filter((arrival, index) => positions.get(arrival.entry.eventId) === index)
@@ -53,7 +53,7 @@ export async function applyBatch(
 }
 
 /** Objects whose stored text a reaction wants to have compared with the new one. */
-const comparedBy = (reactions: Reactions, changes: readonly Change[]): string[] => [
+const comparedBy = (reactions: ReactionInterests, changes: readonly Change[]): string[] => [
   ...new Set(
     changes.flatMap(({ deleted, objectKind, objectId }) =>
       !deleted && reactions.wantUpdatesOf(objectKind) ? [objectId] : [],

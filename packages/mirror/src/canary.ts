@@ -9,7 +9,7 @@ import { SHORT_LOCK_WAIT_TIMEOUT_S } from './connection-policy.js'
 import { throughContention } from './contention.js'
 import type { DatabaseOptions } from './database-url.js'
 import { classify } from './failures.js'
-import { outboxRemoval, type Reactions } from './outbox.js'
+import { outboxRemoval, type ReactionInterests } from './outbox.js'
 import { TYPED_KINDS } from './projections/rows.js'
 import { PROJECTIONS } from './projections/tables.js'
 import { PROBE_TEXT } from './session.js'
@@ -54,14 +54,18 @@ function commitOne(connection: Connection): Promise<unknown> {
   return connection.query(sql, values)
 }
 
-const EVERY_REACTION: Reactions = { to: () => [OWN_ID], wantUpdatesOf: () => true, onAsked: () => undefined }
+const EVERY_REACTION: ReactionInterests = { to: () => [OWN_ID], wantUpdatesOf: () => true }
 
 /**
  * Every kind at once; and one by one where something stands in the way of one of them. An index, a foreign key, a check or a
  * trigger of the application may refuse made-up rows, and another transaction may hold a gap: neither says anything of
  * the database. A failure of any other class does.
  */
-async function rehearse(connection: Connection, database: DatabaseOptions, reactions: Reactions | null): Promise<void> {
+async function rehearse(
+  connection: Connection,
+  database: DatabaseOptions,
+  reactions: ReactionInterests | null,
+): Promise<void> {
   const failure = await refusalOf(connection, database, TYPED_KINDS, reactions)
   // Whoever holds a gap in one table would make this wait once for each kind.
   if (failure === null || failure.class === 'contention') return
@@ -73,7 +77,7 @@ async function refusalOf(
   connection: Connection,
   database: DatabaseOptions,
   kinds: readonly TypedKind[],
-  reactions: Reactions | null,
+  reactions: ReactionInterests | null,
 ): Promise<Failure | null> {
   const transaction = transactionOn(connection)
   await connection.query('START TRANSACTION')

@@ -1,3 +1,4 @@
+import { Failure } from '@clerk-mirror/events'
 import { type Arrival, applyBatch } from './apply.js'
 import { canary } from './canary.js'
 import { onFreshConnection, openPrisma } from './connection.js'
@@ -32,6 +33,14 @@ export type Mirror = AsyncDisposable &
     /** What the application added to the tables that can stop events; looked up anew after a minute. Never throws. */
     foreignConstraints: () => Promise<readonly ForeignConstraint[]>
   }
+
+/** A worker that was frozen in the middle of a transaction must not commit it by what was wanted before. */
+const reactionsOutdated = () =>
+  new Failure(
+    'outage',
+    'register_unread',
+    'which reactions are wanted was not known any more at the end of a transaction',
+  )
 
 export type MirrorOptions = {
   /** Without them, nothing is asked for. */
@@ -75,9 +84,12 @@ export function openMirror(
   const limits = { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_MS }
   const attempts = {
     async apply(batch: readonly Arrival[], wait: LockWait) {
-      const { outcomes, asked } = await inTransaction(prisma, limits, (open) =>
-        waiting(open, wait, () => applyBatch(open, batch, clock(), reactions)),
-      )
+      const { outcomes, asked } = await inTransaction(prisma, limits, async (open) => {
+        const interests = reactions?.interests() ?? null
+        const applied = await waiting(open, wait, () => applyBatch(open, batch, clock(), interests))
+        if (reactions && !(await reactions.areCurrent(interests))) throw reactionsOutdated()
+        return applied
+      })
       if (asked.size > 0) reactions?.onAsked(asked)
       return outcomes
     },

@@ -6,12 +6,20 @@ import { OUTBOX_COUNTED, OUTBOX_LISTED, OUTBOX_ROWS } from './policy.js'
 import { insert, placeholders, type SqlValue, type Statement, timeValue } from './sql.js'
 import type { Transaction } from './transaction.js'
 
-/** Which reactions there are, as far as the mirror has to know. Named by whoever opens it. */
-export type Reactions = {
+/** Which reactions want which changes. */
+export type ReactionInterests = {
   /** Names of those that want the change. The fields are compared when they are asked for. */
   to: (what: Happening['what'], kind: string, changedFields: () => readonly string[]) => readonly string[]
   /** False where nobody wants to hear of updates: then nothing is read to compare. */
   wantUpdatesOf: (kind: string) => boolean
+}
+
+/** The reactions as far as the mirror has to know them. They may change while it is open. */
+export type Reactions = {
+  /** Asked once for each transaction; null when nothing is wanted: then the mirror does nothing for them. */
+  interests: () => ReactionInterests | null
+  /** Asked before each commit: false when others than these may be wanted by now. */
+  areCurrent: (interests: ReactionInterests | null) => Promise<boolean>
   /** Called after the commit, with those that were asked for in it. */
   onAsked: (reactions: ReadonlySet<string>) => void
 }
@@ -50,7 +58,7 @@ export async function askForReactions(
   transaction: Transaction,
   happenings: readonly Happening[],
   cascaded: readonly CascadedHead[],
-  reactions: Reactions,
+  reactions: ReactionInterests,
   nowMs: number,
 ): Promise<Set<string>> {
   const all = [...happenings, ...cascadedHappenings(happenings, cascaded)]
@@ -82,7 +90,7 @@ function* cascadedHappenings(
   }
 }
 
-function askedFor({ what, head, before }: Happening, reactions: Reactions, askedAtMs: number): AskedReaction[] {
+function askedFor({ what, head, before }: Happening, reactions: ReactionInterests, askedAtMs: number): AskedReaction[] {
   const { id: objectId, kind, version, subjects, data } = head
   let fields: readonly string[] | undefined
   const changedFields = () => {

@@ -15,7 +15,7 @@ export {
 export { letterJson } from './letter-json.js'
 export { type Operations, openOperations } from './operations.js'
 export { OperationsError, type OperationsErrorCode } from './operations-error.js'
-export type { AskResult, ForgetResult, ReactionBacklog, ReactionOperations } from './reactions.js'
+export type { AskResult, ForgetResult, ReactionBacklog, ReactionOperations, RemoveResult } from './reactions.js'
 export { type RebuildOptions, type RebuildProgress, type RebuildResult, rebuild } from './rebuild.js'
 export type { ReactionStatus, Status } from './status.js'
 export type { Comparison, EventPlace, EventTrace, ObjectTrace, ReactionTrace, Trace, TraceStep } from './trace.js'

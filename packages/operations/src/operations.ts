@@ -68,6 +68,7 @@ export async function openOperations(config: OperationsConfig): Promise<Operatio
     reactions: {
       list: () => matched(() => reactions.verbs.list()),
       ask: (options) => matched(() => reactions.verbs.ask(options)),
+      remove: (...asked) => matched(() => reactions.verbs.remove(...asked)),
       forget: (...asked) => matched(() => reactions.verbs.forget(...asked)),
     },
     installation: {

@@ -10,6 +10,8 @@ export type ReactionBacklog = {
   reaction: string
   /** Workers that are alive and have it; with none, what waits for it waits for ever. */
   workers: number
+  /** Whether workers request it; what waits for it goes on waiting when they do not any more. */
+  isRegistered: boolean
   /** Asked for and not handed to its queue yet: up to 100,000. */
   outbox: number
   queue: QueueDepth
@@ -33,12 +35,17 @@ export type ForgetOptions = { actor: string; dryRun?: boolean; signal?: AbortSig
 /** Of a dry run, what there is to remove; else what was removed, all of it or, after an interruption, a part. */
 export type ForgetResult = { isDone: boolean; outbox: number; runs: number }
 
+/** `filters`: those that living workers register, and that are left. */
+export type RemoveResult = { kind: 'removed' } | { kind: 'narrowed'; filters: string[] }
+
 export type ReactionOperations = {
   /** Of every reaction that a worker has ever had, or that something waits for. */
   list: () => Promise<ReactionBacklog[]>
   /** Asks a reaction for objects as they are now, whatever it wants to hear of by itself. */
   ask: (options: AskOptions) => Promise<AskResult>
-  /** Removes what waits of a reaction that no worker has any more, its dead letters too. */
+  /** Takes off the register what no living worker registers any more; what waits for the reaction stays. */
+  remove: (reaction: string, options: { actor: string }) => Promise<RemoveResult>
+  /** Removes what waits of a reaction that no worker has any more, its dead letters too, and takes it off the register. */
   forget: (reaction: string, options: ForgetOptions) => Promise<ForgetResult>
 }
 
@@ -47,19 +54,22 @@ type Around = { places: ReactionPlaces; queue: QueueView; ledger: Ledger }
 export function reactionOperations({ places, queue, ledger }: Around): ReactionOperations {
   const backlogOf = async (mirror: Mirror, reaction: string): Promise<ReactionBacklog> => {
     const of = [places.placeOf(reaction)]
-    const [workers, outbox, runs] = await Promise.all([
+    const [workers, registered, outbox, runs] = await Promise.all([
       queue.workers(of),
+      places.registered(),
       mirror.outboxDepth(reaction),
       queue.depth(of),
     ])
     return {
-      ...{ reaction, workers: workers.length, outbox: outbox.rows, queue: runs.events },
+      ...{ reaction, workers: workers.length, isRegistered: registered.includes(reaction) },
+      ...{ outbox: outbox.rows, queue: runs.events },
       oldestAgeS: Math.max(outbox.oldestMs, runs.oldestMs) / 1000,
     }
   }
   const known = async (mirror: Mirror): Promise<string[]> => {
     await places.look()
-    return [...new Set([...places.names, ...(await mirror.outboxReactions())])].sort()
+    const [registered, waiting] = await Promise.all([places.registered(), mirror.outboxReactions()])
+    return [...new Set([...places.names, ...registered, ...waiting])].sort()
   }
   const demandKnown = async (mirror: Mirror, reaction: string) => {
     const names = await known(mirror)
@@ -86,19 +96,26 @@ export function reactionOperations({ places, queue, ledger }: Around): ReactionO
         if (isDone || signal?.aborted) return { isDone, isResumed: run.isResumed, matched, asked }
       }
     },
+    async remove(reaction, { actor }) {
+      const mirror = ledger.required
+      await demandKnown(mirror, reaction)
+      const actionId = await mirror.beginAction({ actor, action: 'unregister', subjectId: reaction, details: null })
+      const result = await places.unregister(reaction)
+      await mirror.recordCounts(actionId, {}, true)
+      if (result.kind === 'registered') throw alive(reaction)
+      return result.kind === 'narrowed' ? result : { kind: 'removed' }
+    },
     async forget(reaction, { actor, dryRun = false, signal }) {
       const mirror = ledger.required
       await demandKnown(mirror, reaction)
       const { workers, outbox, queue: depth } = await backlogOf(mirror, reaction)
-      if (workers > 0) {
-        throw new OperationsError(
-          'reaction_alive',
-          `${workers === 1 ? 'A worker has' : `${workers} workers have`} the reaction "${reaction}": take it out of REACTIONS or CHANGE_WEBHOOK_URLS first.`,
-        )
-      }
+      if (workers > 0) throw alive(reaction, workers)
       const runs = Object.values(depth).reduce((sum, count) => sum + count, 0)
       if (dryRun) return { isDone: false, outbox, runs }
       const actionId = await mirror.beginAction({ actor, action: 'forget', subjectId: reaction, details: null })
+      // First, so that nothing more is requested while the outbox is emptied.
+      const { kind } = await places.unregister(reaction)
+      if (kind === 'registered' || kind === 'narrowed') throw alive(reaction)
       const removed = await emptyOutbox(mirror, reaction, signal)
       const isDone = !signal?.aborted
       if (isDone) await places.forget(reaction)
@@ -107,6 +124,12 @@ export function reactionOperations({ places, queue, ledger }: Around): ReactionO
     },
   }
 }
+
+const alive = (reaction: string, workers = 1) =>
+  new OperationsError(
+    'reaction_alive',
+    `${workers === 1 ? 'A worker has' : `${workers} workers have`} the reaction "${reaction}": take it out of REACTIONS or CHANGE_WEBHOOK_URLS first.`,
+  )
 
 async function demandKind(mirror: Mirror, kind: string): Promise<void> {
   if (KNOWN_KINDS.includes(kind) || (await mirror.hasObjectsOf(kind))) return

@@ -10,7 +10,7 @@ import { Load } from './load.js'
 import { EVENTS_PACE, type Pace } from './pace.js'
 import type { Partition, Partitions } from './partitions.js'
 import { FETCH_RETRY_MS, LEASE_CHECK_MS, LEASE_MS, RETRY_JITTER, STALLS_MAX, STOP_PROMPT_MS } from './policy.js'
-import { announce } from './presence.js'
+import { announce, type WorkerSettings } from './presence.js'
 import type { RedisTarget } from './redis-url.js'
 import { Refusals } from './refusals.js'
 import { Together } from './together.js'
@@ -38,6 +38,8 @@ export type ConsumerOptions = {
   keys?: EnvelopeKeys | undefined
   /** That of events, unless told otherwise. */
   pace?: Pace
+  /** Told to others with the heartbeat. */
+  settings?: () => WorkerSettings
   random?: () => number
 }
 
@@ -83,7 +85,10 @@ export function consume(options: ConsumerOptions): Consumer {
   const presence = announce(
     client,
     options.partitions,
-    () => ({ breaker: line.breaker.kind, held: line.inHand }),
+    () => ({
+      ...{ breaker: line.breaker.kind, held: line.inHand },
+      ...(options.settings && { settings: options.settings() }),
+    }),
     () => load.leaseMs - LEASE_MS,
   )
   const stop = new AbortController()

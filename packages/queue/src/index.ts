@@ -27,7 +27,7 @@ export {
   type QueueName,
 } from './partitions.js'
 export { BROWSE_ROWS_MAX, PARTITIONS_MAX, REPLICAS_MAX } from './policy.js'
-export type { WorkerPresence } from './presence.js'
+export type { WorkerPresence, WorkerSettings } from './presence.js'
 export { exportQueueGauges, exportReactionGauges, type GaugeRegistry } from './queue-metrics.js'
 export { QueueUnavailable } from './queue-unavailable.js'
 export { openQueueView, type QueueDepth, type QueuedEvent, type QueueView } from './queue-view.js'
@@ -37,7 +37,15 @@ export {
   type ReactionPlaces,
   reactionJobId,
   reactionPartition,
+  type Unregistered,
 } from './reaction-partitions.js'
+export {
+  openReactionRegister,
+  type ReactionRegister,
+  type RegisteredReactions,
+  type RegisterObserver,
+  type Unaware,
+} from './reaction-register.js'
 export { type Reason, reasonOf } from './reason.js'
 export { parseRedisUrl, type RedisTarget } from './redis-url.js'
 export {

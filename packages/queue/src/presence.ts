@@ -14,6 +14,22 @@ export type WorkerPresence = {
   breaker: BreakerState['kind']
   /** Events that it has taken and not finished. */
   held: number
+  /** What workers should agree on; absent from those of an earlier release. */
+  settings?: WorkerSettings
+}
+
+/** What a worker was started with, and what follows from it. Holds no secret. */
+export type WorkerSettings = {
+  /** Of the release. */
+  version: string
+  /** MIRROR_KINDS, in one order. */
+  kinds: string
+  /** Of the keys that it opens payloads with. */
+  keyIds: readonly string[]
+  /** Names of the reactions that it runs. */
+  reactions: readonly string[]
+  /** Of queue and database; null until it has compared them. */
+  installation: string | null
 }
 
 /**
@@ -81,7 +97,7 @@ export type Presence = {
 export function announce(
   client: RedisClient,
   partitions: Partitions,
-  state: () => Pick<WorkerPresence, 'breaker' | 'held'>,
+  state: () => Pick<WorkerPresence, 'breaker' | 'held' | 'settings'>,
   lateMs: () => number = () => 0,
 ): Presence {
   const scripted = withPresence(client)

@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { connectOperator, type RedisClient } from './connection.js'
 import { firstOf, type Partition, type Partitions, partition, QUEUES } from './partitions.js'
+import { PRESENCE_MS, REACTION_ACKNOWLEDGE_MS, REGISTER_LOOK_MS } from './policy.js'
 import { asked } from './queue-unavailable.js'
+import { reactionRegisterKeys, readRegister, withReactionRegister } from './reaction-register-scripts.js'
 import type { RedisTarget } from './redis-url.js'
 
 /** What a reaction may be called: its name stands in keys, labels and job ids. */
@@ -38,6 +41,16 @@ export async function reactionPlacesOf(
   return new Map(known.map((name) => [name, reactionPartition(events, name)]))
 }
 
+/** What became of a reaction that an operator takes off the register. */
+export type Unregistered =
+  | { kind: 'removed' }
+  /** Living workers register it with fewer filters than before: these are left. */
+  | { kind: 'narrowed'; filters: string[] }
+  /** Living workers register all of it. */
+  | { kind: 'registered' }
+  /** It is not on the register. */
+  | { kind: 'unknown' }
+
 /** Where runs of reactions are, for operators. */
 export type ReactionPlaces = Disposable & {
   /** Changes with each look: what was given this list sees what there is then. */
@@ -48,6 +61,13 @@ export type ReactionPlaces = Disposable & {
   placeOf: (reaction: string) => Partition
   /** Asks which reactions there are by now. @throws QueueUnavailable */
   look: () => Promise<void>
+  /** Names of those that workers request. @throws QueueUnavailable */
+  registered: () => Promise<string[]>
+  /**
+   * Takes away from the register what no living worker registers, and waits, `REACTION_ACKNOWLEDGE_MS` at most, until no
+   * worker requests it any more. @throws QueueUnavailable
+   */
+  unregister: (reaction: string) => Promise<Unregistered>
   /** Removes all runs of a reaction, and its name. Nobody may work on them. @throws QueueUnavailable */
   forget: (reaction: string) => Promise<void>
 }
@@ -55,7 +75,8 @@ export type ReactionPlaces = Disposable & {
 /** @throws QueueUnavailable when Redis cannot be reached. */
 export async function openReactionPlaces(target: RedisTarget, list: Partitions): Promise<ReactionPlaces> {
   const events = firstOf(list)
-  const client = await connectOperator(target)
+  const client = withReactionRegister(await connectOperator(target))
+  const registerKeys = reactionRegisterKeys(list)
   const partitions: Partition[] = []
   const names: string[] = []
   const placeOf = (reaction: string) => reactionPartition(events, reaction)
@@ -73,6 +94,33 @@ export async function openReactionPlaces(target: RedisTarget, list: Partitions):
     // Last: while it is named, an interrupted removal is seen and can be done again.
     await asked(client.srem(namesKey(events), reaction))
   }
+  const registered = async () => [
+    ...readRegister(['', ...Object.entries(await asked(client.hgetall(registerKeys[0]))).flat()]).keys(),
+  ]
+  const acknowledged = async () => {
+    const untilMs = performance.now() + REACTION_ACKNOWLEDGE_MS
+    const version = Number(await asked(client.hget(registerKeys[0], 'version')))
+    while (performance.now() < untilMs) {
+      const words = await asked(client.clerkReactionReaders(...registerKeys, PRESENCE_MS))
+      if (words.every((word) => (JSON.parse(word) as { version: number }).version >= version)) return
+      await pause(REGISTER_LOOK_MS)
+    }
+  }
+  const unregister = async (reaction: string): Promise<Unregistered> => {
+    const [kind, filters = ''] = await asked(client.clerkRemoveReaction(...registerKeys, PRESENCE_MS, reaction))
+    if (kind === 'removed' || kind === 'narrowed') await acknowledged()
+    if (kind === 'narrowed') return { kind, filters: filters.split('\n') }
+    return { kind: kind === 'removed' || kind === 'registered' ? kind : 'unknown' }
+  }
   await look()
-  return { partitions, names, placeOf, look, forget, [Symbol.dispose]: () => client.disconnect() }
+  return {
+    partitions,
+    names,
+    placeOf,
+    look,
+    registered,
+    unregister,
+    forget,
+    [Symbol.dispose]: () => client.disconnect(),
+  }
 }

@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url'
 export type Build = { version: string; commit: string }
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+/** Characters of a commit that tell it from others. */
+const SHORT_COMMIT = 8
+
 const COMMIT = /^[0-9a-f]{40}$/
 
 /** The image has a file `COMMIT`; a checkout has Git's own. */
@@ -13,6 +16,12 @@ export function readBuild(root = ROOT): Build {
   const { version = 'unknown' } = JSON.parse(textOf(join(root, 'package.json')) || '{}') as { version?: string }
   const commit = [textOf(join(root, 'COMMIT')), commitOfCheckout(root)].find((each) => COMMIT.test(each))
   return { version, commit: commit ?? 'unknown' }
+}
+
+/** As processes tell it to each other: `0.1.0 1a2b3c4d`. */
+export function releaseName(): string {
+  const { version, commit } = readBuild()
+  return `${version} ${commit.slice(0, SHORT_COMMIT)}`
 }
 
 function commitOfCheckout(root: string): string {

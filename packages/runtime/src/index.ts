@@ -1,3 +1,4 @@
+export { releaseName } from './build.js'
 export { clearTextTo, isLoopback, warnOfClearText } from './clear-text.js'
 export { ConfigFaults, type Environment, type Fault, type Parser, type Read, readConfig } from './config.js'
 export { type CloseReason, type ConnectionLimits, Connections } from './connections.js'

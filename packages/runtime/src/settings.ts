@@ -70,7 +70,7 @@ export const SETTINGS = {
     usedBy: ['worker'],
   },
   REACTIONS: {
-    doc: 'Reactions in code (`apps/worker/src/reactions/`) that this worker runs, separated by commas: `*` is all of them, `-name` leaves one out. None run without it.',
+    doc: 'Reactions in code (`apps/worker/src/reactions/`) that this worker runs, separated by commas: `*` is all of them, `-name` leaves one out. None run without it. Every worker requests the reactions of all workers: `reactions remove` ends that for one that no worker has any more.',
     example: 'log-new-users',
     usedBy: ['worker'],
   },

@@ -4,7 +4,7 @@ import { chooseReactions, demandNames } from '../../../apps/worker/src/choose-re
 import { readWorkerConfig } from '../../../apps/worker/src/config.js'
 import { isPublicAddress } from '../../../apps/worker/src/public-address.js'
 import type { Reaction, Wanted } from '../../../apps/worker/src/reactions/reaction.js'
-import { interestsOf } from '../../../apps/worker/src/wants.js'
+import { filterText, interestsOf, wantedOnRegister } from '../../../apps/worker/src/wants.js'
 
 const reaction = (name: string, ...wants: Wanted[]): Reaction => ({ name, wants, react: async () => {} })
 const none = () => []
@@ -114,4 +114,27 @@ test('change webhooks need a secret, an address that is one, and keep both to th
     expect(said).toMatch(/CHANGE_WEBHOOK_SECRETS holds .*(fewer than 32 characters|shorter than 16 bytes)/)
     expect(said).not.toContain('c2VjcmV0')
   }
+})
+
+test('filters come back from the register as they went there, and the same filter is the same text', () => {
+  const filters: Wanted[] = ['*', 'user.created', 'brandNew.thing.*', { on: 'user.updated', fields: ['b', 'a'] }]
+  const [back] = wantedOnRegister(new Map([['one', filters.map(filterText)]]))
+  expect(back).toEqual({
+    name: 'one',
+    wants: ['*', 'user.created', 'brandNew.thing.*', { on: 'user.updated', fields: ['a', 'b'] }],
+  })
+  expect(filterText({ on: 'user.updated', fields: ['b', 'a', 'b'] })).toBe(
+    filterText({ on: 'user.updated', fields: ['a', 'b'] }),
+  )
+})
+
+test.each([
+  'no JSON',
+  '{"on":"user.updated","where":"x"}',
+  '"user.renamed"',
+  '{"on":"user.updated","fields":[1]}',
+  '7',
+  'null',
+])('a filter of a later release, %s, is taken for everything: nothing is missed', (text) => {
+  expect(wantedOnRegister(new Map([['one', [text]]]))).toEqual([{ name: 'one', wants: ['*'] }])
 })

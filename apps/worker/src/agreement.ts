@@ -1,0 +1,64 @@
+import type { Mirror } from '@clerk-mirror/mirror'
+import {
+  type Handle,
+  openQueueInstallation,
+  openReactionRegister,
+  type Partitions,
+  type RedisTarget,
+  type WorkerSettings,
+} from '@clerk-mirror/queue'
+import { type Log, type Metrics, type ProcessFailure, type Releasers, releaseName } from '@clerk-mirror/runtime'
+import type { WorkerConfig } from './config.js'
+import { type InstallationGuard, openInstallationGuard } from './installation-guard.js'
+import { exportInstallation, installationRecorder } from './record-installation.js'
+import { type RequestedReactions, registerRecorder } from './requested-reactions.js'
+import type { ReactionList } from './start-reactions.js'
+
+/** What this worker and all others have to agree on before it works, and tell each other. */
+export type Agreement = {
+  guard: InstallationGuard
+  /** Resolves when the database works, belongs to this queue, and the reactions that all workers request are known. */
+  probe: () => Promise<void>
+  /** The handler of events, behind all that. */
+  agreed: (handle: Handle) => Handle
+  settings: () => WorkerSettings
+}
+
+type Around = {
+  config: WorkerConfig
+  target: RedisTarget
+  partitions: Partitions
+  mirror: Mirror
+  reactions: ReactionList
+  requested: RequestedReactions
+  log: Log
+  metrics: Metrics
+  fail: (reason: ProcessFailure) => void
+}
+
+/** Begins to compare and to register. */
+export function openAgreement(owned: Releasers, around: Around): Agreement {
+  const { config, target, partitions, mirror, reactions, requested, log, metrics, fail } = around
+  const guard = owned.use(
+    openInstallationGuard({
+      queue: openQueueInstallation(target, partitions, 'worker'),
+      database: mirror.installation,
+      canary: mirror.canary,
+      observer: installationRecorder(log, fail),
+    }),
+  )
+  exportInstallation(guard, metrics)
+  const recorder = registerRecorder(log, reactions)
+  requested.readFrom(owned.use(openReactionRegister(target, partitions, reactions.registered, recorder)))
+  const keyIds = [...(config.envelopeKeys?.reveal().keys() ?? [])].sort()
+  return {
+    guard,
+    probe: () => mirror.canary().then(guard.ready).then(requested.ready),
+    agreed: (handle) => guard.guarded(requested.registered(handle)),
+    settings: () => ({
+      ...{ version: releaseName(), kinds: config.mirroredKinds.text, keyIds },
+      reactions: reactions.all.map(({ name }) => name).sort(),
+      installation: guard.stamp()?.id ?? null,
+    }),
+  }
+}
