@@ -27,6 +27,7 @@ function inWords({
   blockedByCode,
   outcomesLastHour,
   reactions,
+  disagreements,
 }: Status): string[] {
   const lines = [
     `queue      ${list(queue) || 'empty'}`,
@@ -36,10 +37,16 @@ function inWords({
     ...(list(blockedByCode) ? [`blocked    ${list(blockedByCode)}`] : []),
     `last hour  ${outcomesLastHour ? list(outcomesLastHour) || 'nothing was decided' : 'the database was not asked'}`,
   ]
-  const rows = workers.map(({ host, pid, startedAtMs, breaker: state, held }) => [
-    ...[host, String(pid), new Date(startedAtMs).toISOString(), state, String(held)],
+  const rows = workers.map(({ host, pid, startedAtMs, breaker: state, held, settings }) => [
+    ...[host, String(pid), new Date(startedAtMs).toISOString(), state, String(held), settings?.version ?? '–'],
   ])
-  if (rows.length > 0) lines.push('', ...table(['worker', 'pid', 'since', 'breaker', 'in hand'], rows))
+  if (rows.length > 0) lines.push('', ...table(['worker', 'pid', 'since', 'breaker', 'in hand', 'release'], rows))
+  if (disagreements.length > 0) {
+    const differing = disagreements.flatMap(({ setting, values }) =>
+      values.map(({ value, processes }) => [setting, value, processes.join(', ') || 'nobody']),
+    )
+    lines.push('', ...table(['differs', 'value', 'in'], differing))
+  }
   if (reactions.length > 0) {
     const runs = reactions.map(({ reaction, queue: states, oldestAgeS: ageS }) => [
       ...[reaction, list(states) || 'empty', ageS === 0 ? '–' : `${ageS.toFixed(1)} s`],

@@ -1,4 +1,4 @@
-import type { Status } from '@clerk-mirror/operations'
+import type { AgreedSetting, Status } from '@clerk-mirror/operations'
 import { counted, duration } from './format.js'
 import type { Tone } from './layout.js'
 import { SLOW_MS } from './policy.js'
@@ -14,6 +14,7 @@ export function verdictOf(status: Status): Finding[] {
     letters(status),
     runs(status),
     blocked(status),
+    ...differences(status),
     backlog(status),
   ].filter((each) => each !== null)
   return findings.length > 0 ? findings : [wellOf(status)]
@@ -77,6 +78,52 @@ function blocked({ blockedByCode }: Status): Finding | null {
       'and are never given up. docs/errors.md says of each code what to do; a trace shows the cause of one event.',
   }
 }
+
+/** What follows from a difference, and what to do; reactions alone may differ, for every worker requests all of them. */
+const DIFFERENCES: Readonly<Record<Exclude<AgreedSetting, 'reactions'>, { title: string; what: string }>> = {
+  version: {
+    title: 'Processes run different releases',
+    what: 'A deploy is under way, or was not finished: restart those of the former release.',
+  },
+  kinds: {
+    title: 'Workers mirror different kinds',
+    what: 'Whether an event is applied depends on the worker that gets it: give all of them the same MIRROR_KINDS.',
+  },
+  key_ids: {
+    title: 'Workers have different encryption keys',
+    what: 'While keys are rotated that passes. Else give all of them the same ENVELOPE_KEYS, or events wait for the right one.',
+  },
+  encryption_key: {
+    title: 'Ingest encrypts with a key that workers lack',
+    what: 'These workers cannot apply such events: add the key to their ENVELOPE_KEYS.',
+  },
+  installation: {
+    title: 'Workers belong to different installations',
+    what: 'Their REDIS_URL is the same and their DATABASE_URL is not: stop those whose database is wrong.',
+  },
+  instance_id: {
+    title: 'Ingest processes expect different Clerk instances',
+    what: 'Some of them drop the events that others take: give all of them the same CLERK_INSTANCE_ID.',
+  },
+  clock: {
+    title: 'Clocks are wrong',
+    what: 'They differ from the clock of Redis. Signatures are refused beyond five minutes, and lag is not what it seems: set them.',
+  },
+  unserved_reactions: {
+    title: 'Reactions are requested and no worker runs them',
+    what: 'What waits for them grows: start a worker that has them, or end the requests (ops reactions remove NAME).',
+  },
+}
+
+const differences = ({ disagreements }: Status): Finding[] =>
+  disagreements.flatMap(({ setting, values }) => {
+    if (setting === 'reactions') return []
+    const { title, what } = DIFFERENCES[setting]
+    const shown = values.map(({ value, processes }) =>
+      processes.length > 0 ? `${value} (${processes.join(', ')})` : value,
+    )
+    return [{ tone: 'warn' as const, title: `${title}: ${shown.join('; ')}`, what }]
+  })
 
 function backlog({ oldestAgeS, queue, workers }: Status): Finding | null {
   const oldestMs = oldestAgeS * 1000

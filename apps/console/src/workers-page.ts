@@ -21,10 +21,11 @@ export function workersFragment({ workers }: Status, nowMs: number): Html {
   return html`<p class="lead">${counted(workers.length, 'worker')} alive. One that dies is gone from here within seconds, and others have its events within 15.</p>
     <div class="table"><table>
       <caption class="hidden">Workers alive</caption>
-      <thead><tr><th>Host</th><th class="number">Process</th><th>Running since</th><th>Breaker</th><th class="number">Events in hand</th></tr></thead>
+      <thead><tr><th>Host</th><th class="number">Process</th><th>Running since</th><th>Breaker</th><th class="number">Events in hand</th><th>Release</th></tr></thead>
       <tbody>${workers.map(
-        ({ host, pid, startedAtMs, breaker, held }) => html`<tr><td>${host}</td><td class="number">${pid}</td>
-          <td>${moment(startedAtMs, nowMs)}</td><td>${breakerBadge(breaker)}</td><td class="number">${count(held)}</td></tr>`,
+        ({ host, pid, startedAtMs, breaker, held, settings }) => html`<tr><td>${host}</td><td class="number">${pid}</td>
+          <td>${moment(startedAtMs, nowMs)}</td><td>${breakerBadge(breaker)}</td><td class="number">${count(held)}</td>
+          <td>${settings?.version ?? '–'}</td></tr>`,
       )}</tbody></table></div>
     <p class="hint">The breaker of a worker opens when it cannot write to MySQL: it then holds what it has and tries again by itself.</p>`
 }

@@ -9,6 +9,7 @@ import {
   openTracing,
   Releasers,
   readinessOf,
+  releaseName,
   type Surroundings,
   serveHealth,
   warnOfClearText,
@@ -33,7 +34,7 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   const door = owned.use(
     openDoor(
       config.redis.reveal(),
-      config.partitions,
+      placeOf(config),
       {
         redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'answering 503 until Redis is back'),
         redisBack: () => log.info({ event: 'redis.back' }),
@@ -88,6 +89,13 @@ async function redisAnswers(door: Door, signal: AbortSignal): Promise<void> {
       await pause(START_LOOK_MS, undefined, { signal: given }).catch(() => {})
     }
   }
+}
+
+/** Where events go, with what this process tells the others of its settings. */
+function placeOf({ partitions, instanceId, envelopeKeys }: IngestConfig): IngestConfig['partitions'] {
+  if (!('count' in partitions)) return partitions
+  const keyIds = [...(envelopeKeys?.reveal().keys() ?? [])]
+  return { ...partitions, settings: { version: releaseName(), instanceId: instanceId ?? null, keyIds } }
 }
 
 async function watchSafety(door: Door, log: Log, signal: AbortSignal): Promise<void> {

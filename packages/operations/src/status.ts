@@ -1,4 +1,14 @@
-import type { BlockedByCode, LettersByClass, QueueDepth, QueueView, WorkerPresence } from '@clerk-mirror/queue'
+import {
+  type BlockedByCode,
+  type Disagreement,
+  type DoorPresence,
+  disagreementsOf,
+  type LettersByClass,
+  type QueueDepth,
+  type QueueView,
+  type WorkerPresence,
+} from '@clerk-mirror/queue'
+
 import type { Ledger } from './ledger.js'
 import type { ReactionDesk } from './reaction-desk.js'
 
@@ -10,6 +20,10 @@ export type Status = {
   /** Closed when it is in all workers that are alive; null when none is. */
   breaker: WorkerPresence['breaker'] | null
   workers: WorkerPresence[]
+  /** Ingest processes that spread events over the partitions of a namespace. */
+  ingest: DoorPresence[]
+  /** In what living processes differ that should agree. */
+  disagreements: Disagreement[]
   deadLettersByClass: LettersByClass
   /** Events that a constraint or a lock of the application stops, by error code. */
   blockedByCode: BlockedByCode
@@ -29,18 +43,21 @@ export async function readStatus(
   ledger: Ledger,
   nowMs: number,
 ): Promise<Status> {
-  const [{ events, oldestMs }, workers, deadLettersByClass, blockedByCode, outcomesLastHour, runs] = await Promise.all([
+  const [{ events, oldestMs }, living, deadLettersByClass, blockedByCode, outcomesLastHour, runs] = await Promise.all([
     queue.depth(),
-    queue.workers(),
+    queue.living(),
     queue.deadByClass(),
     queue.blockedByCode(),
     ledger.glance((mirror) => mirror.outcomesSince(nowMs - HOUR_MS)).catch(() => null),
     reactions.status(),
   ])
   const oldestAgeS = oldestMs / 1000
-  const breaker = worst(workers)
+  const workers = [...living.workers]
   const letters = { deadLettersByClass, blockedByCode }
-  return { queue: events, oldestAgeS, breaker, workers, ...letters, outcomesLastHour, reactions: runs }
+  return {
+    ...{ queue: events, oldestAgeS, breaker: worst(workers), workers, ingest: [...living.doors] },
+    ...{ disagreements: disagreementsOf(living), ...letters, outcomesLastHour, reactions: runs },
+  }
 }
 
 const worst = (workers: readonly WorkerPresence[]): Status['breaker'] =>

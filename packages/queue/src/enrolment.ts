@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
+import { ClockShift } from './clock-shift.js'
 import type { RedisClient } from './connection.js'
 import { indexOf, type Partition, type Partitions, partitions, spreadBy } from './partitions.js'
 import { ENROL_RETRY_MS, PRESENCE_BEAT_MS, PRESENCE_MS } from './policy.js'
@@ -9,10 +10,28 @@ import type { Write } from './replicas.js'
 import type { Arriving } from './stored-job.js'
 
 /** Over how many partitions a door spreads its events. */
-export type Spread = { count: number; namespace: string }
+export type Spread = { count: number; namespace: string; settings?: DoorSettings }
+
+/** What ingest processes should agree on, with each other and with workers. Holds no secret. */
+export type DoorSettings = {
+  /** Of the release. */
+  version: string
+  /** CLERK_INSTANCE_ID. */
+  instanceId: string | null
+  /** Of the keys of payloads; the first one encrypts. */
+  keyIds: readonly string[]
+}
 
 /** A door that spreads events, as it says itself. Time in ms. */
-export type DoorPresence = { host: string; pid: number; startedAtMs: number; partitions: number }
+export type DoorPresence = {
+  host: string
+  pid: number
+  startedAtMs: number
+  partitions: number
+  /** As of workers. */
+  clockShiftMs?: number
+  settings?: DoorSettings
+}
 
 /** Where events go. */
 export type Placement = Disposable & {
@@ -45,11 +64,17 @@ export const fixedPlacement = (list: readonly Partition[]): Placement => ({
  * them, so that nobody retires them meanwhile. A door that could not say so for a while and has lost one is told by the
  * partition itself, which takes nothing more, and enrols again.
  */
-export function enrol(client: RedisClient, { count, namespace }: Spread, write: Write<RegisterScripts>): Placement {
+export function enrol(
+  client: RedisClient,
+  { count, namespace, settings }: Spread,
+  write: Write<RegisterScripts>,
+): Placement {
   const keys = registerKeys(namespace)
   const own = partitions(count, namespace)
   const id = randomUUID()
-  const self: DoorPresence = { host: hostname(), pid: process.pid, startedAtMs: Date.now(), partitions: count }
+  const about = { host: hostname(), pid: process.pid, startedAtMs: Date.now(), partitions: count }
+  const self: DoorPresence = { ...about, ...(settings && { settings }) }
+  const clock = new ClockShift()
   const stop = new AbortController()
   let served = own
   let formerCounts: number[] = []
@@ -58,9 +83,10 @@ export function enrol(client: RedisClient, { count, namespace }: Spread, write: 
   const withLetters = new Map<string, boolean>()
 
   const say = async () => {
-    const word = JSON.stringify(self)
-    const [registered = count, ...used] = await write(keys[0], (scripted) =>
-      scripted.clerkEnrol(...keys, PRESENCE_MS, id, count, word),
+    const word = JSON.stringify({ ...self, ...(clock.ms !== undefined && { clockShiftMs: clock.ms }) })
+    const [, registered = count, ...used] = await clock.measure(
+      () => write(keys[0], (scripted) => scripted.clerkEnrol(...keys, PRESENCE_MS, id, count, word)),
+      ([redisTime]) => Number(redisTime),
     )
     if (registered !== served.length) served = partitions(registered, namespace)
     formerCounts = used.filter((each) => each !== count)

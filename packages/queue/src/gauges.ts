@@ -3,9 +3,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type BlockedByCode, countBlocked } from './blocked.js'
 import { Census, type LettersByClass } from './census.js'
 import { openPromptClient, type RedisClient } from './connection.js'
+import {
+  AGREED_SETTINGS,
+  type AgreedSetting,
+  type Disagreement,
+  disagreementsOf,
+  readLivingProcesses,
+} from './disagreements.js'
 import { type GaugeScripts, withGaugeScripts } from './gauge-scripts.js'
 import { memoryShare } from './memory.js'
-import { firstOf, type Partitions } from './partitions.js'
+import { firstOf, type Partitions, QUEUES } from './partitions.js'
 import { ENDS, GAUGES_LEASE_MS, GAUGES_RENEW_MS, GAUGES_RETRY_MS, READING_MS } from './policy.js'
 import type { RedisTarget } from './redis-url.js'
 
@@ -21,6 +28,8 @@ export type QueueReading = {
   blockedByCode: BlockedByCode
   /** Of Redis' maxmemory; null when it has none. */
   memoryShare: number | null
+  /** Values of each setting in which living processes differ; 0 where they agree. Null for queues of reactions. */
+  disagreements: Readonly<Record<AgreedSetting, number>> | null
 }
 
 export type QueueGauges = AsyncDisposable & {
@@ -103,14 +112,25 @@ class Lease {
   }
 }
 
+const countsOf = (disagreements: readonly Disagreement[]): Readonly<Record<AgreedSetting, number>> => {
+  const counted = disagreements.map(({ setting, values }) => [setting, values.length])
+  return { ...NO_DISAGREEMENTS, ...Object.fromEntries(counted) }
+}
+
+const NO_DISAGREEMENTS = Object.fromEntries(AGREED_SETTINGS.map((setting) => [setting, 0])) as Record<
+  AgreedSetting,
+  number
+>
+
 async function readQueue(
   client: RedisClient & GaugeScripts,
   partitions: Partitions,
   census: Census,
 ): Promise<QueueReading> {
-  const [share, blockedByCode, ...parts] = await Promise.all([
+  const [share, blockedByCode, living, ...parts] = await Promise.all([
     memoryShare(client),
     countBlocked(client, partitions),
+    firstOf(partitions).queue === QUEUES.events ? readLivingProcesses(client, partitions) : null,
     ...[...partitions].map(({ key }) =>
       client.clerkRead(key('wait'), key('active'), key('delayed'), key('failed'), key(''), ENDS),
     ),
@@ -122,5 +142,6 @@ async function readQueue(
     deadByClass: census.last,
     blockedByCode,
     memoryShare: share,
+    disagreements: living && countsOf(disagreementsOf(living)),
   }
 }

@@ -6,7 +6,13 @@ export type { LettersByClass } from './census.js'
 export type { ConnectionObserver } from './connection.js'
 export { type Consumer, type ConsumerObserver, type ConsumerOptions, consume, retryDelay } from './consume.js'
 export { type DeadLetterDetails, type DeadLetters, openDeadLetters } from './dead-letters.js'
-export type { DoorPresence, Spread } from './enrolment.js'
+export {
+  type AgreedSetting,
+  type Disagreement,
+  disagreementsOf,
+  type LivingProcesses,
+} from './disagreements.js'
+export type { DoorPresence, DoorSettings, Spread } from './enrolment.js'
 export { type EnvelopeKeys, parseEnvelopeKeys } from './envelope-keys.js'
 export { openQueueGauges, type QueueGauges, type QueueReading } from './gauges.js'
 export { type HandOver, openHandOver } from './hand-over.js'

@@ -189,6 +189,12 @@ export const PRESENCE_BEAT_MS = 3 * SECOND
 /** Milliseconds that a worker which ends takes to say so; else its word runs out. */
 export const PRESENCE_LEAVE_MS = SECOND / 2
 
+/** Milliseconds that the clock of a process may differ from Redis' before it is a finding: more than a busy network makes
+ * of it, and little beside the five minutes that a signature is good for. */
+export const CLOCK_SHIFT_MAX_MS = 2 * SECOND
+/** Milliseconds that an answer of Redis may take for its time to be compared with the clock. */
+export const CLOCK_ANSWER_MS = 200
+
 /** Replicas that an event can be waited for on: nobody keeps more of one master. */
 export const REPLICAS_MAX = 5
 /** Milliseconds that replicas have to say that they have an event, and then that it is on their disks, which is known by

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { BreakerState } from './breaker.js'
+import { ClockShift } from './clock-shift.js'
 import type { RedisClient } from './connection.js'
 import { firstOf, type Partitions } from './partitions.js'
 import { PRESENCE_BEAT_MS, PRESENCE_LEAVE_MS, PRESENCE_MS } from './policy.js'
@@ -14,6 +15,8 @@ export type WorkerPresence = {
   breaker: BreakerState['kind']
   /** Events that it has taken and not finished. */
   held: number
+  /** How far its clock is ahead of Redis'; absent until it is known, and from workers of an earlier release. */
+  clockShiftMs?: number
   /** What workers should agree on; absent from those of an earlier release. */
   settings?: WorkerSettings
 }
@@ -34,7 +37,9 @@ export type WorkerSettings = {
 
 /**
  * KEYS: the workers. ARGV: how long a word holds in ms, and of a worker that speaks its id, what it says, '' when it
- * leaves, and how many ms longer its word holds, for a starved worker speaks late. All that is said of living workers, by Redis' own clock, for those of the workers differ.
+ * leaves, and how many ms
+ * longer its word holds, for a starved worker speaks late. Redis' time, and all that is said of living workers, by that
+ * clock, for those of the workers differ.
  */
 const PRESENT = `
 local time = redis.call('TIME')
@@ -44,7 +49,7 @@ elseif ARGV[2] then
   redis.call('HSET', KEYS[1], ARGV[2], string.format('%.0f %s', now + ARGV[4], ARGV[3]))
   redis.call('PEXPIRE', KEYS[1], math.max(redis.call('PTTL', KEYS[1]), ARGV[1] + ARGV[4]))
 end
-local words = {}
+local words = {string.format('%.0f', now)}
 local all = redis.call('HGETALL', KEYS[1])
 for index = 1, #all, 2 do
   local saidAt, word = string.match(all[index + 1], '^(%d+) (.*)$')
@@ -104,9 +109,18 @@ export function announce(
   const id = randomUUID()
   const self = { host: hostname(), pid: process.pid, startedAtMs: Date.now() }
   const stop = new AbortController()
+  const clock = new ClockShift()
   const word = (text: string) =>
-    scripted.clerkPresent(keyOf(partitions), PRESENCE_MS, id, text, lateMs()).catch(() => [])
-  const say = async () => void (stop.signal.aborted || (await word(JSON.stringify({ ...self, ...state() }))))
+    clock
+      .measure(
+        () => scripted.clerkPresent(keyOf(partitions), PRESENCE_MS, id, text, lateMs()),
+        ([redisTime]) => Number(redisTime),
+      )
+      .catch(() => [])
+  const say = async () => {
+    const clockShift = clock.ms === undefined ? {} : { clockShiftMs: clock.ms }
+    if (!stop.signal.aborted) await word(JSON.stringify({ ...self, ...clockShift, ...state() }))
+  }
   const sayAgainAndAgain = async () => {
     while (!stop.signal.aborted) {
       // One at a time: while Redis is away, this waits, and a heap of old words would be sent when it is back.
@@ -129,7 +143,7 @@ export function announce(
 
 /** The longest at work first. @throws when Redis does not answer. */
 export async function workersAlive(client: RedisClient, partitions: Partitions): Promise<WorkerPresence[]> {
-  const words = await withPresence(client).clerkPresent(keyOf(partitions), PRESENCE_MS)
+  const [, ...words] = await withPresence(client).clerkPresent(keyOf(partitions), PRESENCE_MS)
   const workers = words.map((word) => JSON.parse(word) as WorkerPresence)
   return workers.sort((one, other) => one.startedAtMs - other.startedAtMs)
 }

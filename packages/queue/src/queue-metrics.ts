@@ -34,16 +34,22 @@ export function exportQueueGauges(gauges: QueueGauges, metrics: GaugeRegistry): 
     name: 'clerk_mirror_redis_memory_ratio',
     help: 'Used share of the maxmemory of Redis, of its fullest node',
   })
+  const disagreements = metrics.gauge({
+    name: 'clerk_mirror_disagreements',
+    help: 'Values in which living processes differ that should agree, by setting; 0 where they do',
+    labels: ['setting'],
+  })
   metrics.beforeScrape(async () => {
     const reading = await gauges.read()
     // Nothing is awaited from here on: a scrape beside this one must not find them cleared.
-    for (const gauge of [events, oldest, dead, blocked, memory]) gauge.clear()
+    for (const gauge of [events, oldest, dead, blocked, memory, disagreements]) gauge.clear()
     if (!reading) return
     for (const [state, count] of Object.entries(reading.events)) events.set({ state }, count)
     oldest.set({}, reading.oldestMs / 1000)
     for (const [name, count] of Object.entries(reading.deadByClass ?? {})) dead.set({ class: name }, count)
     for (const [code, count] of Object.entries(reading.blockedByCode)) blocked.set({ code }, count)
     if (reading.memoryShare !== null) memory.set({}, reading.memoryShare)
+    for (const [setting, values] of Object.entries(reading.disagreements ?? {})) disagreements.set({ setting }, values)
   })
 }
 

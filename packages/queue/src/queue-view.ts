@@ -1,6 +1,7 @@
 import { type BlockedByCode, countBlocked } from './blocked.js'
 import { Census, type LettersByClass } from './census.js'
 import { connectOperator, type RedisClient } from './connection.js'
+import { type LivingProcesses, readLivingProcesses } from './disagreements.js'
 import { type EnvelopeKeys, NO_KEYS } from './envelope-keys.js'
 import { withGaugeScripts } from './gauge-scripts.js'
 import type { Partition, Partitions } from './partitions.js'
@@ -38,6 +39,8 @@ export type QueueView = Disposable & {
   deadByClass: () => Promise<LettersByClass>
   blockedByCode: () => Promise<BlockedByCode>
   workers: (of?: Partitions) => Promise<WorkerPresence[]>
+  /** Workers and ingest processes, and the reactions that they request. */
+  living: () => Promise<LivingProcesses>
   /** Null when the event is not in the queue. */
   find: (eventId: string, among?: Partitions) => Promise<QueuedEvent | null>
 }
@@ -76,6 +79,7 @@ export async function openQueueView(
     },
     blockedByCode: () => asked(countBlocked(client, list)),
     workers: (of = list) => asked(workersAlive(client, of)),
+    living: () => asked(readLivingProcesses(client, list)),
     async find(eventId, among = list) {
       for (const partition of among) {
         const event = await asked(readEvent(client, partition, eventId, keys))

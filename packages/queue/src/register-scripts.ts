@@ -23,9 +23,9 @@ end
 `
 
 /**
- * ARGV: ms that a word holds, a door's id, how many partitions it spreads events over, what it says of itself. The count
- * of partitions, then every number of partitions that events were ever spread over. Whoever needs the last partition
- * stops its being retired.
+ * ARGV: ms that a word holds, a door's id, how many partitions it spreads events over, what it says of itself. Redis'
+ * time, the count of partitions, then every number of partitions that events were ever spread over. Whoever needs the
+ * last partition stops its being retired.
  */
 const ENROL = `${SHARED}
 local spread = tonumber(ARGV[3])
@@ -39,7 +39,7 @@ local all = redis.call('HGETALL', doors)
 for index = 1, #all, 2 do
   if tonumber(string.match(all[index + 1], '^%d+')) <= now - ARGV[1] then redis.call('HDEL', doors, all[index]) end
 end
-local answer = {count()}
+local answer = {now, count()}
 local fields = redis.call('HGETALL', register)
 for index = 1, #fields, 2 do
   local used = string.match(fields[index], '^used:(%d+)$')

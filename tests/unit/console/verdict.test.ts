@@ -10,6 +10,8 @@ const quiet: Status = {
   oldestAgeS: 0,
   breaker: 'closed',
   workers: [worker],
+  ingest: [],
+  disagreements: [],
   deadLettersByClass: NONE,
   blockedByCode: {},
   outcomesLastHour: null,
@@ -33,6 +35,21 @@ test.each<[string, Partial<Status>, string]>([
     'events that are blocked',
     { blockedByCode: { mysql_1062: 2, mysql_1451: 1 } },
     '3 events blocked: mysql_1062 2, mysql_1451 1',
+  ],
+  [
+    'clocks that are wrong',
+    { disagreements: [{ setting: 'clock', values: [{ value: '+3.2 s', processes: ['ingest a 1'] }] }] },
+    'Clocks are wrong: +3.2 s (ingest a 1)',
+  ],
+  [
+    'a reaction that nobody runs',
+    { disagreements: [{ setting: 'unserved_reactions', values: [{ value: 'mail', processes: [] }] }] },
+    'Reactions are requested and no worker runs them: mail',
+  ],
+  [
+    'reactions that not every worker runs: nothing',
+    { disagreements: [{ setting: 'reactions', values: [{ value: 'mail', processes: ['worker a 1'] }] }] },
+    'All is well',
   ],
   [
     'a backlog',
