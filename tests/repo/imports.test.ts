@@ -34,6 +34,7 @@ const THIRD_PARTIES: Readonly<Record<string, readonly string[]>> = {
   pino: ['packages/runtime/'],
   'pino-pretty': ['packages/runtime/'],
   'prom-client': ['packages/runtime/'],
+  undici: ['apps/worker/'],
   svix: ['apps/ingest/', 'apps/worker/', 'packages/devstack/'],
 }
 

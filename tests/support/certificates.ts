@@ -6,13 +6,13 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 /**
- * In this folder: an authority, a certificate for `localhost` that it has signed, and as `stranger.key` and
+ * In this folder: an authority, a certificate for `host` that it has signed, and as `stranger.key` and
  * `stranger.pem` one that nobody has signed. Needs openssl.
  */
-export async function makeCertificates(folder: string) {
+export async function makeCertificates(folder: string, host = 'localhost') {
   const openssl = (...args: string[]) => run('openssl', args, { cwd: folder })
   const selfSigned = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2']
-  writeFileSync(join(folder, 'san.cnf'), 'subjectAltName=DNS:localhost\n')
+  writeFileSync(join(folder, 'san.cnf'), `subjectAltName=DNS:${host}\n`)
   await openssl(...selfSigned, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=authority of this test')
   await openssl(...selfSigned, '-keyout', 'stranger.key', '-out', 'stranger.pem', '-subj', '/CN=localhost')
   await openssl(

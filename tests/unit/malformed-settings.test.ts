@@ -55,6 +55,9 @@ const MALFORMED: Record<SettingName, readonly string[]> = {
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: ['localhost:4318/v1/traces'],
   OTEL_TRACES_EXPORTER: ['zipkin', ','],
   OTEL_SDK_DISABLED: ['yes', '1'],
+  HTTPS_PROXY: ['socks5://proxy:1080', 'http://proxy/path'],
+  HTTP_PROXY: ['ftp://proxy', 'http://'],
+  NO_PROXY: ['10.0.0.0/33', 'example.com/8'],
   NOTIFY_WEBHOOK_URL: ['hooks.slack.com/services/x'],
   LOG_LEVEL: ['verbose', 'INFO'],
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { Failure } from '@clerk-mirror/events'
 import { REACTION_PACE } from '@clerk-mirror/queue'
 import { Webhook } from 'svix'
 import { changeBody, type PayloadShape } from './change-payload.js'
-import { ANSWER_BYTES_MAX, ANSWER_REST_MS, DELIVERY_MS, RETRY_AFTER_MAX_MS } from './policy.js'
-import { demandPublicHost, lookupPublic } from './public-address.js'
+import { type Answer, openOutgoing, ProxyRefused } from './outgoing.js'
+import { DELIVERY_MS, RETRY_AFTER_MAX_MS } from './policy.js'
+import { NO_PROXIES, type ProxySettings, proxyFor } from './proxy.js'
+import { demandPublicHost, demandPublicName, lookupPublic } from './public-address.js'
 import type { Reaction, Run } from './reactions/reaction.js'
 import { TryLater } from './run-reaction.js'
 
@@ -16,6 +16,7 @@ export type ChangeWebhook = {
   secrets: readonly string[]
   payload: PayloadShape
   allowsPrivate: boolean
+  proxies?: ProxySettings | undefined
 }
 
 /** Releases its connections. */
@@ -25,32 +26,25 @@ export type WebhookReaction = Reaction & Disposable
  * A receiver of changes over HTTP, as a reaction of its own: signed by the Standard Webhooks scheme. Any answer of 2xx is
  * taken for "done", any other for "again"; 410 says that nobody wants it any more.
  */
-export function webhookReaction({ url, secrets, payload, allowsPrivate }: ChangeWebhook): WebhookReaction {
+export function webhookReaction(webhook: ChangeWebhook): WebhookReaction {
+  const { url, secrets, payload, allowsPrivate, proxies = NO_PROXIES } = webhook
   const signers = secrets.map((secret) => new Webhook(secret))
-  const isTls = url.protocol === 'https:'
-  const agentOptions = {
-    keepAlive: true,
-    maxSockets: REACTION_PACE.inFlight,
+  const proxy = proxyFor(url, proxies)
+  const outgoing = openOutgoing({
+    ...{ url, proxy, connections: REACTION_PACE.inFlight },
     ...(!allowsPrivate && { lookup: lookupPublic }),
-  }
-  const agent = isTls ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions)
-  const post = (headers: Record<string, string>, body: string, signal: AbortSignal) =>
-    new Promise<IncomingMessage>((resolve, reject) => {
-      const options = { method: 'POST', headers, agent, signal }
-      const request = isTls ? requestHttps(url, options, resolve) : requestHttp(url, options, resolve)
-      request.once('error', reject)
-      request.end(body)
-    })
+  })
   return {
     name: webhookName(url),
     wants: ['*'],
     timeoutMs: DELIVERY_MS,
     async react(run) {
       if (!allowsPrivate) demandPublicHost(url)
+      if (!allowsPrivate && proxy) demandPublicName(url)
       const body = await changeBody(run, payload)
-      judge(await post(headersOf(run, body, signers), body, run.signal).catch(unreachable))
+      judge(await outgoing.post(headersOf(run, body, signers), body, run.signal).catch(unreachable))
     },
-    [Symbol.dispose]: () => agent.destroy(),
+    [Symbol.dispose]: () => outgoing[Symbol.dispose](),
   }
 }
 
@@ -61,7 +55,6 @@ function headersOf({ idempotencyKey }: Run, body: string, signers: readonly Webh
   const now = new Date()
   return {
     'content-type': 'application/json',
-    'content-length': String(Buffer.byteLength(body)),
     'user-agent': 'clerk-mirror',
     'webhook-id': idempotencyKey,
     'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
@@ -72,31 +65,23 @@ function headersOf({ idempotencyKey }: Run, body: string, signers: readonly Webh
 /** Its message may name the address: only the code is told. */
 function unreachable(error: unknown): never {
   if (error instanceof Failure) throw error
-  const { code = 'no answer' } = Object(error) as { code?: unknown }
-  throw new Failure('unknown', 'receiver_unreachable', `the receiver cannot be reached: ${String(code)}`, error)
+  throw new Failure('unknown', 'receiver_unreachable', `the receiver cannot be reached: ${reasonOf(error)}`, error)
+}
+
+/** The code of a system's error; the name of one that is none, such as the end of a delivery's time. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ProxyRefused) return error.message
+  const { code, name = 'no answer' } = Object(error) as { code?: unknown; name?: unknown }
+  return String(typeof code === 'string' ? code : name)
 }
 
 /** @throws Failure unless the receiver has taken it. */
-function judge(answer: IncomingMessage): void {
-  const { statusCode: status = 0, headers } = answer
-  discard(answer)
+function judge({ status, header }: Answer): void {
   if (status >= 200 && status < 300) return
   const message = `the receiver answered with ${status}`
   if (status === 410) throw new Failure('poison', 'receiver_gone', message)
-  const waitMs = retryAfterMs(headers['retry-after'], Date.now())
+  const waitMs = retryAfterMs(header('retry-after'), Date.now())
   throw new TryLater(new Failure('unknown', 'receiver_refused', message), waitMs)
-}
-
-/** Lets a short body in, so that the connection can be used again, and hangs up on anything else. */
-function discard(answer: IncomingMessage): void {
-  let bytes = 0
-  const timer = setTimeout(() => answer.destroy(), ANSWER_REST_MS)
-  answer.on('data', (chunk: Buffer) => {
-    bytes += chunk.length
-    if (bytes > ANSWER_BYTES_MAX) answer.destroy()
-  })
-  answer.on('error', () => {})
-  answer.once('close', () => clearTimeout(timer))
 }
 
 /** Seconds or a date, as RFC 9110 has it; 0 for anything else. */

@@ -26,6 +26,7 @@ import {
 } from '@clerk-mirror/runtime'
 import type { PayloadShape } from './change-payload.js'
 import { chooseReactions } from './choose-reactions.js'
+import { type ProxySettings, parseNoProxy, parseProxy, withProxyNames } from './proxy.js'
 import { REACTIONS } from './reactions/index.js'
 import type { Reaction } from './reactions/reaction.js'
 import { parseWebhookSecrets, parseWebhookUrls, payloadFor } from './webhook-settings.js'
@@ -42,6 +43,8 @@ export type WorkerConfig = {
   changeWebhooks?: ChangeWebhookConfig | undefined
   /** Nobody is told of dead letters without it. */
   notifyUrl?: Secret<string> | undefined
+  /** The way to receivers of changes and notices. */
+  proxies?: ProxySettings
   /** No traces are made without it. */
   tracesUrl?: string | undefined
   host: string
@@ -69,7 +72,7 @@ const readChangeWebhooks = (read: Read): ChangeWebhookConfig | undefined => {
 }
 
 export const readWorkerConfig = (env: Environment): WorkerConfig =>
-  readConfig(env, (read) => ({
+  readConfig(withProxyNames(env), (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
     partitions: { namespace: read.optional('QUEUE_NAMESPACE', parseNamespace) },
     database: read.required('DATABASE_URL', secret(parseDatabaseUrl)),
@@ -78,6 +81,11 @@ export const readWorkerConfig = (env: Environment): WorkerConfig =>
     reactions: read.optional('REACTIONS', chooseReactions(REACTIONS)) ?? [],
     changeWebhooks: readChangeWebhooks(read),
     notifyUrl: read.optional('NOTIFY_WEBHOOK_URL', secret(webAddress)),
+    proxies: {
+      https: read.optional('HTTPS_PROXY', secret(parseProxy)),
+      http: read.optional('HTTP_PROXY', secret(parseProxy)),
+      except: read.optional('NO_PROXY', parseNoProxy) ?? (() => false),
+    },
     tracesUrl: tracesUrlOf({
       endpoint: read.optional('OTEL_EXPORTER_OTLP_ENDPOINT', webAddress),
       tracesEndpoint: read.optional('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', webAddress),

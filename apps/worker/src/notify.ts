@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Notices, Reason } from '@clerk-mirror/queue'
 import { printable } from '@clerk-mirror/runtime'
+import { type Outgoing, openOutgoing } from './outgoing.js'
 import {
   NOTICE_ANSWER_MS,
   NOTICE_ASK_AGAIN_MS,
@@ -9,6 +10,7 @@ import {
   NOTICE_RETRY_DELAYS_MS,
   NOTICES_PENDING_MAX,
 } from './policy.js'
+import { NO_PROXIES, type ProxySettings, proxyFor } from './proxy.js'
 
 /** A dead letter as people are told of it: its cause, and the type of the event that had it first. */
 export type News = { type: string; reason: Reason }
@@ -16,6 +18,7 @@ export type News = { type: string; reason: Reason }
 export type NotifierOptions = {
   /** Takes `{"text": "…"}` by POST. */
   url: string
+  proxies?: ProxySettings | undefined
   notices: Notices
   observer: { told: (causes: number) => void; notTold: (causes: number, error: Error) => void }
   pace?: Pace
@@ -31,7 +34,10 @@ export type Notifier = AsyncDisposable & {
 const PACE: Pace = { gapMs: NOTICE_GAP_MS, answerMs: NOTICE_ANSWER_MS, retryDelaysMs: NOTICE_RETRY_DELAYS_MS }
 
 /** Tells people of the first dead letter of each cause, in the background. */
-export function openNotifier({ url, notices, observer, pace = PACE }: NotifierOptions): Notifier {
+export function openNotifier(options: NotifierOptions): Notifier {
+  const { notices, observer, pace = PACE, proxies = NO_PROXIES } = options
+  const url = new URL(options.url)
+  const receiver = openOutgoing({ url, proxy: proxyFor(url, proxies), connections: 1 })
   const stop = new AbortController()
   const pending = new Map<string, News>()
   const asked = new Map<string, number>()
@@ -44,7 +50,7 @@ export function openNotifier({ url, notices, observer, pace = PACE }: NotifierOp
       const claimed = await claim(first, notices, asked)
       if (claimed.length === 0) continue
       try {
-        await deliver(url, messageOf(claimed), pace, stop.signal)
+        await deliver(receiver, messageOf(claimed), pace, stop.signal)
         observer.told(claimed.length)
       } catch (error) {
         for (const { reason } of claimed) {
@@ -70,6 +76,7 @@ export function openNotifier({ url, notices, observer, pace = PACE }: NotifierOp
     async [Symbol.asyncDispose]() {
       stop.abort()
       await telling
+      receiver[Symbol.dispose]()
     },
   }
 }
@@ -100,9 +107,14 @@ function messageOf(news: readonly News[]): string {
 }
 
 /** @throws when the receiver refuses, or has not taken it at the last try. */
-async function deliver(url: string, text: string, { answerMs, retryDelaysMs }: Pace, stop: AbortSignal): Promise<void> {
+async function deliver(
+  receiver: Outgoing,
+  text: string,
+  { answerMs, retryDelaysMs }: Pace,
+  stop: AbortSignal,
+): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
-    const failure = await post(url, text, AbortSignal.any([stop, AbortSignal.timeout(answerMs)]))
+    const failure = await post(receiver, text, AbortSignal.any([stop, AbortSignal.timeout(answerMs)]))
     if (failure === null) return
     const delayMs = retryDelaysMs[attempt]
     if (failure.isFinal || delayMs === undefined || stop.aborted) throw failure.error
@@ -111,23 +123,17 @@ async function deliver(url: string, text: string, { answerMs, retryDelaysMs }: P
 }
 
 async function post(
-  url: string,
+  receiver: Outgoing,
   text: string,
   signal: AbortSignal,
 ): Promise<{ error: Error; isFinal: boolean } | null> {
   try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ text }),
-      redirect: 'manual',
-      signal,
-    })
-    await response.body?.cancel()
-    if (response.ok) return null
+    const headers = { 'content-type': 'application/json' }
+    const { status } = await receiver.post(headers, JSON.stringify({ text }), signal)
+    if (status >= 200 && status < 300) return null
     // A refusal stays one; being busy passes.
-    const isFinal = response.status < 500 && response.status !== 408 && response.status !== 429
-    return { error: new Error(`the receiver answered with ${response.status}`), isFinal }
+    const isFinal = status < 500 && status !== 408 && status !== 429
+    return { error: new Error(`the receiver answered with ${status}`), isFinal }
   } catch (error) {
     return { error: error instanceof Error ? error : new Error(String(error)), isFinal: false }
   }

@@ -1,6 +1,7 @@
 import { type LookupAddress, lookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { Failure } from '@clerk-mirror/events'
+import { isPrivateName } from './proxy.js'
 
 /** Addresses of this machine, of private networks and of nobody: IANA's special-purpose registries. */
 const PRIVATE = new BlockList()
@@ -54,6 +55,14 @@ const refused = () =>
 export function demandPublicHost({ hostname }: URL): void {
   const host = hostname.replace(/^\[|\]$/g, '')
   if (isIP(host) !== 0 && !isPublicAddress(host)) throw refused()
+}
+
+/**
+ * For a receiver behind a proxy, which looks names up itself: those that only a private network knows are refused here,
+ * and where all others lead is the proxy's to judge. @throws Failure
+ */
+export function demandPublicName(url: URL): void {
+  if (isPrivateName(url)) throw refused()
 }
 
 /**

@@ -38,8 +38,8 @@ export type ReactionList = Disposable & {
 }
 
 /** The reactions in code and one for each receiver of webhooks. @throws Error for a name that cannot be one. */
-export function listReactions({ reactions, changeWebhooks }: WorkerConfig): ReactionList {
-  const webhooks = changeWebhooks ? webhooksOf(changeWebhooks) : []
+export function listReactions({ reactions, changeWebhooks, proxies }: WorkerConfig): ReactionList {
+  const webhooks = changeWebhooks ? webhooksOf(changeWebhooks, proxies) : []
   const all = [...reactions, ...webhooks]
   demandNames(all)
   let listener: Reactions['onAsked'] = () => {}
@@ -56,8 +56,8 @@ export function listReactions({ reactions, changeWebhooks }: WorkerConfig): Reac
   }
 }
 
-const webhooksOf = ({ urls, secrets, payload, allowsPrivate }: ChangeWebhookConfig) =>
-  urls.reveal().map((url) => webhookReaction({ url, secrets: secrets.reveal(), payload, allowsPrivate }))
+const webhooksOf = ({ urls, secrets, ...how }: ChangeWebhookConfig, proxies: WorkerConfig['proxies']) =>
+  urls.reveal().map((url) => webhookReaction({ url, secrets: secrets.reveal(), ...how, proxies }))
 
 type Around = Omit<Surroundings, 'signal'> & {
   metrics: Metrics

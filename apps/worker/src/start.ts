@@ -15,6 +15,7 @@ import {
   openTracing,
   Releasers,
   readinessOf,
+  type Secret,
   type Surroundings,
   serveHealth,
   warnOfClearText,
@@ -62,7 +63,7 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
     ...{ config, target, partitions, mirror, reactions, requested, log, metrics, fail },
   })
   const notifier =
-    config.notifyUrl && notifierTo(config.notifyUrl.reveal(), openNotices(target, partitions), owned, record.notices)
+    config.notifyUrl && notifierTo(config, config.notifyUrl, openNotices(target, partitions), owned, record.notices)
   // After the port is ours: a process that cannot start must not take events.
   const consumer = owned.use(
     consume({
@@ -92,8 +93,14 @@ function partitionsOf({ redis, partitions }: WorkerConfig, owned: Releasers): Pa
   return 'namespace' in partitions ? owned.use(openRegister(redis.reveal(), partitions.namespace)) : partitions
 }
 
-function notifierTo(url: string, notices: Notices, owned: Releasers, observer: NotifierOptions['observer']): Notifier {
-  return owned.use(openNotifier({ url, notices: owned.use(notices), observer }))
+function notifierTo(
+  { proxies }: WorkerConfig,
+  url: Secret<string>,
+  notices: Notices,
+  owned: Releasers,
+  observer: NotifierOptions['observer'],
+): Notifier {
+  return owned.use(openNotifier({ url: url.reveal(), proxies, notices: owned.use(notices), observer }))
 }
 
 async function redisCheck(consumer: Consumer): Promise<Check> {

@@ -207,6 +207,23 @@ export const SETTINGS = {
     example: 'true',
     usedBy: ['ingest', 'worker'],
   },
+  HTTPS_PROXY: {
+    doc: 'Proxy through which change webhooks and notices go to `https://` addresses, with a user and a password if it wants them. `https_proxy` is the same and counts first. This machine is never reached through one.',
+    example: 'http://proxy.example.com:3128',
+    secret: true,
+    usedBy: ['worker'],
+  },
+  HTTP_PROXY: {
+    doc: 'The same for `http://` addresses; or `http_proxy`.',
+    example: 'http://proxy.example.com:3128',
+    secret: true,
+    usedBy: ['worker'],
+  },
+  NO_PROXY: {
+    doc: 'What is reached without a proxy: hosts and all below them, host:port, addresses, ranges, separated by commas; `*` is all. Or `no_proxy`.',
+    example: '.corp.example.com,10.0.0.0/8',
+    usedBy: ['worker'],
+  },
   NOTIFY_WEBHOOK_URL: {
     doc: 'Where people are told of the first dead letter of a cause, once a day for each: an address that takes `{"text": "…"}` by POST, such as an incoming webhook of Slack or Mattermost.',
     example: 'https://hooks.slack.com/services/T000/B000/XXXX',
