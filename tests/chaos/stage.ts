@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Releasers } from '@clerk-mirror/runtime'
 import { seededRandom } from '../../packages/devstack/src/random.js'
 import type { ExpectedMirror } from '../support/invariants.js'
+import { until } from '../support/until.js'
 import { nothingExpected } from './expected.js'
 import { type Fleet, openFleet } from './fleet.js'
 import { Journal } from './journal.js'
@@ -50,10 +51,14 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
   await site.redis.config('SET', 'maxmemory', '0')
   const [journal, secret, random] = [new Journal(totals), keptSecret(folder), seededRandom(seed)]
   const listener = owned.use(await openListener(folder, site, totals))
+  const promising = new Set<string>()
   const fleet = owned.use(
     await openFleet({
       ...{ site, root, secret, logFolder: join(folder, 'logs'), workerEnv: listener.env },
-      onLine: (name, line) => journal.read(name, line),
+      onLine(name, line) {
+        if (line.event === 'reaction.promised') promising.add(name)
+        journal.read(name, line)
+      },
       onFailure: ({ name, how, lastWords }) => {
         fails(name.split(' ', 1).join(), how)
         say(`  the last word of ${name}: ${lastWords.at(-1)}`)
@@ -61,6 +66,8 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
     }),
   )
   await fleet.ready(UP_WITHIN_MS)
+  // From then on every change is requested, whichever worker applies it.
+  await until(() => promising.size === fleet.workers.length - 1, UP_WITHIN_MS)
   const clockwork = owned.use(openClockwork())
   const doors = fleet.ingests.map(({ member, door }) => ({ name: member.name, port: door.port }))
   const sender = new Sender({ doors, secret, random, journal, totals, clockwork })
