@@ -54,7 +54,7 @@ const reactionsOf = (register: ReactionRegister) => Object.fromEntries(register.
 const knows = (register: ReactionRegister, reactions: Record<string, string[]>) =>
   until(() => JSON.stringify(reactionsOf(register)) === JSON.stringify(reactions))
 
-/** What each reader said last. */
+/** The last heartbeat of each reader. */
 const words = async () =>
   Object.values(await redis.hgetall(READERS())).map((word) => {
     const [, saidAt, text = '{}'] = /^(\d+) (.*)$/.exec(word) ?? []

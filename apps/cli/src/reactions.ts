@@ -81,7 +81,7 @@ export const askReaction: Command = {
 export const removeReaction: Command = {
   usage: 'NAME [--json]',
   summary:
-    'Stop requesting a reaction, or those of its filters, that no living worker has any more. What waits for it stays.',
+    'Stop requesting a reaction, or those of its filters, that no living worker has any more. Waiting runs stay.',
   examples: ['reactions remove log-new-users', 'reactions remove log-new-users --json'],
   options: {},
   run(call) {
@@ -90,7 +90,7 @@ export const removeReaction: Command = {
     return withOperations<ExitCode>(call, async ({ reactions }) => {
       const result = await reactions.remove(name, { actor: actor() })
       if (call.values['json']) call.out(JSON.stringify(result))
-      else if (result.kind === 'removed') call.out(`${name} is not requested any more. What waits for it stays.`)
+      else if (result.kind === 'removed') call.out(`${name} is not requested any more. Waiting runs stay.`)
       else call.out(`${name} is requested for ${result.filters.join(', ')} alone, as its workers have it.`)
       return 0
     })

@@ -79,7 +79,7 @@ function blocked({ blockedByCode }: Status): Finding | null {
   }
 }
 
-/** What follows from a difference, and what to do; reactions alone may differ, for every worker requests all of them. */
+/** The consequence of each difference and its remedy. Reactions may differ, for every worker requests all of them. */
 const DIFFERENCES: Readonly<Record<Exclude<AgreedSetting, 'reactions'>, { title: string; what: string }>> = {
   version: {
     title: 'Processes run different releases',
@@ -111,7 +111,7 @@ const DIFFERENCES: Readonly<Record<Exclude<AgreedSetting, 'reactions'>, { title:
   },
   unserved_reactions: {
     title: 'Reactions are requested and no worker runs them',
-    what: 'What waits for them grows: start a worker that has them, or end the requests (ops reactions remove NAME).',
+    what: 'Their outbox grows: start a worker that has them, or end the requests (ops reactions remove NAME).',
   },
 }
 

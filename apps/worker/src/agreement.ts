@@ -14,7 +14,7 @@ import { exportInstallation, installationRecorder } from './record-installation.
 import { type RequestedReactions, registerRecorder } from './requested-reactions.js'
 import type { ReactionList } from './start-reactions.js'
 
-/** What this worker and all others have to agree on before it works, and tell each other. */
+/** The checks that a worker passes before it works, and the settings that its heartbeat carries. */
 export type Agreement = {
   guard: InstallationGuard
   /** Resolves when the database works, belongs to this queue, and the reactions that all workers request are known. */

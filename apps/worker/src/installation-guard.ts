@@ -17,9 +17,9 @@ export type InstallationObserver = {
 export type InstallationGuard = Disposable & {
   /** Waits for Redis, and resolves when queue and database belong together. @throws Failure of class `outage` */
   ready: () => Promise<void>
-  /** The same for work at hand: what was found within the last second serves. @throws Failure of class `outage` */
+  /** The same for a batch at hand: a comparison of the last second serves. @throws Failure of class `outage` */
   demand: () => Promise<void>
-  /** What was found last; null before. */
+  /** The installation that both belong to, as of the last comparison; null before the first. */
   stamp: () => InstallationStamp | null
   /** The handler behind the demand. */
   guarded: (handle: Handle) => Handle

@@ -5,7 +5,7 @@ import type { Log } from '@clerk-mirror/runtime'
 import type { ReactionList } from './start-reactions.js'
 import { interestsOf, wantedOnRegister } from './wants.js'
 
-/** What all workers together want to hear of: each worker asks for all of it, whichever reactions it runs itself. */
+/** The reactions of all workers: each worker requests all of them, whichever it runs itself. */
 export type RequestedReactions = {
   forMirror: Reactions
   /** Resolves when the register has been read. @throws Failure of class `outage` */

@@ -55,7 +55,7 @@ export async function readStatus(
   const workers = [...living.workers]
   const letters = { deadLettersByClass, blockedByCode }
   return {
-    ...{ queue: events, oldestAgeS, breaker: worst(workers), workers, ingest: [...living.doors] },
+    ...{ queue: events, oldestAgeS, breaker: worst(workers), workers, ingest: [...living.ingests] },
     ...{ disagreements: disagreementsOf(living), ...letters, outcomesLastHour, reactions: runs },
   }
 }

@@ -6,7 +6,7 @@ import { type WorkerPresence, workersAlive } from './presence.js'
 import { reactionRegisterKeys, readRegister } from './reaction-register-scripts.js'
 import { registerKeys, withRegisterScripts } from './register-scripts.js'
 
-/** What living processes should agree on. */
+/** The settings that should be the same in all living processes. */
 export const AGREED_SETTINGS = [
   'version',
   'kinds',
@@ -20,13 +20,13 @@ export const AGREED_SETTINGS = [
 ] as const
 export type AgreedSetting = (typeof AGREED_SETTINGS)[number]
 
-/** A setting that is not the same everywhere: who has which value. Processes are named `worker HOST PID`. */
+/** A setting that differs, with the processes of each value. Processes are named `worker HOST PID`. */
 export type Disagreement = { setting: AgreedSetting; values: { value: string; processes: string[] }[] }
 
 /** The living processes, as they say themselves. */
 export type LivingProcesses = {
   workers: readonly WorkerPresence[]
-  doors: readonly DoorPresence[]
+  ingests: readonly DoorPresence[]
   /** Names of the reactions that are requested. */
   requested: readonly string[]
 }
@@ -34,15 +34,15 @@ export type LivingProcesses = {
 const FORMER_RELEASE = 'an earlier release'
 
 /** Empty when they agree. Processes of a release that told nothing differ in their version alone. */
-export function disagreementsOf({ workers, doors, requested }: LivingProcesses): Disagreement[] {
+export function disagreementsOf({ workers, ingests, requested }: LivingProcesses): Disagreement[] {
   const named = [
     ...workers.map((worker) => ({ ...worker, name: `worker ${worker.host} ${worker.pid}` })),
-    ...doors.map((door) => ({ ...door, name: `ingest ${door.host} ${door.pid}` })),
+    ...ingests.map((ingest) => ({ ...ingest, name: `ingest ${ingest.host} ${ingest.pid}` })),
   ]
   const telling = workers.flatMap(({ host, pid, settings }) =>
     settings ? [{ name: `worker ${host} ${pid}`, ...settings }] : [],
   )
-  const tellingDoors = doors.flatMap(({ host, pid, settings }) =>
+  const tellingIngests = ingests.flatMap(({ host, pid, settings }) =>
     settings ? [{ name: `ingest ${host} ${pid}`, ...settings }] : [],
   )
   const differing = <T extends { name: string }>(all: readonly T[], valueIn: (one: T) => string | null) =>
@@ -51,9 +51,9 @@ export function disagreementsOf({ workers, doors, requested }: LivingProcesses):
     version: differing(named, ({ settings }) => settings?.version ?? FORMER_RELEASE),
     kinds: differing(telling, ({ kinds }) => kinds),
     key_ids: differing(telling, ({ keyIds }) => keyIds.join(',') || 'none'),
-    encryption_key: unopened(telling, tellingDoors),
+    encryption_key: unopened(telling, tellingIngests),
     installation: differing(telling, ({ installation }) => installation),
-    instance_id: differing(tellingDoors, ({ instanceId }) => instanceId ?? 'none'),
+    instance_id: differing(tellingIngests, ({ instanceId }) => instanceId ?? 'none'),
     clock: shifted(named),
     reactions: differing(telling, ({ reactions }) => reactions.join(',') || 'none'),
     unserved_reactions: unserved(telling, requested),
@@ -71,9 +71,9 @@ function grouped(pairs: readonly (readonly [string | null, string])[]): Disagree
 /** Keys that ingest encrypts with, and workers that lack them. */
 function unopened(
   workers: readonly { name: string; keyIds: readonly string[] }[],
-  doors: readonly { keyIds: readonly string[] }[],
+  ingests: readonly { keyIds: readonly string[] }[],
 ): Disagreement['values'] {
-  const encrypting = new Set(doors.flatMap(({ keyIds }) => keyIds.slice(0, 1)))
+  const encrypting = new Set(ingests.flatMap(({ keyIds }) => keyIds.slice(0, 1)))
   return [...encrypting].flatMap((id) => {
     const lacking = workers.filter(({ keyIds }) => !keyIds.includes(id)).map(({ name }) => name)
     return lacking.length > 0 ? [{ value: id, processes: lacking }] : []
@@ -101,17 +101,17 @@ function unserved(
 /** @throws when Redis does not answer. */
 export async function readLivingProcesses(client: RedisClient, partitions: Partitions): Promise<LivingProcesses> {
   const [register] = reactionRegisterKeys(partitions)
-  const [workers, doors, fields] = await Promise.all([
+  const [workers, ingests, fields] = await Promise.all([
     workersAlive(client, partitions),
-    doorsAlive(client, partitions),
+    ingestsAlive(client, partitions),
     client.hgetall(register),
   ])
   const requested = [...readRegister(['', ...Object.entries(fields).flat()]).keys()]
-  return { workers, doors, requested }
+  return { workers, ingests, requested }
 }
 
-/** Partitions that are there without a register have no doors on one. */
-async function doorsAlive(client: RedisClient, partitions: Partitions): Promise<DoorPresence[]> {
+/** Fixed partitions have no register, and no ingest processes on one. */
+async function ingestsAlive(client: RedisClient, partitions: Partitions): Promise<DoorPresence[]> {
   const namespace = /^\{(.+)-0\}$/.exec(firstOf(partitions).prefix)?.[1]
   if (namespace === undefined) return []
   const [, ...said] = await withRegisterScripts(client).clerkRegister(...registerKeys(namespace), PRESENCE_MS)

@@ -10,10 +10,10 @@ import type { Write } from './replicas.js'
 import type { Arriving } from './stored-job.js'
 
 /** Over how many partitions a door spreads its events. */
-export type Spread = { count: number; namespace: string; settings?: DoorSettings }
+export type Spread = { count: number; namespace: string; settings?: IngestSettings }
 
-/** What ingest processes should agree on, with each other and with workers. Holds no secret. */
-export type DoorSettings = {
+/** Settings that should be the same in all ingest processes, and fit those of workers. Holds no secret. */
+export type IngestSettings = {
   /** Of the release. */
   version: string
   /** CLERK_INSTANCE_ID. */
@@ -30,7 +30,7 @@ export type DoorPresence = {
   partitions: number
   /** As of workers. */
   clockShiftMs?: number
-  settings?: DoorSettings
+  settings?: IngestSettings
 }
 
 /** Where events go. */

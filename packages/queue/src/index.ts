@@ -12,7 +12,7 @@ export {
   disagreementsOf,
   type LivingProcesses,
 } from './disagreements.js'
-export type { DoorPresence, DoorSettings, Spread } from './enrolment.js'
+export type { DoorPresence, IngestSettings, Spread } from './enrolment.js'
 export { type EnvelopeKeys, parseEnvelopeKeys } from './envelope-keys.js'
 export { openQueueGauges, type QueueGauges, type QueueReading } from './gauges.js'
 export { type HandOver, openHandOver } from './hand-over.js'

@@ -17,11 +17,11 @@ export type WorkerPresence = {
   held: number
   /** How far its clock is ahead of Redis'; absent until it is known, and from workers of an earlier release. */
   clockShiftMs?: number
-  /** What workers should agree on; absent from those of an earlier release. */
+  /** Absent from workers of an earlier release. */
   settings?: WorkerSettings
 }
 
-/** What a worker was started with, and what follows from it. Holds no secret. */
+/** Settings that should be the same in all workers. Holds no secret. */
 export type WorkerSettings = {
   /** Of the release. */
   version: string

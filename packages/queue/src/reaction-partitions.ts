@@ -41,7 +41,7 @@ export async function reactionPlacesOf(
   return new Map(known.map((name) => [name, reactionPartition(events, name)]))
 }
 
-/** What became of a reaction that an operator takes off the register. */
+/** The result of taking a reaction off the register. */
 export type Unregistered =
   | { kind: 'removed' }
   /** Living workers register it with fewer filters than before: these are left. */

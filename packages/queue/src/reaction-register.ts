@@ -111,7 +111,7 @@ export function openReactionRegister(
   }
 }
 
-/** What one process knows of the register, and says of itself with each look. */
+/** One process' copy of the register, and its heartbeat there. */
 class Reader {
   readonly #client: RedisClient & ReactionRegisterScripts
   readonly #partitions: Partitions

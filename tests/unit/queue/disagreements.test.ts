@@ -6,25 +6,25 @@ const worker = (pid: number, changes: Partial<WorkerSettings> = {}, clockShiftMs
   ...{ host: 'h', pid, startedAtMs: 0, breaker: 'closed' as const, held: 0, clockShiftMs },
   settings: { ...SETTINGS, ...changes },
 })
-const door = (pid: number, changes: object = {}, clockShiftMs = 0) => ({
+const ingest = (pid: number, changes: object = {}, clockShiftMs = 0) => ({
   ...{ host: 'h', pid, startedAtMs: 0, partitions: 1, clockShiftMs },
   settings: { version: '1', instanceId: 'ins_1', keyIds: ['a'], ...changes },
 })
-const agreed: LivingProcesses = { workers: [worker(1), worker(2)], doors: [door(3)], requested: ['mail'] }
+const agreed: LivingProcesses = { workers: [worker(1), worker(2)], ingests: [ingest(3)], requested: ['mail'] }
 const found = (changes: Partial<LivingProcesses>) => disagreementsOf({ ...agreed, ...changes })
 
 test('processes that agree differ in nothing, nor do those that are not there', () => {
   expect(disagreementsOf(agreed)).toEqual([])
-  expect(disagreementsOf({ workers: [], doors: [], requested: ['mail'] })).toEqual([])
+  expect(disagreementsOf({ workers: [], ingests: [], requested: ['mail'] })).toEqual([])
 })
 
 test.each<[AgreedSetting, Partial<LivingProcesses>, string[]]>([
-  ['version', { doors: [door(3, { version: '2' })] }, ['1', '2']],
+  ['version', { ingests: [ingest(3, { version: '2' })] }, ['1', '2']],
   ['kinds', { workers: [worker(1), worker(2, { kinds: '*,-session' })] }, ['*', '*,-session']],
   ['key_ids', { workers: [worker(1), worker(2, { keyIds: ['a', 'b'] })] }, ['a', 'a,b']],
   ['installation', { workers: [worker(1), worker(2, { installation: 'y' })] }, ['x', 'y']],
-  ['instance_id', { doors: [door(3), door(4, { instanceId: null })] }, ['ins_1', 'none']],
-  ['clock', { doors: [door(3, {}, -3200)] }, ['−3.2 s']],
+  ['instance_id', { ingests: [ingest(3), ingest(4, { instanceId: null })] }, ['ins_1', 'none']],
+  ['clock', { ingests: [ingest(3, {}, -3200)] }, ['−3.2 s']],
   ['reactions', { workers: [worker(1), worker(2, { reactions: [] })] }, ['mail', 'none']],
   ['unserved_reactions', { requested: ['crm', 'mail'] }, ['crm']],
 ])('a difference of %s is found', (setting, changes, values) => {
@@ -34,7 +34,10 @@ test.each<[AgreedSetting, Partial<LivingProcesses>, string[]]>([
 })
 
 test('a key that ingest encrypts with and a worker lacks is named with the worker', () => {
-  const changes = { workers: [worker(1, { keyIds: ['a', 'b'] }), worker(2)], doors: [door(3, { keyIds: ['b', 'a'] })] }
+  const changes = {
+    workers: [worker(1, { keyIds: ['a', 'b'] }), worker(2)],
+    ingests: [ingest(3, { keyIds: ['b', 'a'] })],
+  }
   expect(found(changes)).toContainEqual({
     setting: 'encryption_key',
     values: [{ value: 'b', processes: ['worker h 2'] }],
