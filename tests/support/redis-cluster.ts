@@ -23,6 +23,8 @@ export type RedisCluster = AsyncDisposable & {
   replicaOf: (key: string) => Promise<ClusterNode>
   /** A planned change: the replica takes over, and nothing is lost on the way. */
   failover: (key: string) => Promise<void>
+  /** Begins to move the slot of a key to another master: its keys are there and here, until the move is finished. */
+  beginMove: (key: string) => Promise<{ from: ClusterNode; moveKeys: () => Promise<void>; finish: () => Promise<void> }>
   /** Brings back every server, and waits until each master has a replica that follows. */
   mend: () => Promise<void>
 }
@@ -55,6 +57,7 @@ export async function openRedisCluster(
       await replica.client.cluster('FAILOVER')
       await until(async () => (await masterOf(nodes, key)) === replica)
     },
+    beginMove: (key) => beginMove(nodes, key, password),
     async mend() {
       for (const { server } of nodes) {
         await server.start()
@@ -158,6 +161,38 @@ async function replicaOf(nodes: readonly ClusterNode[], key: string): Promise<Cl
     if (/role:slave/.test(replication) && replication.includes(`master_port:${port}\r`)) return node
   }
   return nobody(key)
+}
+
+async function beginMove(nodes: readonly ClusterNode[], key: string, password: string) {
+  const from = await masterOf(nodes, key)
+  const slot = await from.client.cluster('KEYSLOT', key)
+  const roles = await Promise.all(nodes.map(async ({ client }) => /role:master/.test(await client.info('replication'))))
+  const to = nodes.find((node, index) => roles[index] && node !== from) ?? nobody(key)
+  const [fromId, toId] = await Promise.all([from, to].map(({ client }) => client.cluster('MYID')))
+  await to.client.cluster('SETSLOT', slot, 'IMPORTING', String(fromId))
+  await from.client.cluster('SETSLOT', slot, 'MIGRATING', String(toId))
+  const move = async (keys: readonly string[]) => {
+    if (keys.length === 0) return
+    await from.client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'AUTH', password, 'KEYS', ...keys)
+  }
+  const [first] = (await from.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 1)) as string[]
+  await move(first === undefined ? [] : [first])
+  const moveKeys = async () => {
+    // What a client writes meanwhile is moved too.
+    for (;;) {
+      const keys = (await from.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[]
+      if (keys.length === 0) return
+      await move(keys)
+    }
+  }
+  return {
+    from,
+    moveKeys,
+    async finish() {
+      await moveKeys()
+      for (const { client } of [to, from]) await client.cluster('SETSLOT', slot, 'NODE', String(toId))
+    },
+  }
 }
 
 function nobody(key: string): never {

@@ -7,6 +7,8 @@ import {
   PROMPT_SILENCE_MS,
   RECONNECT_FIRST_MS,
   RECONNECT_MAX_MS,
+  SLOT_RETRY_MS,
+  SLOT_TRIES_MAX,
   SOCKET_SILENCE_MS,
 } from './policy.js'
 import { QueueUnavailable } from './queue-unavailable.js'
@@ -128,6 +130,10 @@ function open({ nodes, username, password, tls, database }: RedisTarget, behavio
       redisOptions: { ...access, ...perNode, reconnectOnError },
       enableOfflineQueue,
       clusterRetryStrategy: reconnectDelay,
+      retryDelayOnTryAgain: SLOT_RETRY_MS,
+      retryDelayOnClusterDown: SLOT_RETRY_MS,
+      // So many redirections must not follow each other at once.
+      ...(isPatient && { maxRedirections: SLOT_TRIES_MAX, retryDelayOnMoved: SLOT_RETRY_MS }),
       // Certificates name hosts, not the addresses they resolve to.
       ...(tls && { dnsLookup: (host: string, callback: (error: null, host: string) => void) => callback(null, host) }),
     })

@@ -140,6 +140,10 @@ export const ROLE_CHECK_MS = 2 * SECOND
  * promised 5 s; and without such a refusal until they count from the beginning. */
 export const ROLE_BACKOFF_MAX_MS = 3 * SECOND
 export const ROLE_BACKOFF_RESET_MS = 30 * SECOND
+/** Milliseconds until a command is tried again whose slot is moving between two masters, or has none. */
+export const SLOT_RETRY_MS = 100
+/** Tries of a worker's command until then: a minute, longer than Redis takes to move a slot with a backlog. */
+export const SLOT_TRIES_MAX = 600
 /** Milliseconds after which a worker that could not fetch an event tries again. */
 export const FETCH_RETRY_MS = SECOND
 /** Milliseconds after which a refusal by Redis that was not heard again is over: longer than between two tries of

@@ -1,6 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Cluster, type Redis } from 'ioredis'
 import type { RedisClient } from './connection.js'
-import { DISKS_MS, REPLICAS_MS } from './policy.js'
+import { ACCEPT_MS, DISKS_MS, REPLICAS_MS, SLOT_RETRY_MS } from './policy.js'
+import { errorWord } from './redis-refusals.js'
 
 /** What was written is on the master, and not on as many replicas as it should be: it may be lost with the master. */
 export class NotReplicated extends Error {
@@ -23,28 +25,42 @@ export function writerTo<C>(client: RedisClient, replicas: number, prepare: (cli
     return (_tag, write) => write(prepared)
   }
   const connections = new WeakMap<Redis, { prepared: C; acknowledged: () => Promise<void> }>()
-  const nodes = client instanceof Cluster ? nodesOf(client) : { has: async () => client, refresh: async () => {} }
-  const once = async <T>(tag: string, write: (client: C) => Promise<T>): Promise<T> => {
-    const node = await nodes.has(tag)
+  const nodes = client instanceof Cluster ? nodesOf(client) : serverOf(client)
+  const once = async <T>(tag: string, write: (client: C) => Promise<T>, asked?: string): Promise<T> => {
+    const importing = asked === undefined ? undefined : nodes.at(asked)
+    const node = importing ?? (await nodes.has(tag))
     const known = connections.get(node) ?? { prepared: prepare(node), acknowledged: acknowledgements(node, replicas) }
     connections.set(node, known)
-    // In this order, and in one turn: the wait is for what was written before it.
+    // In this order, and in one turn: the permission is for the next command, the wait for what was written before it.
+    importing?.asking().catch(() => {})
     const [answer] = await Promise.all([write(known.prepared), known.acknowledged()])
     return answer
   }
   return async (tag, write) => {
-    try {
-      return await once(tag, write)
-    } catch (error) {
-      if (error instanceof NotReplicated) throw error
-      // Whatever else is wrong, another node may have the partition by now; only MOVED says that nothing was written.
-      const refreshed = nodes.refresh()
-      if (!(error instanceof Error && error.message.startsWith('MOVED'))) throw error
-      await refreshed
-      return await once(tag, write)
+    const deadlineMs = performance.now() + ACCEPT_MS
+    for (let asked: string | undefined, attempt = 1; ; attempt += 1) {
+      try {
+        return await once(tag, write, asked)
+      } catch (error) {
+        if (error instanceof NotReplicated) throw error
+        // Another node may have the partition by now; only some words say that nothing was written.
+        const refreshed = nodes.refresh()
+        const message = error instanceof Error ? error.message : ''
+        if (!REDIRECTIONS.has(errorWord(message)) || performance.now() > deadlineMs) throw error
+        asked = /^ASK \d+ (\S+)$/.exec(message)?.[1]
+        await refreshed
+        const isRedirected = message.startsWith('MOVED') || asked !== undefined
+        if (!isRedirected || attempt > 1) await pause(SLOT_RETRY_MS)
+      }
     }
   }
 }
+
+/** Of a cluster whose slots move: the node did not run the command, and it or another one will. */
+const REDIRECTIONS: ReadonlySet<string> = new Set(['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN'])
+
+/** One server has everything, and redirects nobody. */
+const serverOf = (server: Redis) => ({ has: async () => server, at: () => undefined, refresh: async () => {} })
 
 /** A cluster's client sends where it likes; what is waited for must have gone over a connection that is known. */
 function nodesOf(cluster: Cluster) {
@@ -53,14 +69,17 @@ function nodesOf(cluster: Cluster) {
     async has(tag: string): Promise<Redis> {
       const slot = slots.get(tag) ?? (await cluster.cluster('KEYSLOT', tag))
       slots.set(tag, slot)
-      const owner = cluster.slots[slot]?.[0]
-      const node = cluster.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === owner)
+      const node = at(cluster, cluster.slots[slot]?.[0])
       if (!node) throw new Error('no node of the cluster has this partition')
       return node
     },
+    at: (address: string): Redis | undefined => at(cluster, address),
     refresh: () => new Promise<void>((resolve) => cluster.refreshSlotsCache(() => resolve())),
   }
 }
+
+const at = (cluster: Cluster, address: string | undefined): Redis | undefined =>
+  cluster.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === address)
 
 /**
  * Whether the replicas have what was written. One question at a time for everybody who has written on this connection, for it holds up what is written after it:
