@@ -149,7 +149,8 @@ describe.skipIf(!isPossible)('a Redis', () => {
     expect(await onceNotReady(ingest)).toMatchObject({ status: 503, ...sayingWhy })
     await using worker = await house.worker()
     // It can mark neither the queue as its own nor itself as there, and takes nothing before it has.
-    expect(await worker.says('breaker.opened')).toMatchObject({ code: 'installation_unread' })
+    const { code } = await worker.says('breaker.opened')
+    expect(code).toMatch(/^(installation|register)_unread$/)
 
     await house.client.config('SET', 'maxmemory', '2gb')
     await until(() => isReady(ingest), BACK_WITHIN_MS)
