@@ -199,6 +199,11 @@ test('blocked events that wait for a lock keep no other event waiting', async ()
   await acceptAll(queue, ids(300))
   await until(async () => (await queue.redis.llen(queue.partition.key('active'))) === 3)
   expect(new Set(worker.seen.handled.flat()).size).toBe(303)
+  // A worker that is to stop waits for none but the one that runs.
+  const stopped = worker[Symbol.asyncDispose]()
+  await until(async () => (await queue.redis.llen(queue.partition.key('wait'))) === 2)
   gate.open()
+  await stopped
+  queue.work()
   await until(() => isDrained(queue))
 })

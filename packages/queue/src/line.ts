@@ -139,8 +139,8 @@ export class Line {
   /** Resolves when the event was worked on, or handed back. */
   push(delivery: Delivery, record?: CrashRecord): Promise<Disposition> {
     return new Promise((settle) => {
-      if (this.#closed && this.#breaker.state.kind !== 'closed') return settle({ kind: 'handed-back' })
       const { blockedBy } = delivery
+      if (this.#closed && (blockedBy || this.#breaker.state.kind !== 'closed')) return settle({ kind: 'handed-back' })
       // Waiting for its turn it would only keep a place that another event could have.
       if (blockedBy && !record && this.#blocked.length >= BLOCKED_WAITING_MAX) return settle(failed(blockedBy))
       this.#inHand += 1
@@ -152,10 +152,14 @@ export class Line {
     })
   }
 
-  /** Finishes what can be finished; while the breaker is open, that is nothing, and everything held goes back. */
+  /**
+   * Finishes what can be finished; while the breaker is open, that is nothing, and everything held goes back. Blocked events
+   * go back in any case: each may wait for a lock, one after the other.
+   */
   close(): void {
     this.#closed = true
     if (this.#breaker.state.kind !== 'closed') this.#handBack()
+    else handBack(this.#blocked)
     this.#breaker[Symbol.dispose]()
     this.#dispatch()
   }
@@ -173,9 +177,7 @@ export class Line {
   }
 
   #handBack(): void {
-    for (const list of [this.#healthy, this.#suspects, this.#blocked]) {
-      for (const held of list.splice(0)) held.settle({ kind: 'handed-back' })
-    }
+    for (const list of [this.#healthy, this.#suspects, this.#blocked]) handBack(list)
   }
 
   #dispatch(): void {
@@ -314,6 +316,10 @@ export class Line {
       return error instanceof Failure ? error : null
     }
   }
+}
+
+function handBack(list: Held[]): void {
+  for (const held of list.splice(0)) held.settle({ kind: 'handed-back' })
 }
 
 const failed = (failure: Failure): Disposition => ({ kind: 'failed', failure })
