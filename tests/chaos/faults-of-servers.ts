@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ServerControl } from '@clerk-mirror/devstack'
 import type { Random } from '../../packages/devstack/src/random.js'
 import { until } from '../support/until.js'
-import { anyOf, freezeMs, holdMs } from './faults-of-processes.js'
+import { anyOf, freezeMs, holdMs, withHandsFull } from './faults-of-processes.js'
 import type { Ended, Fault, Scene } from './scene.js'
 
 type ServerName = 'redisServer' | 'databaseServer'
@@ -96,6 +96,28 @@ async function fillDisk({ site, totals }: Scene): Promise<Ended> {
   return { endedAtMs }
 }
 
+/** Every event is refused in the words of a full disk, and the canary passes: its write is none of these. */
+const REFUSE = `CREATE TRIGGER chaos_refusal BEFORE INSERT ON webhook_events FOR EACH ROW
+  IF NEW.event_id NOT LIKE 'clerk-mirror%' THEN SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021; END IF`
+export const REFUSE_NO_MORE = 'DROP TRIGGER IF EXISTS chaos_refusal'
+
+/** What the workers held comes back as suspects, and is run again and again in an outage; some of them die of it. */
+async function suspectsInOutage(scene: Scene, random: Random): Promise<Ended> {
+  const { site, fleet } = scene
+  const killAll = async () => void (await Promise.all(fleet.workers.map(({ member }) => member.kill())))
+  await withHandsFull(scene, killAll)
+  await site.query(REFUSE)
+  for (const { member } of fleet.workers) member.start()
+  // After a lease and two checks they are with others.
+  await pause(random.integer(13_000, 20_000))
+  await killAll()
+  for (const { member } of fleet.workers) member.start()
+  await pause(random.integer(13_000, 20_000))
+  const ended = { endedAtMs: performance.now(), worker: anyOf(fleet.workers, random).member.name }
+  await site.query(REFUSE_NO_MORE)
+  return ended
+}
+
 export const FAULTS_OF_SERVERS: readonly Fault[] = [
   { name: 'kill Redis', inject: kill('redisServer') },
   { name: 'kill MariaDB', inject: kill('databaseServer') },
@@ -110,5 +132,6 @@ export const FAULTS_OF_SERVERS: readonly Fault[] = [
   { name: 'freeze MariaDB', inject: freeze('databaseServer') },
   { name: 'full Redis', inject: fillRedis },
   { name: 'read-only MariaDB', inject: makeReadOnly },
+  { name: 'suspects during an outage', inject: suspectsInOutage },
   { name: 'full disk of MariaDB', isPossible: ({ disk }) => disk !== null, inject: fillDisk },
 ]

@@ -4,6 +4,7 @@ import { seededRandom } from '../../packages/devstack/src/random.js'
 import type { ExpectedMirror } from '../support/invariants.js'
 import { until } from '../support/until.js'
 import { nothingExpected } from './expected.js'
+import { REFUSE_NO_MORE } from './faults-of-servers.js'
 import { type Fleet, openFleet } from './fleet.js'
 import { Journal } from './journal.js'
 import { type Clockwork, openClockwork } from './lag.js'
@@ -48,6 +49,7 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
   const site = owned.use(await openSite(folder, (server) => fails(server, 'crash')))
   // An interrupted run may have left the server in the middle of a fault.
   await site.query('SET GLOBAL read_only = 0')
+  await site.query(REFUSE_NO_MORE)
   await site.redis.config('SET', 'maxmemory', '0')
   const [journal, secret, random] = [new Journal(totals), keptSecret(folder), seededRandom(seed)]
   const listener = owned.use(await openListener(folder, site, totals))

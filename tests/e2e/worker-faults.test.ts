@@ -265,3 +265,35 @@ test(
     expect(await house.query('SELECT DISTINCT attempts FROM webhook_events')).toEqual([{ attempts: 1 }])
   },
 )
+
+test(
+  'the events of a killed worker, run again and again in an outage that the canary does not see, are blamed for nothing',
+  IN_HOUSE,
+  async () => {
+    await using house = await openHouse('own redis')
+    const ingest = await house.ingest()
+    const full = "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021, MESSAGE_TEXT = 'Disk full'"
+    await house.query(
+      `CREATE TRIGGER full BEFORE INSERT ON webhook_events FOR EACH ROW IF NEW.event_id LIKE 'msg%' THEN ${full}; END IF`,
+    )
+    const events = signUps(5, 4)
+    await pour(ingest, events).done
+    const first = await house.worker()
+    await first.says('breaker.opened')
+    await until(async () => (await house.counts()).active === events.length)
+    first.signal('SIGKILL')
+    await first.exited
+    const second = await house.worker()
+    // Each turn runs a suspect: of four, each has had three at the least.
+    await until(() => second.logged('breaker.half_open').length >= 14, JUDGED_WITHIN_MS)
+    const turns = second.logged('breaker.opened')
+    expect(turns[0]).toMatchObject({ code: 'mysql_1021' })
+    const jobs = await Promise.all(events.map(({ eventId }) => house.job(eventId)))
+    expect(jobs.filter(({ atm }) => atm !== undefined)).toEqual([])
+    await house.query('DROP TRIGGER full')
+    await house.settled(idsOf(events), JUDGED_WITHIN_MS)
+    expect(await house.counts()).toEqual(nothingLeft)
+    expect(second.logged('event.dead_lettered')).toEqual([])
+    expect(await house.query('SELECT DISTINCT attempts FROM webhook_events')).toEqual([{ attempts: 1 }])
+  },
+)
