@@ -22,15 +22,16 @@ function arrived(eventId: string, type: string, data: object) {
 
 /** Events of which she is the subject, by what each kind says of that. */
 const hers = [
-  arrived('msg_user', 'user.updated', { id: ADA }),
+  arrived('msg_user', 'user.updated', { id: ADA, email_addresses: [{ email_address: 'ada@example.com' }] }),
   arrived('msg_member', 'organizationMembership.created', { id: 'orgmem_1', public_user_data: { user_id: ADA } }),
   arrived('msg_session', 'session.created', { id: 'sess_1', user_id: ADA }),
   arrived('msg_payer', 'subscription.created', { id: 'csub_1', payer: { user_id: ADA } }),
   arrived('msg_new', 'brandNew.thing', { id: 'new_1', user_id: ADA }),
 ]
-/** Events of others that name her where no kind looks. */
+/** Events that name her where no kind looks, or by an address alone. */
 const inPassing = [
   arrived('msg_invited', 'organizationInvitation.created', { id: 'orginv_1', public_inviter_data: { user_id: ADA } }),
+  arrived('msg_invitee', 'organizationInvitation.created', { id: 'orginv_2', email_address: 'Ada@example.com' }),
   arrived('msg_deep', 'brandNew.thing', { id: 'new_2', deep: { owner: ADA } }),
 ]
 /** An organization outlives whoever created it; another person's id begins like hers; nobody's. */
