@@ -90,6 +90,15 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: /every change was told/,
   },
   {
+    // Each worker requests its own reactions alone, as if there were no register; one of them has none.
+    name: 'reactions-of-this-worker-alone',
+    file: 'apps/worker/dist/requested-reactions.js',
+    find: 'wantedOnRegister(now.reactions)',
+    replace: 'wantedOnRegister(new Map([...now.reactions].filter(([name]) => list.registered.has(name))))',
+    only: /worker → Redis delayed/,
+    caughtBy: /every change was told/,
+  },
+  {
     name: 'breaker-without-canary',
     file: 'packages/mirror/dist/isolate.js',
     find: 'if (!isOfOneRow(failure))\n            await attempts.canary();',

@@ -96,6 +96,21 @@ test('a worker that ends is waited for no longer', async () => {
   await until(() => young.acknowledged === 1)
 })
 
+test('a worker of a release before the register is waited for, and named after a while', async () => {
+  const former = JSON.stringify({ host: 'old', pid: 7, startedAtMs: 1, breaker: 'closed', held: 0 })
+  const beat = () => redis.hset(events.key('clerk-mirror:workers'), 'former', `${Date.now()} ${former}`)
+  await beat()
+  const young = await worker({ mail: ['"*"'] })
+  await until(async () => {
+    await beat()
+    return young.unaware.length > 0
+  }, 40_000)
+  expect(young.unaware).toEqual([[{ host: 'old', pid: 7 }]])
+  expect(young.acknowledged).toBe(0)
+  await redis.hdel(events.key('clerk-mirror:workers'), 'former')
+  await until(() => young.acknowledged === 1)
+})
+
 test('a register that Redis loses is made anew by those who are there, and acknowledged again', async () => {
   const one = await worker({ mail: ['"*"'] })
   const other = await worker({ crm: ['"*"'] })
