@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { appendFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { removeServices } from '@clerk-mirror/devstack'
+import { folderElsewhere } from '../../packages/devstack/src/services/server-user.js'
 import type { Output } from '../../packages/devstack/src/terminal.js'
 import { readState, removeState, writeState } from '../support/state-file.js'
 import { runCampaign } from './campaign.js'
@@ -45,7 +47,7 @@ async function run(options: ChaosOptions & { mode: 'run' }, surroundings: Comman
   const say = (line: string) => void output.write(options.json ? `${JSON.stringify({ line })}\n` : `${line}\n`)
   say(`seed ${seed}, ${options.minutes} minutes`)
   if (before) say(`goes on after ${before.taken.length} rounds of a run that was interrupted`)
-  else clear(folder)
+  else await clear(folder, say)
   const kinds = ALL_FAULTS.filter(({ name }) => options.only?.test(name) ?? true)
   const keep = () => writeState(statePath, state)
   const { failures, versions } = await runCampaign({ state, folder, root, kinds, keep, say, signal })
@@ -55,7 +57,7 @@ async function run(options: ChaosOptions & { mode: 'run' }, surroundings: Comman
   }
   // A failed run leaves the data and logs for whoever looks into it, and the same command begins anew.
   removeState(statePath)
-  if (failures.length === 0) clear(folder)
+  if (failures.length === 0) await clear(folder, say)
   const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
   const report = { state, failures, versions, date, commit: commitOf(root) }
   if (options.record) appendFileSync(join(root, 'docs', 'reliability.md'), `\n${reportOf(report)}`)
@@ -65,8 +67,11 @@ async function run(options: ChaosOptions & { mode: 'run' }, surroundings: Comman
   return failed === 0 ? 0 : 1
 }
 
-function clear(folder: string): void {
+/** Also where servers that run as a user of their own keep their data: another run's would be taken for this one's. */
+async function clear(folder: string, say: (line: string) => void): Promise<void> {
   leaveDisk(folder)
+  await removeServices(folder, say)
+  rmSync(folderElsewhere(join(folder, 'services')), { recursive: true, force: true })
   rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 }
 

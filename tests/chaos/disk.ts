@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { ServerControl } from '@clerk-mirror/devstack'
+import { folderElsewhere } from '../../packages/devstack/src/services/server-user.js'
 
 /** A disk of the database's own, which can be full. */
 export type Disk = AsyncDisposable & { fill: () => void; free: () => void }
@@ -11,7 +12,9 @@ const SERVERS = ['mariadb', 'mysql'] as const
 
 /** The folder that the server's data are in. */
 const dataIn = (folder: string) =>
-  SERVERS.map((name) => resolve(folder, 'services', name)).find((path) => existsSync(path))
+  [folderElsewhere(resolve(folder, 'services')), resolve(folder, 'services')]
+    .flatMap((services) => SERVERS.map((name) => join(services, name)))
+    .find((path) => existsSync(path))
 
 const isMounted = (path: string) =>
   readFileSync('/proc/mounts', 'utf8')

@@ -108,7 +108,7 @@ async function injectFaults(scene: Scene, options: RoundOptions, between: () => 
 }
 
 /** Contention is no outage: what outlasts its tries in the worker costs an attempt, by design. */
-const CONTENTION = /^mysql_(?:1205|1213|3572)$/
+const CONTENTION = /^mysql_1213$/
 
 function attemptsSpent({ journal, trapped }: Scene): string[] {
   const spent = journal.attemptsSpent.filter(({ eventId, code }) => !trapped.has(eventId) && !CONTENTION.test(code))

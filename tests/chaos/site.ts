@@ -11,6 +11,7 @@ import { Redis } from 'ioredis'
 import { connectOnce } from '../../packages/mirror/src/connection.js'
 import { type Oracle, openOracle, type Query } from '../support/invariants.js'
 import { type Disk, freeDisk, openDisk } from './disk.js'
+import { mendApplication } from './drifts.js'
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 const DATABASE = 'clerk_chaos'
@@ -62,6 +63,7 @@ export async function openSite(folder: string, onServerFailure: (server: string)
     if (!connection.isValid()) connection = await connectOnce(options)
     return await connection.query(sql, params)
   }
+  await mendApplication(query)
   const workerUrl = await createWorkerAccount(query, folder, adminUrl)
   const redis = new Redis(services.redis.url, {
     retryStrategy: () => 50,

@@ -90,11 +90,12 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
       expected: nothingExpected(),
       own: await readOwn(site.query),
     },
-    counts: async () => ({
-      wait: await redis.llen(key('wait')),
-      active: await redis.llen(key('active')),
-      delayed: await redis.zcard(key('delayed')),
-    }),
+    counts: async () => {
+      // Of one moment: an event that goes from one list to the next meanwhile would be in none.
+      const asked = redis.multi().llen(key('wait')).llen(key('active')).zcard(key('delayed'))
+      const [wait = 0, active = 0, delayed = 0] = ((await asked.exec()) ?? []).map(([, count]) => Number(count))
+      return { wait, active, delayed }
+    },
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   }
 }

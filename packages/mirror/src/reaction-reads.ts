@@ -1,4 +1,5 @@
 import type { Version } from '@clerk-mirror/events'
+import { throughContention } from './contention.js'
 import { classify } from './failures.js'
 import type { PrismaClient } from './generated/client.js'
 import {
@@ -54,7 +55,8 @@ export function reactionReads(prisma: PrismaClient, clock: () => number): Reacti
     outbox: (reaction, limit) => readOutbox(prisma, reaction, limit).catch(fail),
     outboxReactions: () => outboxReactions(prisma).catch(fail),
     outboxOf: (eventId) => outboxOf(prisma, eventId).catch(fail),
-    removeFromOutbox: (rowIds) => removeFromOutbox(prisma, rowIds).catch(fail),
+    // A small table is scanned, past rows of transactions that lock others of it.
+    removeFromOutbox: (rowIds) => throughContention(() => removeFromOutbox(prisma, rowIds), Math.random),
     outboxDepth: (reaction) => outboxDepth(prisma, clock(), reaction).catch(fail),
     objectsNow: (ids) => objectsNow(prisma, ids).catch(fail),
   }
