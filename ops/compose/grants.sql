@@ -9,6 +9,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON clerk_mirror.organization_invitations TO
 GRANT SELECT, INSERT, UPDATE, DELETE ON clerk_mirror.organization_domains TO clerk_mirror_worker;
 GRANT SELECT, INSERT, DELETE ON clerk_mirror.reaction_outbox TO clerk_mirror_worker;
 GRANT SELECT, INSERT, UPDATE ON clerk_mirror.installation TO clerk_mirror_worker;
+GRANT SELECT, INSERT, UPDATE ON clerk_mirror.future_versions TO clerk_mirror_worker;
 
 -- The console sees which objects there are, and nothing of what is stored of them.
 GRANT SELECT (id, kind, updated_at_ms, timestamp_ms, event_id, user_id, organization_id, deleted_at, tombstone_source, synced_at) ON clerk_mirror.clerk_objects TO clerk_mirror_console;
@@ -16,6 +17,7 @@ GRANT SELECT, INSERT, UPDATE ON clerk_mirror.webhook_events TO clerk_mirror_cons
 GRANT SELECT, INSERT, UPDATE ON clerk_mirror.operator_actions TO clerk_mirror_console;
 GRANT SELECT ON clerk_mirror.reaction_outbox TO clerk_mirror_console;
 GRANT SELECT ON clerk_mirror.installation TO clerk_mirror_console;
+GRANT SELECT ON clerk_mirror.future_versions TO clerk_mirror_console;
 
 -- The profile pages read what the public may see, and write what people write about themselves.
 GRANT SELECT (id, clerk_id, username, display_name, tagline, img_url, listed_at, updated_at), INSERT (clerk_id, tagline), UPDATE (clerk_id, tagline) ON clerk_mirror.users TO clerk_mirror_profiles;
@@ -34,3 +36,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON clerk_mirror.organization_invitations TO
 GRANT SELECT, INSERT, UPDATE, DELETE ON clerk_mirror.organization_domains TO clerk_mirror_cli;
 GRANT SELECT, INSERT, DELETE ON clerk_mirror.reaction_outbox TO clerk_mirror_cli;
 GRANT SELECT, INSERT, UPDATE ON clerk_mirror.installation TO clerk_mirror_cli;
+GRANT SELECT, DELETE ON clerk_mirror.future_versions TO clerk_mirror_cli;

@@ -103,7 +103,7 @@ async function sentInVain(): Promise<string> {
   return id
 }
 
-const [ada, bob, acme] = [clerkId('user'), clerkId('user'), clerkId('org')]
+const [ada, bob, pinned, acme] = [clerkId('user'), clerkId('user'), clerkId('user'), clerkId('org')]
 
 inWorld('events are taken, applied and deleted, given up and tried again', async () => {
   const ids = [
@@ -116,6 +116,8 @@ inWorld('events are taken, applied and deleted, given up and tried again', async
   ]
   await applied(...ids)
   await applied(await sent(door.url, 'organization.deleted', { id: acme, deleted: true }))
+  const far = await sent(door.url, 'user.updated', clerkUser(pinned, 4e12))
+  await until(() => worker.logged('object.future_version').some((line) => line['eventId'] === far))
   const id = await sentInVain()
   await applied(await sent(door.url, 'user.created', clerkUser(clerkId('user'), 1000), id))
   // A door with a key that this worker lacks: the event is to be tried again.
@@ -156,6 +158,8 @@ inWorld('the command line reads', { timeout: COMMANDS_MS }, async () => {
 
 inWorld('the command line replays, discards, rebuilds and erases', { timeout: COMMANDS_MS }, async () => {
   const [one, two] = [await sentInVain(), await sentInVain()]
+  expect(await ops('versions list')).toMatchObject([{ id: pinned, updatedAtMs: expect.any(Number) }])
+  expect(await ops(`versions release ${pinned} --yes`)).toMatchObject([{ id: pinned, kind: 'released' }])
   expect(await ops(`dead-letters replay --id ${one}`)).toMatchObject({ replayed: 1 })
   expect(await ops(`dead-letters discard --id ${two} --yes`)).toMatchObject({ discarded: 1 })
   await ops('rebuild')

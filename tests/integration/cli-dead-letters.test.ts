@@ -3,7 +3,7 @@ import { openDoor, openHandOver, parseRedisUrl, partition, reactionPartition } f
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCommand } from '../../apps/cli/src/run-command.js'
-import { userCreated } from '../support/builders.js'
+import { TIME_BASE, userCreated, userUpdated } from '../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../support/database.js'
 import { aSelectionOfLetters, ONE_OF_EACH } from '../support/letters.js'
 import { envelope, type TestQueue } from '../support/queue.js'
@@ -146,6 +146,8 @@ test.each([
   [['dead-letters', 'list', '--since', 'yesterday']],
   [['audit', 'list', '--limit', '0']],
   [['trace']],
+  [['versions', 'release', '--yes']],
+  [['versions', 'release', 'user_1', '--all', '--yes']],
 ])('%j is wrong usage, and touches nothing', async (words) => {
   expect(await ops(...words)).toBe(2)
   expect(written.out).toBe('')
@@ -223,6 +225,34 @@ test('status and trace answer programs in JSON and people in words', async () =>
   expect(await ops('trace', 'user_settled')).toBe(0)
   expect(written.out).toMatch(/^user_settled {2}user\nnow {8}stored/)
   expect(await ops('trace', 'msg_absent')).toBe(1)
+})
+
+test('versions list and release find an object that is pinned to the future, and let it go', async () => {
+  const far = 400 * 86_400_000
+  const inYears = Date.now() - TIME_BASE + far
+  await mirror.apply([userCreated('user_pinned', { id: 'msg_far', at: inYears }), userCreated('user_beyond')])
+  // Later than any calendar goes.
+  await database.query("UPDATE clerk_objects SET updated_at_ms = 9000000000000000 WHERE id = 'user_beyond'")
+  await mirror.apply([userUpdated('user_beyond', { at: 5_000 })])
+  expect(await ops('versions', 'list', '--json')).toBe(0)
+  expect(json()).toMatchObject([
+    { id: 'user_beyond', updatedAtMs: 9e15 },
+    { id: 'user_pinned', kind: 'user', eventId: 'msg_far', updatedAtMs: TIME_BASE + inYears },
+  ])
+  for (const words of [['versions', 'list'], ['trace', 'user_beyond'], ['status']]) expect(await ops(...words)).toBe(0)
+  expect(written.out).toContain('2 with a version far in the future')
+  expect(await ops('versions', 'release', 'user_pinned')).toBe(2)
+  expect(written.note).toContain('say --yes')
+  expect(await ops('versions', 'release', 'user_pinned', '--dry-run', '--json')).toBe(0)
+  expect(json()).toMatchObject([{ id: 'user_pinned', kind: 'released' }])
+  expect(await ops('versions', 'release', 'user_pinned', 'user_settled', '--yes', '--json')).toBe(1)
+  expect(json()).toMatchObject([{ kind: 'released' }, { id: 'user_settled', kind: 'not-ahead' }])
+  expect(await ops('versions', 'release', '--all', '--yes')).toBe(0)
+  expect(written.out).toMatch(/^user_beyond {2}released: version 9000000000000000 ms, then 2023-/)
+  expect(await ops('versions', 'release', '--all', '--yes')).toBe(0)
+  expect(written.out).toBe('There is nothing to release.\n')
+  expect(await ops('audit', 'list', '--json')).toBe(0)
+  expect(json()).toMatchObject([{ action: 'release', subjectId: 'user_beyond' }, { subjectId: 'user_pinned' }])
 })
 
 test('without DATABASE_URL letters are listed, and what goes on record is refused by its code', async () => {

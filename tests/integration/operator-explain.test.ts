@@ -19,6 +19,7 @@ const TABLES: Readonly<Record<string, string>> = {
     "CONCAT('msg_', n), 'user.created', CONCAT('user_', n), 'clerk', 'applied', 1, NOW(), NOW() - INTERVAL n SECOND",
   'reaction_outbox (reaction, happening, kind, object_id, user_id, event_id, updated_at_ms, timestamp_ms, changed_fields, asked_at)':
     "CONCAT('reaction-', n % 3), 'created', 'user', CONCAT('user_', n), CONCAT('user_', n), CONCAT('msg_', n), 1, 1, '[]', NOW()",
+  'future_versions (object_id, noticed_at)': "CONCAT('user_', n), NOW()",
   'operator_actions (at, finished_at, actor, action, subject_id, details, counts)':
     "NOW(), NOW(), 'ada', 'look', CONCAT('msg_', n), NULL, '{}'",
 }
@@ -88,6 +89,7 @@ async function plansOf(work: () => Promise<unknown>): Promise<Plan[]> {
 const BOUNDED = [
   /^SELECT COUNT\(\*\) AS `rows` FROM \(SELECT 1 FROM \w+ (WHERE reaction=\? )?LIMIT \d+\)/,
   /WHERE 1=1 ORDER BY \S+`id` (ASC|DESC) LIMIT \? OFFSET \?$/,
+  /FROM \(SELECT object_id, noticed_at FROM future_versions ORDER BY object_id LIMIT \d+\) AS noted/,
   /FROM information_schema\.TABLES/,
 ]
 
@@ -136,6 +138,9 @@ test.each<[string, () => Promise<unknown>]>([
   ['the reactions that have something in the outbox', () => reactions().outboxReactions()],
   ['how much waits for a reaction', () => reactions().outboxDepth('reaction-1')],
   ['how much waits for all', () => reactions().outboxDepth()],
+  ['objects with a version far in the future', () => reads().futureObjects(100)],
+  ['how many of those there are', () => reads().countFutureObjects()],
+  ['the release of one', () => verbs().releaseVersion({ objectId: 'user_9', actor: 'ada' })],
   ['objects as they are now', () => reactions().objectsNow(['user_8', 'user_9'])],
 ])(`with ${OBJECTS} objects %s is found without reading a table from end to end`, async (_, work) => {
   expect((await plansOf(work)).filter(isScan)).toEqual([])

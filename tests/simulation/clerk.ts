@@ -74,7 +74,11 @@ function sendData(clerk: Clerk, object: SimObject, type: string, data: object): 
   clerk.events.push({ eventId, type, objectId: object.id, body: JSON.stringify(event) })
 }
 
+/** In 2096: no later version of the object is newer. */
+const FAR_MS = 4e12
+
 function withOddTime({ random }: Clerk, data: object): object {
+  if (random.chance(0.01) && 'updated_at' in data) return { ...data, updated_at: FAR_MS }
   if (!random.chance(0.04)) return data
   return Object.fromEntries(Object.entries(data).filter(([key]) => key !== 'updated_at'))
 }

@@ -13,6 +13,7 @@ import { askReaction, forgetReaction, listReactions, removeReaction } from './re
 import { rebuildTables } from './rebuild.js'
 import { showStatus } from './status.js'
 import { showTrace } from './trace.js'
+import { listVersions, releaseVersions } from './versions.js'
 
 /** Every command, by the words that call it. */
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -28,6 +29,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'reactions ask': askReaction,
   'reactions remove': removeReaction,
   'reactions forget': forgetReaction,
+  'versions list': listVersions,
+  'versions release': releaseVersions,
   'audit list': listAudit,
   'partitions list': listPartitions,
   'partitions retire': retirePartition,

@@ -26,6 +26,7 @@ function inWords({
   deadLettersByClass,
   blockedByCode,
   outcomesLastHour,
+  futureVersions,
   reactions,
   disagreements,
 }: Status): string[] {
@@ -37,6 +38,7 @@ function inWords({
     ...(list(blockedByCode) ? [`blocked    ${list(blockedByCode)}`] : []),
     `last hour  ${outcomesLastHour ? list(outcomesLastHour) || 'nothing was decided' : 'the database was not asked'}`,
   ]
+  if (futureVersions) lines.push(`ahead      ${futureVersions} with a version far in the future: versions list`)
   const rows = workers.map(({ host, pid, startedAtMs, breaker: state, held, settings }) => [
     ...[host, String(pid), new Date(startedAtMs).toISOString(), state, String(held), settings?.version ?? '–'],
   ])

@@ -1,4 +1,11 @@
-import type { EventTrace, ObjectTrace, ReactionTrace, Trace, TraceStep } from '@clerk-mirror/operations'
+import {
+  type EventTrace,
+  type ObjectTrace,
+  type ReactionTrace,
+  type Trace,
+  type TraceStep,
+  versionTime,
+} from '@clerk-mirror/operations'
 import { type Command, type ExitCode, WrongUsage } from './command.js'
 import { withOperations } from './operations.js'
 import { table } from './table.js'
@@ -32,7 +39,7 @@ function eventInWords(trace: EventTrace): string[] {
     `now        ${where}${outcome === null ? '' : `; the ledger says ${outcome}`}`,
     `tries      ${attempts}`,
     `lag        ${lagMs === null ? 'not decided yet' : `${lagMs} ms from receipt to the table`}`,
-    `version    ${version ? iso(version.updatedAtMs) : 'not known any more'}; ${AGAINST_STORED[comparison]}`,
+    `version    ${version ? versionTime(version.updatedAtMs) : 'not known any more'}; ${AGAINST_STORED[comparison]}`,
     ...reactions.map(reactionInWords),
     ...stepLines(steps),
   ]
@@ -55,7 +62,10 @@ function objectInWords(trace: ObjectTrace): string[] {
   const lines = [
     `${id}  ${objectKind ?? 'of no known kind'}`,
     `now        ${state}${deletedAtMs === null ? '' : ` at ${iso(deletedAtMs)} by ${deletedBy}`}`,
-    `version    ${version ? `${iso(version.updatedAtMs)}, with ${version.eventId}` : 'none'}`,
+    `version    ${version ? `${versionTime(version.updatedAtMs)}, with ${version.eventId}` : 'none'}`,
+    ...(trace.isFarAhead
+      ? ['           far in the future: nothing from Clerk is newer; `versions release` mends that']
+      : []),
     `about      ${[userId, organizationId].filter((each) => each !== null && each !== id).join(', ') || 'itself'}`,
     ...stepLines(trace.steps),
   ]

@@ -1,4 +1,4 @@
-import type { EventTrace, ObjectTrace, Trace } from '@clerk-mirror/operations'
+import { type EventTrace, type ObjectTrace, type Trace, versionTime } from '@clerk-mirror/operations'
 import { type Html, html } from '@clerk-mirror/pages'
 import { counted, duration, moment, utc } from './format.js'
 import { layout, notice } from './layout.js'
@@ -60,7 +60,7 @@ const versionText = ({ updatedAtMs, timestampMs }: { updatedAtMs: number; timest
   html`changed ${precise(updatedAtMs)}, sent ${precise(timestampMs)}`
 
 /** To the millisecond, for it decides which of two is newer. */
-const precise = (atMs: number) => html`<code>${new Date(atMs).toISOString()}</code>`
+const precise = (atMs: number) => html`<code>${versionTime(atMs)}</code>`
 
 const steps = ({ steps }: Trace, nowMs: number) =>
   html`<ol class="steps">${steps.map(
@@ -75,8 +75,9 @@ const STATES: Readonly<Record<ObjectTrace['state'], string>> = {
 }
 
 function objectStory(trace: ObjectTrace, nowMs: number): Html {
-  const { objectKind, state, version, userId, organizationId, syncedAtMs, deletedAtMs, deletedBy } = trace
+  const { objectKind, state, version, isFarAhead, userId, organizationId, syncedAtMs, deletedAtMs, deletedBy } = trace
   return html`<p class="lead">${objectKind && html`<strong>${objectKind}</strong>. `}${STATES[state]}</p>
+    ${isFarAhead && notice('warn', 'A version far in the future', 'Nothing that Clerk sends of it is newer until then, so it stays as it is.', `Release it with: npm run -s ops -- versions release ${trace.id}`)}
     <dl class="facts">
       ${version && html`<dt>Version</dt><dd>${versionText(version)}, of ${traceLink(version.eventId)}</dd>`}
       ${syncedAtMs !== null && html`<dt>Last written</dt><dd>${utc(syncedAtMs)}</dd>`}

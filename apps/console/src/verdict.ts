@@ -15,6 +15,7 @@ export function verdictOf(status: Status): Finding[] {
     runs(status),
     blocked(status),
     ...differences(status),
+    future(status),
     backlog(status),
   ].filter((each) => each !== null)
   return findings.length > 0 ? findings : [wellOf(status)]
@@ -124,6 +125,17 @@ const differences = ({ disagreements }: Status): Finding[] =>
     )
     return [{ tone: 'warn' as const, title: `${title}: ${shown.join('; ')}`, what }]
   })
+
+function future({ futureVersions }: Status): Finding | null {
+  if (!futureVersions) return null
+  return {
+    tone: 'warn',
+    title: `${counted(futureVersions, 'object')} with a version far in the future`,
+    what:
+      'Nothing that Clerk sends of them is newer until then, so they stay as they are. See which with ' +
+      '“ops versions list”, and release them with “ops versions release”.',
+  }
+}
 
 function backlog({ oldestAgeS, queue, workers }: Status): Finding | null {
   const oldestMs = oldestAgeS * 1000

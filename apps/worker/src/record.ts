@@ -1,4 +1,5 @@
 import { Failure } from '@clerk-mirror/events'
+import type { FutureVersion } from '@clerk-mirror/mirror'
 import { type BreakerState, type Consumer, type ConsumerObserver, type Handle, reasonOf } from '@clerk-mirror/queue'
 import type { Log, Metrics } from '@clerk-mirror/runtime'
 import type { BlockedCauses } from './blocked-causes.js'
@@ -47,6 +48,10 @@ const metricsOf = (metrics: Metrics) => ({
     help: 'Events that were given up, by class and error code',
     labels: ['class', 'code'],
   }),
+  futureVersions: metrics.counter({
+    name: 'clerk_mirror_future_versions_total',
+    help: 'Objects that were found to have a version more than a day ahead',
+  }),
   breaker: metrics.gauge({
     name: 'clerk_mirror_breaker_open',
     help: '1 while this worker has stopped because the database cannot take its work',
@@ -81,6 +86,13 @@ export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void,
       if (lagMs !== null && isFresh) counters.lag.observe({}, Math.max(0, lagMs) / 1000)
       const { eventId, type, objectId } = envelope
       log.info({ event: 'event.decided', eventId, type, objectId, outcome, attempt, lagMs })
+    },
+    futureVersions: (found: readonly FutureVersion[]): void => {
+      for (const { objectId, kind, eventId, updatedAtMs } of found) {
+        counters.futureVersions.inc({})
+        const aheadS = Math.round((updatedAtMs - Date.now()) / 1000)
+        log.warn({ event: 'object.future_version', objectId, kind, eventId, aheadS }, 'nothing from Clerk is newer')
+      }
     },
     timed:
       (handle: Handle): Handle =>

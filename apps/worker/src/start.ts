@@ -43,7 +43,9 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
   const record = recorder(log, metrics, tell, blocked)
   const reactions = owned.use(listReactions(config))
   const requested = requestedReactions(reactions)
-  const mirror = owned.use(openMirror(config.database.reveal(), { reactions: requested.forMirror }))
+  const mirror = owned.use(
+    openMirror(config.database.reveal(), { reactions: requested.forMirror, onFutureVersions: record.futureVersions }),
+  )
   const readiness = readinessOf(
     {
       redis: () => redisCheck(consumer),

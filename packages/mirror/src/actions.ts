@@ -17,6 +17,7 @@ export type NewAction = {
     | 'forget'
     | 'restamp'
     | 'unregister'
+    | 'release'
   subjectId: string | null
   /** JSON */
   details: string | null

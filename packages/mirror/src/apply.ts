@@ -1,6 +1,7 @@
 import type { Change } from '@clerk-mirror/events'
 import { type CascadedHead, cascadeTombstones } from './cascade.js'
 import { type Decision, decide } from './decide.js'
+import { type FutureVersion, futureVersionsOf } from './future-versions.js'
 import { lockHeads, writeHeads, writeSubjects } from './heads.js'
 import { claimEvents, type LedgerEntry, type Outcome, recordOutcomes } from './ledger.js'
 import { askForReactions, type ReactionInterests } from './outbox.js'
@@ -10,8 +11,8 @@ import type { Transaction } from './transaction.js'
 /** An event that was decoded and is to be applied. Without a change it only gets its ledger row. */
 export type Arrival = { entry: LedgerEntry; change: Change | null }
 
-/** Each event's outcome in the batch's order, and the reactions that were asked for. */
-export type AppliedBatch = { outcomes: Outcome[]; asked: ReadonlySet<string> }
+/** Each event's outcome in the batch's order, the reactions that were asked for, and objects far in the future. */
+export type AppliedBatch = { outcomes: Outcome[]; asked: ReadonlySet<string>; future: readonly FutureVersion[] }
 
 /**
  * Applies a batch within one transaction. The order of the statements is the order in which locks are taken, and is the
@@ -32,13 +33,17 @@ export async function applyBatch(
     nowMs,
   )
   const fresh = distinct.filter(({ entry }) => !claims.decided.has(entry.eventId))
-  const claimed = fresh.flatMap(({ change, entry }) => (change ? [{ change, source: entry.source }] : []))
+  const claimed = fresh.flatMap(({ change, entry }) =>
+    change ? [{ change, source: entry.source, receivedAtMs: entry.receivedAtMs }] : [],
+  )
   const outcomes = new Map<string, Outcome>(fresh.map(({ entry }) => [entry.eventId, 'ignored']))
   let asked: ReadonlySet<string> = new Set()
+  let future: readonly FutureVersion[] = []
   if (claimed.length > 0) {
     const changes = claimed.map(({ change }) => change)
     const heads = await lockHeads(transaction, headsOf(changes), reactions ? comparedBy(reactions, changes) : [])
     const decision = decide(claimed, heads, nowMs)
+    future = futureVersionsOf(claimed, heads, decision, nowMs)
     const cascaded = await write(transaction, decision, nowMs)
     if (reactions) asked = await askForReactions(transaction, decision.happenings, cascaded, reactions, nowMs)
     for (const [eventId, outcome] of decision.outcomes) outcomes.set(eventId, outcome)
@@ -49,7 +54,7 @@ export async function applyBatch(
   const inOrder = batch.map(({ entry }, index) =>
     positions.get(entry.eventId) === index ? outcomeOf(entry.eventId) : 'duplicate',
   )
-  return { outcomes: inOrder, asked }
+  return { outcomes: inOrder, asked, future }
 }
 
 /** Objects whose stored text a reaction wants to have compared with the new one. */

@@ -6,6 +6,7 @@ import { LOCK_WAIT_TIMEOUT_S, SHORT_LOCK_WAIT_TIMEOUT_S } from './connection-pol
 import type { DatabaseOptions } from './database-url.js'
 import { isLockWait, packetTooLarge } from './failures.js'
 import { type ForeignConstraint, foreignConstraints } from './foreign-constraints.js'
+import { type FutureVersion, noteFutureVersions } from './future-versions.js'
 import { BlockedObjects, findHeldRows } from './held-rows.js'
 import { type DatabaseInstallation, databaseInstallation } from './installation.js'
 import { type Applied, applyIsolated, type LockWait } from './isolate.js'
@@ -45,6 +46,8 @@ const reactionsOutdated = () =>
 export type MirrorOptions = {
   /** Without them, nothing is asked for. */
   reactions?: Reactions | null
+  /** Called after the commit, with objects that were found to have a version far in the future and not noted before. */
+  onFutureVersions?: (found: readonly FutureVersion[]) => void
   clock?: () => number
   random?: () => number
 }
@@ -77,20 +80,26 @@ async function waiting<T>(transaction: Transaction, wait: LockWait, work: () => 
 /** Opens nothing yet: a worker starts, and waits, while the database is down. */
 export function openMirror(
   options: DatabaseOptions,
-  { reactions = null, clock = Date.now, random = Math.random }: MirrorOptions = {},
+  { reactions = null, onFutureVersions, clock = Date.now, random = Math.random }: MirrorOptions = {},
 ): Mirror {
   const packet: PacketLimit = { bytes: Number.POSITIVE_INFINITY }
   const prisma = openPrisma(options, packet)
   const limits = { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_MS }
+  /** The batch is committed: a note that cannot be made must not undo it. Then each of their events tells of them. */
+  const tellFuture = async (future: readonly FutureVersion[]) => {
+    const unknown = await noteFutureVersions(prisma, future, clock()).catch(() => future)
+    if (unknown.length > 0) onFutureVersions?.(unknown)
+  }
   const attempts = {
     async apply(batch: readonly Arrival[], wait: LockWait) {
-      const { outcomes, asked } = await inTransaction(prisma, limits, async (open) => {
+      const { outcomes, asked, future } = await inTransaction(prisma, limits, async (open) => {
         const interests = reactions?.interests() ?? null
         const applied = await waiting(open, wait, () => applyBatch(open, batch, clock(), interests))
         if (reactions && !(await reactions.areCurrent(interests))) throw reactionsOutdated()
         return applied
       })
       if (asked.size > 0) reactions?.onAsked(asked)
+      if (future.length > 0) await tellFuture(future)
       return outcomes
     },
     heldRows: (batch: readonly Arrival[]) => findHeldRows(options, batch),
@@ -128,7 +137,7 @@ export function openMirror(
     canary: attempts.canary,
     installation: databaseInstallation(prisma, clock),
     foreignConstraints: keptForeignConstraints(options),
-    ...mirrorReads(prisma),
+    ...mirrorReads(prisma, clock),
     ...reactionReads(prisma, clock),
     ...operatorVerbs(prisma, limits, clock, random),
     [Symbol.asyncDispose]: () => prisma.$disconnect(),

@@ -5,6 +5,7 @@ import { type AskRequest, type AskRun, type AskStep, askable, askNext, beginAsk,
 import { throughContention } from './contention.js'
 import { eraseOwnedPage, eraseUserHead, sumCounts } from './erase.js'
 import { eraseTied, findTied, type TiedPage, type TiedRequest } from './erase-tied.js'
+import { beginRelease, type Released, type ReleaseRequest, releaseVersion } from './future-versions.js'
 import type { PrismaClient } from './generated/client.js'
 import { type LedgerEntry, type Removal, recordRemoval } from './ledger.js'
 import { OBJECTS_COUNTED } from './policy.js'
@@ -73,6 +74,8 @@ export type OperatorVerbs = {
   /** Notes in the ledger that these events are taken from the queue unapplied. @throws Failure */
   recordErased: (entries: readonly LedgerEntry[]) => Promise<void>
   recordDiscarded: (entries: readonly LedgerEntry[]) => Promise<void>
+  /** Releases an object whose version is far in the future, so that Clerk's next event of it wins. @throws Failure */
+  releaseVersion: (request: ReleaseRequest) => Promise<Released>
   /** Puts on record that an operator begins something. @throws Failure */
   beginAction: (action: NewAction) => Promise<bigint>
   /** Adds counts to the record of an operator's action, and that it is finished, if it is. @throws Failure */
@@ -99,6 +102,13 @@ export function operatorVerbs(
     beginAsk: (request) => attempt(() => beginAsk(prisma, request, clock())),
     askNext: (run) => inTurn((transaction) => askNext(transaction, run, clock())),
     ...eraseVerbs(prisma, attempt, inTurn, clock),
+    async releaseVersion(request) {
+      const release = (actionId: bigint | null) =>
+        inTurn((transaction) => releaseVersion(transaction, request, actionId, clock()))
+      const found = await release(null)
+      if (request.dryRun || found.kind !== 'released') return found
+      return release(await attempt(() => beginRelease(prisma, request, clock())))
+    },
     recordErased: record('erased'),
     recordDiscarded: record('discarded'),
     beginAction: (action) => attempt(() => beginAction(prisma, action, clock())),

@@ -42,6 +42,12 @@ export const TRANSACTION_MS = 20_000
  * is one here may be several bytes there. Servers take 64, 16, 4 or 1 MiB, and one that gets more hangs up. */
 export const PACKET_SHARE = 0.25
 
+/** Milliseconds that a version may be ahead of the clocks: more than any two machines of a sane installation differ, and
+ * than a time zone that somebody got wrong. */
+export const FUTURE_MS = 24 * 60 * 60 * 1_000
+/** Notes of such versions that a question looks at. */
+export const FUTURE_LOOKED = 10_000
+
 /** Objects that are counted for the progress of a rebuild; beyond, the server's estimate serves. */
 export const OBJECTS_COUNTED = 100_000
 

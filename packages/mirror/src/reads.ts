@@ -1,4 +1,5 @@
 import { classify } from './failures.js'
+import { countFutureObjects, type FutureObject, futureObjects } from './future-versions.js'
 import type { PrismaClient } from './generated/client.js'
 import { DECISIVE } from './ledger.js'
 import {
@@ -28,9 +29,12 @@ export type MirrorReads = {
   activitySince: (sinceMs: number) => Promise<ActivityMinute[]>
   /** Newest first: those before the action `before`, of one subject or of all. */
   recordedActions: (query: { before?: bigint; subjectId?: string; limit: number }) => Promise<RecordedAction[]>
+  /** Objects whose stored version was found to be far in the future, and still is; by id. */
+  futureObjects: (limit: number) => Promise<FutureObject[]>
+  countFutureObjects: () => Promise<number>
 }
 
-export function mirrorReads(prisma: PrismaClient): MirrorReads {
+export function mirrorReads(prisma: PrismaClient, clock: () => number = Date.now): MirrorReads {
   return {
     decidedAmong: (eventIds) => decidedAmong(prisma, eventIds).catch(fail),
     storedHead: (id) => storedHead(prisma, id).catch(fail),
@@ -40,6 +44,8 @@ export function mirrorReads(prisma: PrismaClient): MirrorReads {
     outcomesSince: (sinceMs) => outcomesSince(prisma, sinceMs).catch(fail),
     activitySince: (sinceMs) => activitySince(prisma, sinceMs).catch(fail),
     recordedActions: (query) => recordedActions(prisma, query).catch(fail),
+    futureObjects: (limit) => futureObjects(prisma, clock(), limit).catch(fail),
+    countFutureObjects: () => countFutureObjects(prisma, clock()).catch(fail),
   }
 }
 

@@ -12,7 +12,7 @@ export type OperatorAction = {
   finishedAtMs: number | null
   /** An account and machine, or a name of the console. */
   actor: string
-  /** replay, discard, retry-now, look, erase, rebuild, ask, forget */
+  /** replay, discard, retry-now, look, erase, rebuild, ask, forget, release */
   action: string
   /** The one event or object that it was about. */
   subjectId: string | null

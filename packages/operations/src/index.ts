@@ -20,3 +20,5 @@ export type { AskResult, ForgetResult, ReactionBacklog, ReactionOperations, Remo
 export { type RebuildOptions, type RebuildProgress, type RebuildResult, rebuild } from './rebuild.js'
 export type { ReactionStatus, Status } from './status.js'
 export type { Comparison, EventPlace, EventTrace, ObjectTrace, ReactionTrace, Trace, TraceStep } from './trace.js'
+export { versionTime } from './version-time.js'
+export type { FutureObjectReport, ReleaseOptions, ReleaseResult, VersionOperations } from './versions.js'

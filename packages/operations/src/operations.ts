@@ -19,6 +19,7 @@ import { openReactionDesk } from './reaction-desk.js'
 import type { ReactionOperations } from './reactions.js'
 import { readStatus, type Status } from './status.js'
 import { type Trace, trace } from './trace.js'
+import { type VersionOperations, versionOperations } from './versions.js'
 
 /**
  * What an operator can do, whether from a page or a prompt. Everything throws OperationsError; times are ms since 1970.
@@ -32,6 +33,8 @@ export type Operations = AsyncDisposable & {
   reactions: ReactionOperations
   /** The one thing that works while queue and database belong to different installations. */
   installation: InstallationOperations
+  /** Objects that a version far in the future keeps as they are. */
+  versions: VersionOperations
   /** The story of an event (msg_…, or any svix-id) or of a Clerk object; null when nobody knows of the id. */
   trace: (id: string) => Promise<Trace | null>
   status: () => Promise<Status>
@@ -62,6 +65,7 @@ export async function openOperations(config: OperationsConfig): Promise<Operatio
   const demandMatch = matchDemander(mark, ledger)
   const matched: Matched = (work) => told(demandMatch().then(work))
   const installation = installationOperations({ queue: mark, view: queue, ledger })
+  const versions = versionOperations(ledger)
   return {
     deadLetters: matchedLetters(deadLetterOperations(letters, ledger), matched),
     reactionLetters: matchedLetters(reactions.deadLetters, matched),
@@ -74,6 +78,10 @@ export async function openOperations(config: OperationsConfig): Promise<Operatio
     installation: {
       show: () => told(installation.show()),
       restamp: (options) => told(installation.restamp(options)),
+    },
+    versions: {
+      list: () => matched(() => versions.list()),
+      release: (...asked) => matched(() => versions.release(...asked)),
     },
     trace: (id) => matched(() => trace({ queue, stored, reactions, ledger }, id)),
     status: () => matched(() => readStatus(queue, reactions, ledger, Date.now())),

@@ -13,6 +13,9 @@ export const ERASE_MENTIONS_LISTED = 1_000
 export const LEDGER_MS = 1_500
 export const LEDGER_RETRY_MS = 5_000
 
+/** Objects with a version far in the future that one list shows. */
+export const FUTURE_LISTED = 1_000
+
 /** Letters that are moved at once: a replay keeps Redis busy for some 5 ms, a discard is one transaction for them all. */
 export const BULK_CHUNK = 250
 

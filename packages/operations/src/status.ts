@@ -29,6 +29,8 @@ export type Status = {
   blockedByCode: BlockedByCode
   /** From the ledger; null without a database, or while it does not answer. */
   outcomesLastHour: Readonly<Record<string, number>> | null
+  /** Objects whose version is more than a day ahead; null without a database, or while it does not answer. */
+  futureVersions: number | null
   /** Of each reaction that any worker has ever had, its runs in their queue. */
   reactions: ReactionStatus[]
 }
@@ -43,20 +45,22 @@ export async function readStatus(
   ledger: Ledger,
   nowMs: number,
 ): Promise<Status> {
-  const [{ events, oldestMs }, living, deadLettersByClass, blockedByCode, outcomesLastHour, runs] = await Promise.all([
-    queue.depth(),
-    queue.living(),
-    queue.deadByClass(),
-    queue.blockedByCode(),
-    ledger.glance((mirror) => mirror.outcomesSince(nowMs - HOUR_MS)).catch(() => null),
-    reactions.status(),
-  ])
+  const [{ events, oldestMs }, living, deadLettersByClass, blockedByCode, outcomesLastHour, futureVersions, runs] =
+    await Promise.all([
+      queue.depth(),
+      queue.living(),
+      queue.deadByClass(),
+      queue.blockedByCode(),
+      ledger.glance((mirror) => mirror.outcomesSince(nowMs - HOUR_MS)).catch(() => null),
+      ledger.glance((mirror) => mirror.countFutureObjects()).catch(() => null),
+      reactions.status(),
+    ])
   const oldestAgeS = oldestMs / 1000
   const workers = [...living.workers]
   const letters = { deadLettersByClass, blockedByCode }
   return {
     ...{ queue: events, oldestAgeS, breaker: worst(workers), workers, ingest: [...living.ingests] },
-    ...{ disagreements: disagreementsOf(living), ...letters, outcomesLastHour, reactions: runs },
+    ...{ disagreements: disagreementsOf(living), ...letters, outcomesLastHour, futureVersions, reactions: runs },
   }
 }
 

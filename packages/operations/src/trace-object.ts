@@ -1,4 +1,4 @@
-import type { Mirror, StoredHead } from '@clerk-mirror/mirror'
+import { isFarAhead, type Mirror, type StoredHead } from '@clerk-mirror/mirror'
 import type { QueuedEvent, QueueView, StoredEvents } from '@clerk-mirror/queue'
 import { TRACE_EVENTS, TRACE_SEARCH_MS } from './policy.js'
 import type { ObjectTrace } from './trace.js'
@@ -24,6 +24,7 @@ export async function traceObject(
     objectKind: head?.kind ?? null,
     state: stateOf(head),
     version: head?.version ?? null,
+    isFarAhead: head?.version != null && head.deletedAtMs === null && isFarAhead(head.version, Date.now()),
     userId: head?.userId ?? null,
     organizationId: head?.organizationId ?? null,
     syncedAtMs: head?.syncedAtMs ?? null,

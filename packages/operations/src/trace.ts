@@ -76,6 +76,8 @@ export type ObjectTrace = {
   /** `stub`: something names it and nothing has come of it yet. */
   state: 'stored' | 'deleted' | 'stub' | 'nothing-stored'
   version: Version | null
+  /** Its version is more than a day ahead: nothing that Clerk sends is newer until then. */
+  isFarAhead: boolean
   /** Whom it is about. */
   userId: string | null
   organizationId: string | null

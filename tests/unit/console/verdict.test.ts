@@ -15,6 +15,7 @@ const quiet: Status = {
   deadLettersByClass: NONE,
   blockedByCode: {},
   outcomesLastHour: null,
+  futureVersions: null,
   reactions: [],
 }
 const queue = (changes: Partial<Status['queue']>) => ({ queue: { ...quiet.queue, ...changes } })
@@ -31,6 +32,7 @@ test.each<[string, Partial<Status>, string]>([
   ['an open breaker', { workers: [worker, { ...worker, breaker: 'open' }] }, '1 of 2 workers cannot write to MySQL'],
   ['a breaker that tries', { workers: [{ ...worker, breaker: 'half-open' }] }, '1 of 1 worker cannot write to MySQL'],
   ['a dead letter', queue({ dead: 1 }), '1 dead letter'],
+  ['a version far ahead', { futureVersions: 2 }, '2 objects with a version far in the future'],
   [
     'events that are blocked',
     { blockedByCode: { mysql_1062: 2, mysql_1451: 1 } },
