@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { classify } from './failures.js'
+import { throughContention } from './contention.js'
+import { isLockWait } from './failures.js'
 import type { PrismaClient } from './generated/client.js'
 import { lockHeads } from './heads.js'
-import { CONTENTION_PAUSE_MS, CONTENTION_TRIES, TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
+import { TRANSACTION_MS, TRANSACTION_WAIT_MS } from './policy.js'
 import { insert, type SqlValue, upsert } from './sql.js'
 import { inTransaction, type Transaction } from './transaction.js'
 
@@ -14,22 +14,18 @@ export type ProfileEdit = {
 
 const LIMITS = { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_MS }
 
-/** One transaction, and again when it met another one. */
-export async function saveProfile(
+/** One transaction, and again when it met another one; a row that somebody holds is waited for once. */
+export const saveProfile = (
   prisma: PrismaClient,
   clerkId: string,
   edit: ProfileEdit,
   random: () => number,
-): Promise<'saved' | 'deleted'> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await inTransaction(prisma, LIMITS, (transaction) => writeProfile(transaction, clerkId, edit))
-    } catch (error) {
-      if (classify(error).class !== 'contention' || attempt === CONTENTION_TRIES) throw error
-      await pause(random() * CONTENTION_PAUSE_MS * 2 ** attempt)
-    }
-  }
-}
+): Promise<'saved' | 'deleted'> =>
+  throughContention(
+    () => inTransaction(prisma, LIMITS, (transaction) => writeProfile(transaction, clerkId, edit)),
+    random,
+    isLockWait,
+  )
 
 /**
  * The head's lock comes first, as for every writer: a save and a delete of the same user come one after the other, and

@@ -25,7 +25,8 @@ const SETTINGS = [
   ['autocommit', 1],
   ['completion_type', 0],
   // Results are whole, and no statement is refused for its size.
-  ['sql_select_limit', 18_446_744_073_709_551_615n],
+  // A number would be a LIMIT of each SELECT on Vitess.
+  ['sql_select_limit', 'DEFAULT'],
   ['sql_big_selects', 1],
   ['sql_safe_updates', 0],
   // What the application added to these tables counts, whatever the server's default is.
