@@ -224,16 +224,26 @@ describe.skipIf(!isRoot)("private servers of root's", () => {
     await redisCommand(before.redis.url, 'SET', 'greeting', 'hello')
     await before[Symbol.asyncDispose]()
     chmodSync(root, 0o700)
+    const folder = servicesFolder(dataDir)
     const after = await open()
+    const elsewhere = folderElsewhere(folder) ?? ''
     try {
       expect(pidsOf(after).map(userOf)).not.toContain(0)
       expect(await redisCommand(after.redis.url, 'GET', 'greeting')).toBe('hello')
-      expect(existsSync(join(dataDir, 'services', 'redis'))).toBe(false)
+      expect(existsSync(join(folder, 'redis'))).toBe(false)
+      await after[Symbol.asyncDispose]()
+
+      // There they stay, also when the way becomes free.
+      chmodSync(root, 0o755)
+      await using again = await open()
+      expect(await redisCommand(again.redis.url, 'GET', 'greeting')).toBe('hello')
+      expect(folderElsewhere(folder)).toBe(elsewhere)
     } finally {
       await after[Symbol.asyncDispose]()
+      expect(existsSync(elsewhere)).toBe(true)
       await removeServices(dataDir, () => {})
     }
-    expect(existsSync(folderElsewhere(servicesFolder(dataDir)))).toBe(false)
+    expect(existsSync(elsewhere)).toBe(false)
   })
 })
 

@@ -87,7 +87,8 @@ export async function removeServices(dataDir: string, say: (line: string) => voi
   using _claim = claimFolder(folder)
   await endLeftOvers(folder, say)
   await removeContainers(folder)
-  rmSync(folderElsewhere(folder), { recursive: true, force: true })
+  const elsewhere = folderElsewhere(folder)
+  if (elsewhere !== undefined) rmSync(elsewhere, { recursive: true, force: true })
 }
 
 async function endLeftOvers(folder: string, say: (line: string) => void): Promise<void> {

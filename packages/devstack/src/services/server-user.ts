@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   chownSync,
@@ -11,8 +11,10 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /*
  * A server that runs as root gives root to whoever breaks into it. So when this process is root's, servers run as
@@ -38,8 +40,12 @@ const PASSABLE = 0o711
 /** For servers of a stack whose own folder lies where no other user gets to, such as /root. */
 const FOLDERS_ELSEWHERE = '/var/lib/clerk-mirror-dev'
 
-export const folderElsewhere = (folder: string): string =>
-  join(FOLDERS_ELSEWHERE, createHash('sha256').update(folder).digest('hex').slice(0, 12))
+/** Names the folder elsewhere. It goes with the stack's own folder, so that a stack that begins anew finds no old data. */
+const noteIn = (folder: string) => join(folder, 'elsewhere')
+
+/** Where the servers of this stack keep their data if not in its own folder. */
+export const folderElsewhere = (folder: string): string | undefined =>
+  existsSync(noteIn(folder)) ? join(FOLDERS_ELSEWHERE, basename(readFileSync(noteIn(folder), 'utf8'))) : undefined
 
 /** The first of these users that this machine has is taken. */
 export function chooseHome(folder: string, names: readonly string[], say: (line: string) => void): ServerHome {
@@ -49,12 +55,25 @@ export function chooseHome(folder: string, names: readonly string[], say: (line:
     say('servers run as root: this machine lets this process start none as another user')
     return { folder, user: undefined }
   }
-  for (const own of [dirname(folder), folder]) chmodSync(own, statSync(own).mode | PASSABLE)
-  if (mayBecome(user, folder)) return { folder, user }
-  const elsewhere = folderElsewhere(folder)
+  for (const own of ownFolders(folder)) chmodSync(own, statSync(own).mode | PASSABLE)
+  if (folderElsewhere(folder) === undefined) {
+    if (mayBecome(user, folder)) return { folder, user }
+    writeFileSync(noteIn(folder), randomBytes(6).toString('hex'), { mode: 0o600 })
+  }
+  const elsewhere = folderElsewhere(folder) ?? folder
   mkdirSync(elsewhere, { recursive: true, mode: PASSABLE })
   return { folder: elsewhere, user }
 }
+
+/** The folder, the stack's around it, and those of the repository's that these lie in. */
+function ownFolders(folder: string): string[] {
+  const own = [folder, dirname(folder)]
+  for (let next = dirname(dirname(folder)); next.startsWith(ROOT); next = dirname(next)) own.push(next)
+  return own
+}
+
+/** With a slash at the end: the root itself is nobody's to change. */
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 
 /** Gives a file or a folder with all in it to the server's user, unless it is theirs. */
 export function giveTo(user: ServerUser | undefined, path: string): void {
