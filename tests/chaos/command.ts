@@ -3,7 +3,6 @@ import { randomInt } from 'node:crypto'
 import { appendFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeServices } from '@clerk-mirror/devstack'
-import { folderElsewhere } from '../../packages/devstack/src/services/server-user.js'
 import type { Output } from '../../packages/devstack/src/terminal.js'
 import { readState, removeState, writeState } from '../support/state-file.js'
 import { runCampaign } from './campaign.js'
@@ -71,7 +70,6 @@ async function run(options: ChaosOptions & { mode: 'run' }, surroundings: Comman
 async function clear(folder: string, say: (line: string) => void): Promise<void> {
   leaveDisk(folder)
   await removeServices(folder, say)
-  rmSync(folderElsewhere(join(folder, 'services')), { recursive: true, force: true })
   rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 }
 

@@ -12,7 +12,8 @@ const SERVERS = ['mariadb', 'mysql'] as const
 
 /** The folder that the server's data are in. */
 const dataIn = (folder: string) =>
-  [folderElsewhere(resolve(folder, 'services')), resolve(folder, 'services')]
+  [folderElsewhere(resolve(folder, 'services')) ?? [], resolve(folder, 'services')]
+    .flat()
     .flatMap((services) => SERVERS.map((name) => join(services, name)))
     .find((path) => existsSync(path))
 
