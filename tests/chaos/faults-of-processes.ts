@@ -141,6 +141,35 @@ async function stopIngest({ fleet, totals, violated }: Scene, random: Random): P
   return ended
 }
 
+async function stallLogReader({ fleet, violated }: Scene, random: Random): Promise<Ended> {
+  const { member } = anyOf<Ingest | Worker>([...fleet.ingests, ...fleet.workers], random)
+  member.stallReader()
+  try {
+    await pause(freezeMs(random))
+    if (!(await member.isAlive())) violated('a process whose log nobody reads answers /livez', member.name)
+  } finally {
+    member.resumeReader()
+  }
+  return now()
+}
+
+/** Every line that it writes from now on is refused. */
+async function closeLogReader({ fleet, journal, violated }: Scene, random: Random): Promise<Ended> {
+  const [{ member: ingest }, { member: worker }] = [anyOf(fleet.ingests, random), anyOf(fleet.workers, random)]
+  for (const member of [ingest, worker]) member.closeReader()
+  // An event that this ingest accepts is decided by a worker whose log is read.
+  const applied = await journal.recovery(performance.now(), { ingest: ingest.name }, PATIENCE_MS)
+  if (applied === null) violated('an ingest whose log reader is gone takes events', 'none')
+  for (const member of [ingest, worker]) {
+    if (!(await member.isAlive())) violated('a process whose log reader is gone answers /livez', member.name)
+    const { code } = await member.stop()
+    if (code !== 0) violated('a process whose log reader is gone stops with 0', `${member.name}: ${code}`)
+  }
+  const ended = now({ ingest: ingest.name, worker: worker.name })
+  for (const member of [ingest, worker]) member.start()
+  return ended
+}
+
 const MINUTE_MS = 60_000
 
 /** Its clock is wrong for a while; afterwards it must work again as if nothing had been. */
@@ -197,5 +226,7 @@ export const FAULTS_OF_PROCESSES: readonly Fault[] = [
   { name: 'ingest clock 10 minutes off', inject: wrongClock('ingest', 10) },
   { name: 'worker clock 2 minutes off', inject: wrongClock('worker', 2) },
   { name: 'worker clock 10 minutes off', inject: wrongClock('worker', 10) },
+  { name: 'stalled log reader', inject: stallLogReader },
+  { name: 'log reader gone', inject: closeLogReader },
   { name: 'rolling restart of everything', inject: restartEverything },
 ]

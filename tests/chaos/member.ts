@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { createInterface, type Interface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { DIE_WITH_TEST, type Environment, type LogLine } from '../support/processes.js'
@@ -42,6 +42,7 @@ export class Member implements AsyncDisposable {
   readonly #words: string[] = []
   #child: ChildProcess | undefined
   #closed: Promise<unknown> = Promise.resolve()
+  #readers: Interface[] = []
   #isExpected = true
   #clockOffsetMs = 0
 
@@ -66,9 +67,9 @@ export class Member implements AsyncDisposable {
     this.#child = child
     this.#isExpected = false
     this.#closed = once(child, 'close')
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream) createInterface({ input: stream }).on('line', (line) => this.#read(line))
-    }
+    this.#readers = [child.stdout, child.stderr].flatMap((input) =>
+      input ? [createInterface({ input }).on('line', (line) => this.#read(line))] : [],
+    )
     child.once('close', (code, signal) => {
       this.#log.write(`# ended: ${code ?? signal}\n`)
       if (this.#isExpected) return
@@ -93,6 +94,27 @@ export class Member implements AsyncDisposable {
     this.#isExpected = true
     this.#child?.kill('SIGKILL')
     await this.#closed
+  }
+
+  /** Nobody reads what it prints, as when a log collector hangs. */
+  stallReader(): void {
+    for (const reader of this.#readers) reader.pause()
+  }
+
+  resumeReader(): void {
+    for (const reader of this.#readers) reader.resume()
+  }
+
+  /** Whoever read what it prints is gone, until its next start. */
+  closeReader(): void {
+    this.#child?.stdout?.destroy()
+    this.#child?.stderr?.destroy()
+  }
+
+  /** @throws when it does not answer. */
+  async isAlive(): Promise<boolean> {
+    const response = await fetch(`${this.url}/livez`, { signal: AbortSignal.timeout(STOPPED_WITHIN_MS) })
+    return response.ok
   }
 
   freeze(): void {

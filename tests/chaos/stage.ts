@@ -50,6 +50,8 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
   // An interrupted run may have left the server in the middle of a fault.
   await site.query('SET GLOBAL read_only = 0')
   await site.query(REFUSE_NO_MORE)
+  await site.query('SET GLOBAL TRANSACTION READ WRITE')
+  await site.redis.replicaof('NO', 'ONE')
   await site.redis.config('SET', 'maxmemory', '0')
   const [journal, secret, random] = [new Journal(totals), keptSecret(folder), seededRandom(seed)]
   const listener = owned.use(await openListener(folder, site, totals))

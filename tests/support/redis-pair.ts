@@ -67,7 +67,13 @@ async function follow(replica: PairedServer, master: PairedServer): Promise<void
   await until(async () => /master_link_status:up/.test(await replica.client.info('replication')))
 }
 
-async function openServer(program: string, folder: string, password: string, owned: Releasers): Promise<PairedServer> {
+/** A Redis of its own that keeps what it acknowledges, in a folder of this name; its life is owned. */
+export async function openServer(
+  program: string,
+  folder: string,
+  password: string,
+  owned: Releasers,
+): Promise<PairedServer> {
   const port = await choosePort()
   const data = join(folder, String(port))
   mkdirSync(data, { mode: 0o700 })
