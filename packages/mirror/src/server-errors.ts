@@ -133,7 +133,7 @@ export const SERVER_ERRORS: Readonly<Record<number, readonly [FailureClass, advi
   1062: ['blocked', UNIQUE], // duplicate entry
   1169: ['blocked', UNIQUE], // unique constraint
   1586: ['blocked', UNIQUE], // duplicate entry, with the key's name
-  1690: ['blocked', UNIQUE], // ROW_OF_ANOTHER_ID
+  1690: ['blocked', UNIQUE], // out of range: the row is another id's (see `ownRowOnly`)
   1859: ['blocked', UNIQUE], // duplicate entry that is not named
   1216: ['blocked', REFERENCE], // a row that is referred to is missing
   1217: ['blocked', REFERENCE], // a row is referred to

@@ -43,13 +43,10 @@ export function upsert({ table, columns, updates, rows }: Upsert): Statement {
 /**
  * `ON DUPLICATE KEY UPDATE` takes any unique key, also one that the application added, and would write over the row of
  * another id. The key of the right row is assigned to itself, which changes nothing and locks; for any other row the
- * sum leaves the range of a BIGINT, so that the whole statement fails with ROW_OF_ANOTHER_ID. It depends on the row,
+ * sum leaves the range of a BIGINT, so that the whole statement fails with error 1690. It depends on the row,
  * for a constant would be computed, and fail, before any row is seen.
  */
 const ownRowOnly = (key: string) => `${key}=IF(${key}=VALUES(${key}),${key},9223372036854775807+CHAR_LENGTH(${key}))`
-
-/** The server's number for a value out of the range of its type, in an expression. No other expression of ours has one. */
-export const ROW_OF_ANOTHER_ID = 1690
 
 export function insert({ table, columns, rows }: Insert): Statement {
   const values: SqlValue[] = []
