@@ -15,7 +15,8 @@ import {
  * A process that renews its leases late needs longer ones, and one whose turns of the event loop take seconds should
  * take less into each: else its events come back as suspects before it has got to them, and nothing is ever finished.
  *
- * One late timer says nothing: a process that was frozen for a while is not starved.
+ * One late timer says nothing: a process that was frozen for a while is not starved. Nor does the time of a batch: while
+ * it waits for the database, its leases are renewed.
  */
 export class Load implements Disposable {
   readonly #clock: () => number
