@@ -67,12 +67,12 @@ export class MasterConnector extends AbstractConnector {
 
   #limitHandshake(stream: Stream): void {
     this.#deadline = setTimeout(() => {
-      // A process that got no CPU has the answer in its socket: it is read first.
+      // In two halves: a process that was frozen, or got no CPU, still has the second one to read its answers.
       this.#deadline = setTimeout(() => {
         const seconds = HANDSHAKE_MS / 1000
         stream.destroy(new WrongServer(`Redis did not finish the handshake within ${seconds} s: it loads, or hangs`))
-      })
-    }, HANDSHAKE_MS)
+      }, HANDSHAKE_MS / 2)
+    }, HANDSHAKE_MS / 2)
   }
 }
 
