@@ -56,6 +56,17 @@ test('letters that were condemned without a record of dead workers are told from
   await until(() => worker.seen.handled.flat().length === 2)
 })
 
+test('an event that a worker condemns today keeps its record, and is not among those', async () => {
+  await queue.door.accept(envelope('msg_condemned'))
+  await queue.redis.hset(queue.partition.key('msg_condemned'), 'ats', 6, 'struckBy', 'a b c d e')
+  const worker = queue.work()
+  await until(async () => (await queue.letters.find('msg_condemned')) !== null)
+  expect(worker.seen.dead).toMatchObject([{ id: 'msg_condemned', failure: { class: 'killer' } }])
+  expect(await queue.letters.find('msg_condemned')).toMatchObject({ isUnproven: false })
+  const found = await collect(operations.deadLetters.each({ class: 'killer', unproven: true }))
+  expect(found.map(({ id }) => id)).toEqual(['msg_mistaken', 'msg_starved'])
+})
+
 test('a replayed killer runs alone from its first start on, with a clean record, and no healthy event beside it', async () => {
   await operations.deadLetters.replay({ class: 'killer' }, { actor: 'ada' })
   for (const field of ['strikes', 'struckBy', 'stc', 'failedReason', 'atm']) {

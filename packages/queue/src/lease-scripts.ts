@@ -41,8 +41,8 @@ if redis.call('GET', job .. ':lock') ~= ARGV[1] then return 0 end
 `
 
 /**
- * KEYS: the job. ARGV: lock token, how many starts of it count, '1' when a try of it is over. A try that is over clears
- * what the event was suspected of.
+ * KEYS: the job. ARGV: lock token, how many starts of it count, '1' when a try of it is over that clears what the
+ * event was suspected of.
  */
 const STARTS = `${BY_OWNER}
 redis.call('HSET', job, 'ats', ARGV[2])
