@@ -96,7 +96,7 @@ export class Member implements AsyncDisposable {
     await this.#closed
   }
 
-  /** Nobody reads what it prints, as when a log collector hangs. */
+  /** Its standard output stays unread, as when a log collector hangs. */
   stallReader(): void {
     for (const reader of this.#readers) reader.pause()
   }
@@ -105,7 +105,7 @@ export class Member implements AsyncDisposable {
     for (const reader of this.#readers) reader.resume()
   }
 
-  /** Whoever read what it prints is gone, until its next start. */
+  /** The reader of its standard output is gone, until its next start. */
   closeReader(): void {
     this.#child?.stdout?.destroy()
     this.#child?.stderr?.destroy()

@@ -38,7 +38,7 @@ export type DatabasePair = AsyncDisposable & {
   replica: () => PairedDatabase
   /** The replica takes over, and the old primary follows it, read-only. The name and all connections stay. */
   promote: () => Promise<void>
-  /** What the name service does a moment after it. */
+  /** The name leads new connections to the other server, as a name service makes it a moment later. */
   moveName: () => void
 }
 

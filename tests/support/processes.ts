@@ -71,7 +71,7 @@ export class Program implements AsyncDisposable {
     return line
   }
 
-  /** Nobody reads what it prints, as when a log collector hangs. */
+  /** Its standard output stays unread, as when a log collector hangs. */
   stallReader(): void {
     this.#child.stdout?.pause()
   }

@@ -30,7 +30,7 @@ export type RedisPair = AsyncDisposable & {
   replica: () => PairedServer
   /** The replica takes over, and the old master follows it. The name and all connections stay as they are. */
   promote: () => Promise<void>
-  /** What the name service does a moment after it. */
+  /** The name leads new connections to the other server, as a name service makes it a moment later. */
   moveName: () => void
 }
 

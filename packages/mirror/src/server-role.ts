@@ -52,7 +52,7 @@ export function withRenewal(pool: Pool, maxAgeMs = CONNECTION_AGE_MS): Pool {
       try {
         return await query(sql, values)
       } catch (error) {
-        // What fails on a connection of an earlier time says nothing of those that were made since.
+        // A failure on a connection of an earlier time says nothing of those that were made since.
         const isCurrent = info === null || made.get(info)?.generation === generation
         if (isRoleError(error) && isCurrent) generation += 1
         throw error

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** What runs: the version of the package, and the commit it was built from. */
+/** The version of the package that runs, and the commit it was built from. */
 export type Build = { version: string; commit: string }
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))

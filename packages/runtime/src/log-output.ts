@@ -59,7 +59,7 @@ export class LineOutput {
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
       if (LATER.has(code)) {
-        // Nobody tells when a file descriptor takes bytes again. The process may end meanwhile.
+        // Node has no event for a descriptor that takes bytes again. The process may end meanwhile.
         this.#timer = setTimeout(() => this.#send(), LOG_RETRY_MS).unref()
         return
       }
