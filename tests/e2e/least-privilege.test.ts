@@ -230,9 +230,25 @@ inWorld('a worker that lost a right stops, loses nothing, and gives back what it
   expect(await worker.stop()).toMatchObject({ code: 0 })
   expect(await redis.admin.llen('{clerk-0}:clerk-events:active')).toBe(0)
   await database.run([`GRANT ${heads} TO clerk_mirror_worker`])
-  await started('worker', 'health.listening')
+  worker = await started('worker', 'health.listening')
   await applied(id)
 })
+
+inWorld(
+  'the command line ends the requests for a reaction, and gives the database its id',
+  { timeout: COMMANDS_MS },
+  async () => {
+    await redis.admin.hset('{clerk-0}:clerk-events:clerk-mirror:reaction-register', 'reaction:gone', '"*"')
+    expect(await ops('reactions remove gone')).toEqual({ kind: 'removed' })
+    const { database: ours, queue } = await ops('installation show')
+    expect(ours).toEqual(queue)
+    // A living worker would end itself.
+    await worker.stop()
+    await database.query("UPDATE installation SET installation_id = 'another'")
+    expect(await ops('installation restamp --yes')).toEqual({ kind: 'restamped', from: 'another', to: queue.id })
+    await redis.admin.hset('{clerk-0}:clerk-events:clerk-mirror:installation', 'epoch', queue.epoch)
+  },
+)
 
 inWorld('Redis has denied nobody anything but ingest its look at appendfsync', async () => {
   expect((await redis.denials()).filter((denial) => denial !== 'ingest: config|get')).toEqual([])
