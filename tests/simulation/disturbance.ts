@@ -13,7 +13,8 @@ export async function killSome(site: Site, kills: number): Promise<number> {
   for (let look = 0; look < LOOKS && killed < kills; look += 1) {
     const busy = await connection.query<{ id: bigint }[]>(
       // A session that is being set up may still turn out to be our own.
-      "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB = ? AND COMMAND = 'Query' AND INFO NOT LIKE 'SET %'",
+      "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB = ? AND COMMAND = 'Query' " +
+        "AND INFO NOT LIKE 'SET %' AND INFO NOT LIKE 'SELECT @@%'",
       [site.options.database],
     )
     const victim = busy.map(({ id }) => Number(id)).find((id) => !site.ownThreads.has(id))
