@@ -107,7 +107,8 @@ export function consume(options: ConsumerOptions): Consumer {
   const watch = watchForWedge({
     client,
     partitions: options.partitions,
-    hasRoom: (partition) => !refusals.lacksRight && !load.isStarved && crew.hasRoom(partition),
+    hasRoom: (partition) => !refusals.lacksRight && crew.hasRoom(partition),
+    patience: () => load.leaseMs / LEASE_MS,
     wedged: options.observer.wedged,
   })
   return {

@@ -39,10 +39,6 @@ export class Load implements Disposable {
     return this.#share
   }
 
-  get isStarved(): boolean {
-    return this.leaseMs > LEASE_MS
-  }
-
   /** Takes down how late a timer was. */
   add(lagMs: number): void {
     if (lagMs >= LAG_HIGH_MS) this.#share = Math.max(SHARE_MIN, this.#share / 2)

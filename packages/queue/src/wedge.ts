@@ -36,6 +36,8 @@ export type WedgeWatch = {
   /** Whether this worker would take another event of the partition, as far as it knows. */
   hasRoom: (partition: Partition) => boolean
   wedged: (error: WorkerWedged) => void
+  /** So many times as long as others a starved worker may take for an event. */
+  patience?: () => number
 }
 
 /**
@@ -45,7 +47,7 @@ export type WedgeWatch = {
  * Looks are counted and not seconds: after the process or Redis was frozen, the event has waited for long and nothing
  * was wrong. A look that fails, or is late, says nothing: that Redis is away is an outage and passes by itself.
  */
-export function watchForWedge({ client, partitions, hasRoom, wedged }: WedgeWatch): Disposable {
+export function watchForWedge({ client, partitions, hasRoom, wedged, patience = () => 1 }: WedgeWatch): Disposable {
   client.defineCommand('clerkNext', { numberOfKeys: 4, lua: NEXT })
   const scripted = client as RedisClient & Scripted
   const stop = new AbortController()
@@ -67,7 +69,7 @@ export function watchForWedge({ client, partitions, hasRoom, wedged }: WedgeWatc
     const before = seen.get(prefix)
     const looks = before?.next === next ? before.looks + 1 : 1
     seen.set(prefix, { next, looks })
-    return looks >= WEDGE_LOOKS
+    return looks >= WEDGE_LOOKS * patience()
   }
 
   const watch = async () => {

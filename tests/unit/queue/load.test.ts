@@ -19,25 +19,25 @@ function openLoad() {
 test('a worker that is not starved leases for six seconds and takes all that it may have', () => {
   const { load, late } = openLoad()
   late(...Array(100).fill(40))
-  expect(load).toMatchObject({ leaseMs: 6000, share: 1, isStarved: false })
+  expect(load).toMatchObject({ leaseMs: 6000, share: 1 })
 })
 
 test('a process that was frozen once is not starved', () => {
   const { load, late } = openLoad()
   late(2, 40_000, 3, 20_000)
-  expect(load).toMatchObject({ leaseMs: 6000, isStarved: false })
+  expect(load).toMatchObject({ leaseMs: 6000 })
 })
 
 test('a starved worker leases for longer, up to a minute, and no longer than it is starved', () => {
   const { load, clock, late } = openLoad()
   late(900, 1000, 1100)
-  expect(load).toMatchObject({ leaseMs: 8 * 900, isStarved: true })
+  expect(load).toMatchObject({ leaseMs: 8 * 900 })
   late(4000, 5000, 30_000.4)
   expect(load.leaseMs).toBe(8 * 4000)
   late(25_000, 20_000)
   expect(load.leaseMs).toBe(60_000)
   clock.nowMs = 60_001
-  expect(load).toMatchObject({ leaseMs: 6000, isStarved: false })
+  expect(load).toMatchObject({ leaseMs: 6000 })
 })
 
 test('a lease is a whole number of milliseconds, as Redis wants it', () => {
