@@ -17,6 +17,10 @@ CMD ["node", "apps/ingest/dist/main.js"]
 
 # Whether the process lives, whichever it is: an unreachable database is no reason to restart it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "--eval", "\
-  const { INGEST_PORT = 8080, WORKER_PORT = 8081, CONSOLE_PORT = 8082, PROFILES_PORT = 8083 } = process.env; \
-  const alive = async (port) => { if (!(await fetch(`http://127.0.0.1:${port}/livez`)).ok) throw port }; \
-  Promise.any([INGEST_PORT, WORKER_PORT, CONSOLE_PORT, PROFILES_PORT].map(alive)).catch(() => process.exit(1))"]
+  const { HOST, PORT, INGEST_PORT, WORKER_PORT, CONSOLE_PORT, PROFILES_PORT } = process.env; \
+  const loopbacks = { '0.0.0.0': '127.0.0.1', '::': '::1' }; \
+  const host = loopbacks[HOST] || HOST || '127.0.0.1'; \
+  const address = host.includes(':') ? `[${host}]` : host; \
+  const ports = [INGEST_PORT || PORT || 8080, WORKER_PORT || 8081, CONSOLE_PORT || 8082, PROFILES_PORT || 8083]; \
+  const alive = async (port) => { if (!(await fetch(`http://${address}:${port}/livez`)).ok) throw port }; \
+  Promise.any(ports.map(alive)).catch(() => process.exit(1))"]

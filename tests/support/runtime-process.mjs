@@ -1,8 +1,8 @@
-// A process that lives by `run` and misbehaves as its argument says: {behaviour, environment, deadlineMs}, as JSON.
+// A process that lives by `run` and misbehaves as its argument says: {behaviour, environment, deadlineMs, shutdownDelayMs}, as JSON.
 // JavaScript, because Node starts it without a loader; it uses the built packages as the apps do.
 import { openMetrics, port, Releasers, readConfig, run, serveHealth } from '@clerk-mirror/runtime'
 
-const { behaviour, environment, deadlineMs } = JSON.parse(process.argv[2])
+const { behaviour, environment, deadlineMs, shutdownDelayMs } = JSON.parse(process.argv[2])
 
 const never = () => new Promise(() => {})
 const payload = { email: 'ada@example.com' }
@@ -33,6 +33,13 @@ const BEHAVIOURS = {
   throws: async () => {
     setTimeout(() => {
       throw failing('nobody caught this')
+    })
+  },
+  'throws-when-told-to-stop': async ({ signal }) => {
+    signal.addEventListener('abort', () => {
+      setTimeout(() => {
+        throw failing('nobody caught this')
+      })
     })
   },
   'gives-up': async ({ fail }) => {
@@ -72,7 +79,10 @@ async function start({ port: wanted }, { log, signal, fail }) {
 
 await run(
   'test',
-  () => ({ ...readConfig(environment, (read) => ({ port: read.required('WORKER_PORT', port) })), logLevel: 'info' }),
+  () => ({
+    ...readConfig(environment, (read) => ({ port: read.required('WORKER_PORT', port) })),
+    ...{ logLevel: 'info', shutdownDelayMs },
+  }),
   start,
   { shutdownDeadlineMs: deadlineMs },
 )

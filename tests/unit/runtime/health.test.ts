@@ -10,14 +10,15 @@ import {
   serveHealth,
 } from '@clerk-mirror/runtime'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { exchange } from '../../edge/wire.js'
 
 const ok: Check = { ok: true }
 const ready: Readiness = async () => ({ redis: ok })
 const hangs = () => new Promise<never>(() => {})
-const stopping = new AbortController().signal
+const never = new AbortController().signal
 const quiet = openLog({ app: 'test', level: 'silent' })
 
-async function served({ readiness = ready, metrics = openMetrics('test') } = {}) {
+async function served({ readiness = ready, metrics = openMetrics('test'), stopping = never } = {}) {
   const server = await serveHealth({
     host: '127.0.0.1',
     port: 0,
@@ -56,7 +57,7 @@ describe('the health port', () => {
   })
 
   test('names the check that hangs within two seconds, and goes on serving', async () => {
-    await using health = await served({ readiness: readinessOf({ redis: hangs, mysql: async () => ok }, stopping) })
+    await using health = await served({ readiness: readinessOf({ redis: hangs, mysql: async () => ok }, never) })
     const startedMs = performance.now()
     const { status, body } = await health.get('/readyz')
     expect(performance.now() - startedMs).toBeLessThan(2_000)
@@ -91,11 +92,49 @@ describe('the health port', () => {
     expect(JSON.parse(posted.body)).toEqual({ error: { code: 'method_not_allowed', message: expect.any(String) } })
     expect(await health.get('/livez', 'HEAD')).toMatchObject({ status: 200, body: '' })
   })
+})
+
+describe('the health port', () => {
+  test('is not ready from the moment that the process is told to stop, and ends each connection with its answer', async () => {
+    const stop = new AbortController()
+    await using health = await served({
+      readiness: readinessOf({ redis: async () => ok }, stop.signal),
+      stopping: stop.signal,
+    })
+    const before = await health.get('/readyz')
+    expect([before.status, before.headers.get('connection')]).toEqual([200, 'keep-alive'])
+    stop.abort()
+    for (const [path, status] of [
+      ['/readyz', 503],
+      ['/livez', 200],
+      ['/metrics', 200],
+    ] as const) {
+      const after = await health.get(path)
+      expect([after.status, after.headers.get('connection')]).toEqual([status, 'close'])
+    }
+    expect(JSON.parse((await health.get('/readyz')).body).checks).toMatchObject({ process: { ok: false } })
+  })
+
+  test('does not wait for the body of what it refuses', async () => {
+    await using health = await served()
+    for (const path of ['/livez', '/nope']) {
+      const head = `POST ${path} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1000000\r\n\r\n`
+      const { answers } = await exchange(health.port, head)
+      expect(answers).toMatchObject([{ status: path === '/nope' ? 404 : 405, headers: { connection: 'close' } }])
+    }
+  })
 
   test('that is taken is an error with the port and the setting that moves it', async () => {
     await using first = await served()
     const { port } = first
-    const options = { host: '127.0.0.1', port, settingName: 'WORKER_PORT', readiness: ready, log: quiet, stopping }
+    const options = {
+      host: '127.0.0.1',
+      port,
+      settingName: 'WORKER_PORT',
+      readiness: ready,
+      log: quiet,
+      stopping: never,
+    }
     const error: unknown = await serveHealth({ ...options, metrics: openMetrics('test') }).catch((caught) => caught)
     expect(error).toBeInstanceOf(PortInUse)
     expect(error).toMatchObject({ code: 'port_in_use', cause: { code: 'EADDRINUSE' } })
@@ -142,7 +181,7 @@ describe('readiness', () => {
       'the check failed',
     ],
   ])('counts a check that %s as missing, and does not repeat its message', async (_, mysql, cause) => {
-    const { status, body } = await readyz(readinessOf({ redis: async () => ok, mysql }, stopping))
+    const { status, body } = await readyz(readinessOf({ redis: async () => ok, mysql }, never))
     expect(status).toBe(503)
     expect(body.checks).toEqual({ redis: ok, mysql: { ok: false, cause } })
   })
@@ -154,7 +193,7 @@ describe('readiness', () => {
       asked += 1
       return asked === 1 ? { ok: false, cause: 'loading' } : ok
     }
-    const readiness = readinessOf({ redis }, stopping)
+    const readiness = readinessOf({ redis }, never)
     const crowd = () => Promise.all(Array.from({ length: 50 }, () => readyz(readiness)))
     const statuses = async () => [...new Set((await crowd()).map(({ status }) => status))]
     expect(await statuses()).toEqual([503])
@@ -173,7 +212,7 @@ describe('readiness', () => {
       asked += 1
       return hangs()
     }
-    const readiness = readinessOf({ redis }, stopping)
+    const readiness = readinessOf({ redis }, never)
     const answers = [readyz(readiness)]
     await vi.advanceTimersByTimeAsync(1_400)
     answers.push(readyz(readiness))

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { ConfigFaults, run } from '@clerk-mirror/runtime'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { SAME_SIGNAL_MS } from '../../../packages/runtime/src/policy.js'
 
 const FIXTURE = fileURLToPath(new URL('../../support/runtime-process.mjs', import.meta.url))
 
@@ -14,8 +15,8 @@ interface Line {
 }
 
 /** A process of its own, for exit codes and signals belong to processes. */
-function spawned(behaviour: string, { workerPort = '0', deadlineMs = 5_000 } = {}) {
-  const argument = JSON.stringify({ behaviour, environment: { WORKER_PORT: workerPort }, deadlineMs })
+function spawned(behaviour: string, { workerPort = '0', deadlineMs = 5_000, shutdownDelayMs = 0 } = {}) {
+  const argument = JSON.stringify({ behaviour, environment: { WORKER_PORT: workerPort }, deadlineMs, shutdownDelayMs })
   const child: ChildProcess = spawn(process.execPath, [FIXTURE, argument])
   onTestFinished(() => void child.kill('SIGKILL'))
   const output = { stdout: '', stderr: '' }
@@ -105,6 +106,48 @@ describe('a process that is told to stop', () => {
     child.signal()
     expect(await child.exitCode()).toBe(1)
     expect(child.events()).toContain('process.stop_deadline')
+  })
+})
+
+describe('a process that serves on for a while after SIGTERM', () => {
+  const LONG_MS = 600_000
+
+  test('releases nothing until the delay is over, and has its whole deadline then', async () => {
+    const shutdownDelayMs = 2_000
+    const child = spawned('healthy', { shutdownDelayMs, deadlineMs: shutdownDelayMs - 100 })
+    await child.says('process.started')
+    child.signal()
+    expect(await child.exitCode()).toBe(0)
+    expect(child.line('process.stopping')).toMatchObject({ delayMs: shutdownDelayMs })
+    const atMs = (event: string) => Date.parse(String(child.line(event)?.['time']))
+    expect(atMs('test.released') - atMs('process.stopping')).toBeGreaterThanOrEqual(shutdownDelayMs - 100)
+    expect(child.events().slice(-3)).toEqual(['test.released', 'test.released', 'process.stopped'])
+  })
+
+  test('stops at once when it is signalled again, and exits 0', async () => {
+    const child = spawned('healthy', { shutdownDelayMs: LONG_MS })
+    await child.says('process.started')
+    const startedMs = performance.now()
+    child.signal()
+    await vi.waitFor(() => expect(performance.now() - startedMs).toBeGreaterThan(2 * SAME_SIGNAL_MS), 10_000)
+    child.signal()
+    expect(await child.exitCode()).toBe(0)
+    expect(child.events()).not.toContain('process.stop_forced')
+  })
+
+  test('does not do so after Ctrl-C, nor while it starts, nor when it crashes meanwhile', async () => {
+    const interrupted = spawned('healthy', { shutdownDelayMs: LONG_MS })
+    await interrupted.says('process.started')
+    interrupted.signal('SIGINT')
+    expect(await interrupted.exitCode()).toBe(0)
+    const starting = spawned('waits-to-start', { shutdownDelayMs: LONG_MS })
+    await starting.says('test.waiting')
+    starting.signal()
+    expect(await starting.exitCode()).toBe(0)
+    const crashing = spawned('throws-when-told-to-stop', { shutdownDelayMs: LONG_MS })
+    await crashing.says('process.started')
+    crashing.signal()
+    expect(await crashing.exitCode()).toBe(1)
   })
 })
 
