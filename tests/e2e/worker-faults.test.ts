@@ -74,32 +74,20 @@ async function openAccount(house: House): Promise<AsyncDisposable & { url: strin
 
 const IN_HOUSE = { ...ALONGSIDE, skip: !(await canOpenHouse('own redis')) }
 
-test(
-  'a worker whose connection died without a word ends itself, and the next one does its work',
-  IN_HOUSE,
-  async ({ annotate }) => {
-    await using house = await openHouse('own redis')
-    await using proxy = await openFaultProxy(house.env.REDIS_URL)
-    const ingest = await house.ingest()
-    const worker = await house.worker({ REDIS_URL: proxy.url })
-    await until(() => isReady(worker))
-    await until(() => proxy.hasSeen('bzpopmin'))
-    proxy.silence('bzpopmin')
-    const sinceMs = performance.now()
-    const events = signUps(1, 3)
-    await pour(ingest, events).done
-    // All that it asks over its other connection is answered: nobody but itself can tell.
-    await until(() => isReady(worker))
-    await until(() => !worker.isRunning, WEDGED_WITHIN_MS)
-    await annotate(`ended after ${Math.round((performance.now() - sinceMs) / 100) / 10} s`)
-    expect((await worker.exited).code).toBe(1)
-    expect(worker.lines.filter(({ level }) => level === 'error')).toEqual([
-      expect.objectContaining({ event: 'process.failed', code: 'worker_wedged' }),
-    ])
-    await house.worker()
-    await house.settled(idsOf(events))
-  },
-)
+test('a worker whose connection to Redis dies without a word works on', IN_HOUSE, async () => {
+  await using house = await openHouse('own redis')
+  await using proxy = await openFaultProxy(house.env.REDIS_URL)
+  const ingest = await house.ingest()
+  const worker = await house.worker({ REDIS_URL: proxy.url })
+  await until(() => isReady(worker))
+  await until(() => proxy.hasSeen('bzpopmin'))
+  // The connection that waits for events, and each one in its place, is half-open; the other one works.
+  proxy.silence('bzpopmin')
+  const events = signUps(1, 3)
+  await pour(ingest, events).done
+  await house.settled(idsOf(events), WEDGED_WITHIN_MS)
+  expect(worker.isRunning).toBe(true)
+})
 
 test(
   'a worker whose account lacks a right in Redis says so and rests, is no wedge, and works when it has the right',

@@ -32,7 +32,8 @@ export async function edgeCommand({ args, output, signal }: CommandSurroundings)
   const text = { type: 'string' } as const
   const ofSieges = { siege: { type: 'boolean' }, slow: text, pipelining: text, junk: text, seconds: text } as const
   const { values } = parseArgs({ args: [...args], options: { requests: text, seed: text, ...ofSieges } })
-  if (values.siege) return await siege(values, output)
+  // An option of sieges without `--siege` means one: the mutants would run for minutes and say nothing of it.
+  if (Object.keys(ofSieges).some((name) => name in values)) return await siege(values, output)
   const requests = wholeNumber('--requests', values.requests ?? String(DEFAULT_REQUESTS))
   const seed = wholeNumber('--seed', values.seed ?? String(randomInt(GREATEST_SEED)))
   output.write(`seed ${seed}, ${requests} mutants\n`)
