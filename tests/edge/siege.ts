@@ -53,7 +53,7 @@ export async function besiege(site: EdgeSite, options: SiegeOptions): Promise<Si
   const tookMs: number[] = []
   while (performance.now() < endsMs) {
     tookMs.push(await sendHonest(site, `msg_honest${tookMs.length}`, report.violations, honestWithinMs))
-    if (tookMs.length % 20 === 0) await look(site, besieger, report)
+    if (tookMs.length % 20 === 1) await look(site, besieger, report)
     await pause(HONEST_EVERY_MS)
   }
   tookMs.sort((a, b) => a - b)
