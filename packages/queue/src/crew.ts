@@ -1,6 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Worker } from 'bullmq'
 import type { Partition, Partitions } from './partitions.js'
-import { REGISTER_LOOK_MS } from './policy.js'
+import { CLOSE_IDLE_MS, CLOSE_LOOK_MS, REGISTER_LOOK_MS } from './policy.js'
 
 /** `handBack`: gives back what it took and will not begin. */
 export type Hand = { worker: Worker; handBack: () => Promise<void> }
@@ -64,12 +65,27 @@ export class Crew {
   /** Waits for what is in hand, unless Redis is gone and nothing of it can be finished. */
   async close(isAlone: boolean): Promise<void> {
     clearInterval(this.#timer)
-    const ends = [...this.#workers.values()].map(async ({ worker, handBack }) => {
-      await worker.close(isAlone)
+    const ends = [...this.#workers].map(async ([prefix, { worker, handBack }]) => {
+      await this.#untilClosed(prefix, worker.close(isAlone))
       // A question that was on its way when it closed was answered since.
       if (!isAlone) await handBack()
     })
     await Promise.all([...this.#leaving, ...ends])
+  }
+
+  /**
+   * After a slot of a Redis Cluster moved, BullMQ may wait for ever for the end of a connection that the client does not
+   * tell of (ioredis 6.0). A worker that has held nothing for a while has nothing to lose, and is left behind.
+   */
+  async #untilClosed(prefix: string, closing: Promise<void>): Promise<void> {
+    let isClosed = false
+    const closed = closing.finally(() => {
+      isClosed = true
+    })
+    for (let idleMs = 0; !isClosed && idleMs < CLOSE_IDLE_MS; idleMs += CLOSE_LOOK_MS) {
+      await Promise.race([closed, pause(CLOSE_LOOK_MS)])
+      if ((this.#held.get(prefix) ?? 0) > 0) idleMs = 0
+    }
   }
 
   #serve(): void {

@@ -56,6 +56,11 @@ export const LEASE_MAX_MS = MINUTE
 /** Milliseconds that a worker which is to stop waits for a Redis that may be gone: it drains within 20 s in all. */
 export const STOP_PROMPT_MS = 2 * SECOND
 
+/** Milliseconds that a worker which is to stop, and holds no event, waits for its connections to end, and between looks at
+ * the events that it holds: a script takes less, and it drains within 20 s in all. */
+export const CLOSE_IDLE_MS = 5 * SECOND
+export const CLOSE_LOOK_MS = SECOND / 4
+
 /** Stalls say that a worker died, not which event killed it: they decide nothing. */
 export const STALLS_MAX = 1_000_000_000
 
