@@ -9,20 +9,12 @@ import { organizationSection } from './organization.js'
 import { partitionsSection } from './partitions.js'
 import { reactionsSection } from './reactions.js'
 import { redisMemorySection } from './redis-memory.js'
-import { type Report, rendered } from './report.js'
+import { rendered } from './report.js'
 import { writeSection } from './results.js'
 import { roadSection } from './road.js'
+import type { Run, Section } from './section.js'
 import { Stage } from './stage.js'
 import { verificationSection } from './verification.js'
-
-export type Run = {
-  quick: boolean
-  profiles: string | undefined
-  /** Contestants of the road, or subjects of the reactions, to run alone; nothing is written then. */
-  only: readonly string[]
-  say: (line: string) => void
-}
-type Section = (stage: Stage, owned: Releasers, run: Run) => Promise<Report>
 
 /** On a stage of their own each, in this order. */
 const SECTIONS: Readonly<Record<string, Section>> = {

@@ -1,4 +1,4 @@
-import type { Check } from './checks.js'
+import type { Check } from './check.js'
 import { expectWorlds } from './expected.js'
 import { runRound, streamOf } from './round.js'
 import type { Fault } from './scene.js'

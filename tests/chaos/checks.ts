@@ -9,13 +9,11 @@ import {
   wrongOwnData,
   wrongRows,
 } from '../support/invariants.js'
+import type { Check } from './check.js'
 import type { Journal } from './journal.js'
 import type { Letters } from './letters.js'
 import { key, type Site } from './site.js'
 import type { Listener } from './told.js'
-
-/** One thing that is asked; it failed when something was found. `as`: what is found counts among these in the totals. */
-export type Check = { name: string; found: string[]; as?: 'lost' | 'wrong' | 'deadLetters' | 'untold' | 'invented' }
 
 export type QuietOptions = {
   site: Site

@@ -3,26 +3,14 @@ import { randomInt } from 'node:crypto'
 import { appendFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeServices } from '@clerk-mirror/devstack'
-import type { Output } from '../../packages/devstack/src/terminal.js'
 import { readState, removeState, writeState } from '../support/state-file.js'
 import { runCampaign } from './campaign.js'
 import { leaveDisk } from './disk.js'
 import { ALL_FAULTS } from './faults.js'
-import { type ChaosOptions, readOptions } from './options.js'
+import { type ChaosOptions, type CommandSurroundings, readOptions } from './options.js'
 import { reportOf } from './report.js'
 import { isState, newState } from './state.js'
 import { tryMutants } from './try-mutants.js'
-
-export type CommandSurroundings = {
-  args: readonly string[]
-  seed: string | undefined
-  /** The repository, with its build. */
-  root: string
-  /** Where servers keep their data and an interrupted run its state. */
-  folder: string
-  output: Output
-  signal: AbortSignal
-}
 
 const GREATEST_SEED = 2 ** 32
 const INTERRUPTED = 130

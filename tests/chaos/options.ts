@@ -1,10 +1,22 @@
 import { parseArgs } from 'node:util'
+import type { Output } from '../../packages/devstack/src/terminal.js'
 
 export type ChaosOptions =
   /** Faults for so long; from where an interrupted run has stopped, when no seed is given. */
   | { mode: 'run'; minutes: number; seed: number | null; only: RegExp | null; json: boolean; record: boolean }
   /** A deliberate fault in a copy of the build, or each of them: the run must find it. */
   | { mode: 'mutants'; name: string; seed: number | null }
+
+export type CommandSurroundings = {
+  args: readonly string[]
+  seed: string | undefined
+  /** The repository, with its build. */
+  root: string
+  /** Where servers keep their data and an interrupted run its state. */
+  folder: string
+  output: Output
+  signal: AbortSignal
+}
 
 const DEFAULT_MINUTES = 5
 

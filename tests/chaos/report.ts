@@ -1,4 +1,4 @@
-import type { Check } from './checks.js'
+import type { Check } from './check.js'
 import type { RunState } from './state.js'
 
 export type Report = { state: RunState; failures: readonly Check[]; versions: string; commit: string; date: string }

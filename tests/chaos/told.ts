@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { choosePort } from '../../packages/devstack/src/services/ports.js'
 import { reckonReactions, type Told } from '../support/reactions.js'
-import type { Check } from './checks.js'
+import type { Check } from './check.js'
 import { keptSecret, type Site } from './site.js'
 import type { Totals } from './totals.js'
 

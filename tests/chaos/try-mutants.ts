@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCampaign } from './campaign.js'
-import type { CommandSurroundings } from './command.js'
 import { ALL_FAULTS } from './faults.js'
 import { MUTANTS, type Mutant } from './mutants.js'
 import { buildWith } from './mutated-build.js'
+import type { CommandSurroundings } from './options.js'
 import { newState } from './state.js'
 
 const MINUTES = 0.9

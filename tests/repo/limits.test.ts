@@ -27,7 +27,7 @@ test('the rules that Biome keeps are switched on: no any, no process.env, no cyc
   expect(rules).toMatchObject({
     complexity: { noExcessiveLinesPerFunction: { level: 'error', options: { maxLines: 70 } } },
     style: { noProcessEnv: 'error' },
-    suspicious: { noExplicitAny: 'error', noImportCycles: 'error' },
+    suspicious: { noExplicitAny: 'error', noImportCycles: { level: 'error', options: { ignoreTypes: false } } },
   })
 })
 

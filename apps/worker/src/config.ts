@@ -24,12 +24,11 @@ import {
   tracesUrlOf,
   webAddress,
 } from '@clerk-mirror/runtime'
-import type { PayloadShape } from './change-payload.js'
 import { chooseReactions } from './choose-reactions.js'
 import { type ProxySettings, parseNoProxy, parseProxy, withProxyNames } from './proxy.js'
 import { REACTIONS } from './reactions/index.js'
 import type { Reaction } from './reactions/reaction.js'
-import { parseWebhookSecrets, parseWebhookUrls, payloadFor } from './webhook-settings.js'
+import { type ChangeWebhookConfig, parseWebhookSecrets, parseWebhookUrls, payloadFor } from './webhook-settings.js'
 
 export type WorkerConfig = {
   redis: Secret<RedisTarget>
@@ -50,13 +49,6 @@ export type WorkerConfig = {
   host: string
   port: number
   logLevel: LogLevel
-}
-
-export type ChangeWebhookConfig = {
-  urls: Secret<URL[]>
-  secrets: Secret<string[]>
-  payload: PayloadShape
-  allowsPrivate: boolean
 }
 
 const readChangeWebhooks = (read: Read): ChangeWebhookConfig | undefined => {

@@ -15,7 +15,7 @@ import {
 import { type Metrics, Releasers, type Surroundings } from '@clerk-mirror/runtime'
 import { webhookReaction } from './change-webhook.js'
 import { demandNames } from './choose-reactions.js'
-import type { ChangeWebhookConfig, WorkerConfig } from './config.js'
+import type { WorkerConfig } from './config.js'
 import { giveWay } from './give-way.js'
 import type { InstallationGuard } from './installation-guard.js'
 import type { News } from './notify.js'
@@ -26,6 +26,7 @@ import { reactionRecorder } from './record-reactions.js'
 import { openRelay } from './relay.js'
 import { runnerOf } from './run-reaction.js'
 import { filterText } from './wants.js'
+import type { ChangeWebhookConfig } from './webhook-settings.js'
 
 /** The reactions of this worker, before anything runs. */
 export type ReactionList = Disposable & {

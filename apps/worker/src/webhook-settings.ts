@@ -2,8 +2,14 @@ import { parseSigningSecrets } from '@clerk-mirror/events'
 import { isLoopback, type Log, oneOf, type Parser, type Secret, webAddress } from '@clerk-mirror/runtime'
 import { PAYLOAD_SHAPES, type PayloadShape } from './change-payload.js'
 import { webhookName } from './change-webhook.js'
-import type { WorkerConfig } from './config.js'
 import { WEBHOOK_SECRET_CHARS_MIN } from './policy.js'
+
+export type ChangeWebhookConfig = {
+  urls: Secret<URL[]>
+  secrets: Secret<string[]>
+  payload: PayloadShape
+  allowsPrivate: boolean
+}
 
 /** One or several addresses, separated by commas or spaces. Throws an Error that never contains one. */
 export function parseWebhookUrls(raw: string): URL[] {
@@ -30,8 +36,11 @@ export function payloadFor(urls: Secret<URL[]>): Parser<PayloadShape> {
   }
 }
 
+/** All addresses that a worker sends something to. */
+type Receivers = { changeWebhooks?: ChangeWebhookConfig | undefined; notifyUrl?: Secret<string> | undefined }
+
 /** Whoever is on the way can read what these are sent, and send them something else: they know us by a signature alone. */
-export function warnOfReceivers(log: Log, { changeWebhooks, notifyUrl }: WorkerConfig): void {
+export function warnOfReceivers(log: Log, { changeWebhooks, notifyUrl }: Receivers): void {
   for (const url of changeWebhooks?.urls.reveal().filter(isClearText) ?? []) {
     const reaction = webhookName(url)
     log.warn({ event: 'receiver.clear_text', reaction }, 'changes travel to this receiver in clear text: use https://')

@@ -2,6 +2,9 @@ import { eventIdOf, type FailureClass } from '@clerk-mirror/events'
 import type { DeadLetter, Reason } from '@clerk-mirror/queue'
 import { OperationsError } from './operations-error.js'
 
+/** Of which queue; runs of reactions are no events, and have no place in the ledger. */
+export type LetterQueue = 'events' | 'reactions'
+
 /** Which letters. Parts combine: a letter must match them all. A filter without parts is every letter. Times in ms. */
 export type DeadLetterFilter = {
   /** Event ids, or the svix-ids that Clerk's dashboard shows. */

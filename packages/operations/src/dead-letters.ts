@@ -2,7 +2,7 @@ import type { DeadLetter, DeadLetterDetails, DeadLetters, LetterPlace, PlacedLet
 import type { Page } from './audit.js'
 import { actionOf, type BulkOptions, bulk, type DiscardResult, type ReplayResult, type RetryNowResult } from './bulk.js'
 import { CauseCount, type DeadLetterCauses } from './dead-letter-causes.js'
-import { type DeadLetterFilter, demandNoTimes, idsOf } from './dead-letter-filter.js'
+import { type DeadLetterFilter, demandNoTimes, idsOf, type LetterQueue } from './dead-letter-filter.js'
 import type { Ledger } from './ledger.js'
 import { ascii, entryOf } from './ledger-entry.js'
 import { type Range, walk } from './letter-walk.js'
@@ -27,9 +27,6 @@ export type DeadLetterOperations = {
   /** Has events tried at once that failed and wait for their next try; each uses that try. They are no letters yet. */
   retryNow: (filter: DeadLetterFilter, options: BulkOptions) => Promise<RetryNowResult>
 }
-
-/** Of which queue; runs of reactions are no events, and have no place in the ledger. */
-export type LetterQueue = 'events' | 'reactions'
 
 export function deadLetterOperations(
   letters: DeadLetters,

@@ -18,7 +18,8 @@ import { OperationsError } from './operations-error.js'
 import { openReactionDesk } from './reaction-desk.js'
 import type { ReactionOperations } from './reactions.js'
 import { readStatus, type Status } from './status.js'
-import { type Trace, trace } from './trace.js'
+import { trace } from './trace.js'
+import type { Trace } from './trace-types.js'
 import { type VersionOperations, versionOperations } from './versions.js'
 
 /**

@@ -5,6 +5,7 @@ import {
   openReactionPlaces,
   type Partition,
   type Partitions,
+  type QueueDepth,
   type QueueView,
   type ReactionPlaces,
   type RedisTarget,
@@ -13,8 +14,9 @@ import {
 import { type DeadLetterOperations, deadLetterOperations } from './dead-letters.js'
 import type { Ledger } from './ledger.js'
 import { type ReactionOperations, reactionOperations } from './reactions.js'
-import type { ReactionStatus } from './status.js'
-import type { ReactionTrace } from './trace.js'
+import type { ReactionTrace } from './trace-types.js'
+
+export type ReactionStatus = { reaction: string; queue: QueueDepth; oldestAgeS: number }
 
 /** The reactions queue, as far as operators see and move it. New reactions are seen at the next question. */
 export type ReactionDesk = Disposable & {

@@ -10,7 +10,7 @@ import {
 } from '@clerk-mirror/queue'
 
 import type { Ledger } from './ledger.js'
-import type { ReactionDesk } from './reaction-desk.js'
+import type { ReactionDesk, ReactionStatus } from './reaction-desk.js'
 
 export type Status = {
   /** Events by state: waiting, active, retrying, dead. */
@@ -34,8 +34,6 @@ export type Status = {
   /** Of each reaction that any worker has ever had, its runs in their queue. */
   reactions: ReactionStatus[]
 }
-
-export type ReactionStatus = { reaction: string; queue: QueueDepth; oldestAgeS: number }
 
 const HOUR_MS = 3_600_000
 

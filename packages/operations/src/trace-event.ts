@@ -6,7 +6,7 @@ import type { Ledger } from './ledger.js'
 import { ascii } from './ledger-entry.js'
 import { TRACE_EVENTS, TRACE_WENT_ALONG } from './policy.js'
 import type { ReactionDesk } from './reaction-desk.js'
-import type { Comparison, EventTrace, ReactionTrace, TraceStep } from './trace.js'
+import type { Comparison, EventTrace, ReactionTrace, TraceStep } from './trace-types.js'
 
 /** From queue, ledger and heads; null when neither queue nor ledger know of it. */
 export async function traceEvent(

@@ -1,8 +1,8 @@
 import { isFarAhead, type Mirror, type StoredHead } from '@clerk-mirror/mirror'
 import type { QueuedEvent, QueueView, StoredEvents } from '@clerk-mirror/queue'
 import { TRACE_EVENTS, TRACE_SEARCH_MS } from './policy.js'
-import type { ObjectTrace } from './trace.js'
 import { stepOf } from './trace-event.js'
+import type { ObjectTrace } from './trace-types.js'
 
 /** From heads, ledger, audit and queue; null when none of them knows of the object. */
 export async function traceObject(

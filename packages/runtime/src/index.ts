@@ -39,13 +39,6 @@ export { Releasers } from './releasers.js'
 export { type BodyLimits, bodyHooks, connectionHooks } from './request-body.js'
 export { Secret } from './secret.js'
 export { type AppName, type DefaultedName, SETTINGS, type Setting, type SettingName } from './settings.js'
-export {
-  NO_TRACING,
-  openTracing,
-  type Span,
-  type SpanAttributes,
-  type SpanOptions,
-  type Tracing,
-  tracesUrlOf,
-} from './tracing.js'
+export type { Span, SpanAttributes, SpanOptions, Tracing } from './span.js'
+export { NO_TRACING, openTracing, tracesUrlOf } from './tracing.js'
 export { trustedProxies } from './trusted-proxies.js'

@@ -4,7 +4,7 @@ import { detectResources, envDetector, resourceFromAttributes } from '@opentelem
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base'
 import { within } from './deadline.js'
 import { TRACES_FLUSH_MS } from './policy.js'
-import type { SpanOptions, Tracing } from './tracing.js'
+import type { SpanOptions, Tracing } from './span.js'
 
 const KINDS: Readonly<Record<SpanOptions['kind'], SpanKind>> = {
   server: SpanKind.SERVER,
