@@ -7,13 +7,14 @@ const OURS: Readonly<Record<string, readonly string[]>> = {
   'packages/events': [],
   'packages/pages': [],
   'packages/runtime': [],
+  'packages/clerk-api': ['events', 'runtime'],
   'packages/queue': ['events'],
   'packages/mirror': ['events'],
-  'packages/operations': ['events', 'queue', 'mirror'],
+  'packages/operations': ['clerk-api', 'events', 'queue', 'mirror'],
   'packages/devstack': ['events', 'mirror', 'operations', 'queue', 'runtime'],
   'apps/ingest': ['events', 'queue', 'runtime'],
 }
-const OURS_OF_AN_APP = ['events', 'mirror', 'operations', 'pages', 'queue', 'runtime']
+const OURS_OF_AN_APP = ['clerk-api', 'events', 'mirror', 'operations', 'pages', 'queue', 'runtime']
 
 /** Behind which doors each third party is hidden; a folder stands for all that is in it. */
 const THIRD_PARTIES: Readonly<Record<string, readonly string[]>> = {
@@ -34,7 +35,7 @@ const THIRD_PARTIES: Readonly<Record<string, readonly string[]>> = {
   pino: ['packages/runtime/'],
   'pino-pretty': ['packages/runtime/'],
   'prom-client': ['packages/runtime/'],
-  undici: ['apps/worker/'],
+  undici: ['apps/worker/', 'packages/clerk-api/'],
   svix: ['apps/ingest/', 'apps/worker/', 'packages/devstack/'],
 }
 

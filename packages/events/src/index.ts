@@ -9,6 +9,7 @@ export {
   type InstallationStamp,
   matchInstallations,
 } from './installation.js'
+export { elementTexts, memberText } from './json-text.js'
 export {
   type ClerkObject,
   KINDS_THAT_OUTLIVE_THEIR_USER,

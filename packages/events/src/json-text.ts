@@ -23,6 +23,18 @@ export function memberText(text: string, key: string): string | null {
   return found
 }
 
+/** The texts of the elements of the list that `text` is. */
+export function elementTexts(text: string): string[] {
+  const texts: string[] = []
+  let at = skipSpace(text, skipSpace(text, 0) + 1)
+  while (at < text.length && (text.charCodeAt(at) | BRACKET_BIT) !== CLOSING) {
+    const end = skipValue(text, at)
+    texts.push(text.slice(at, end))
+    at = skipSpace(text, skipSpace(text, end) + 1)
+  }
+  return texts
+}
+
 type Visit = (key: number, keyEnd: number, start: number, end: number) => void
 
 /** Tells of each member where its key stands, quotes included, and where its value. */

@@ -1,0 +1,22 @@
+import {
+  ANSWER_MS,
+  RETRY_FIRST_MS,
+  RETRY_MAX_MS,
+  THROTTLED_FIRST_MS,
+  THROTTLED_MAX_MS,
+  THROTTLED_TRIES,
+  TRIES,
+} from './limits.js'
+
+/** The patience of a client; tests have less of it. */
+export type ApiLimits = typeof API_LIMITS
+
+export const API_LIMITS = {
+  answerMs: ANSWER_MS as number,
+  tries: TRIES as number,
+  retryFirstMs: RETRY_FIRST_MS as number,
+  retryMaxMs: RETRY_MAX_MS as number,
+  throttledFirstMs: THROTTLED_FIRST_MS as number,
+  throttledMaxMs: THROTTLED_MAX_MS as number,
+  throttledTries: THROTTLED_TRIES as number,
+}

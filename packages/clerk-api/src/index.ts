@@ -1,0 +1,5 @@
+export { type ClerkApi, type ClerkApiOptions, openClerkApi, type WalkOptions } from './clerk-api.js'
+export { ClerkApiError, type ClerkApiErrorCode } from './clerk-api-error.js'
+export { isWalkedKind, type ReferenceOf, WALKED_KINDS, type WalkedKind } from './kinds.js'
+export type { ApiNotice } from './requester.js'
+export type { ApiObject, CreatedWindow, Page, Position } from './walk.js'
