@@ -16,7 +16,7 @@ import { showTrace } from './trace.js'
 import { listVersions, releaseVersions } from './versions.js'
 
 /** Every command, by the words that call it. */
-const COMMANDS: Readonly<Record<string, Command>> = {
+export const COMMANDS: Readonly<Record<string, Command>> = {
   'dead-letters list': listDeadLetters,
   'dead-letters show': showDeadLetter,
   'dead-letters replay': replayDeadLetters,
@@ -59,15 +59,19 @@ export async function runCommand(words: readonly string[], env: Environment): Pr
     return asked && words.length > 0 ? 0 : 2
   }
   try {
-    const { values, positionals } = parse(command, words.slice(name.split(' ').length))
-    if (values['help']) return help(name, command, out)
+    const { values, positionals } = parseOptions(command, words.slice(name.split(' ').length))
+    if (values['help']) {
+      out(...help(name, command))
+      return 0
+    }
     return await command.run({ env, values, positionals, out, note })
   } catch (error) {
     return fail(error, name, note)
   }
 }
 
-function parse(command: Command, args: readonly string[]): { values: Values; positionals: string[] } {
+/** @throws WrongUsage */
+export function parseOptions(command: Command, args: readonly string[]): { values: Values; positionals: string[] } {
   const options = Object.fromEntries(
     Object.entries(command.options).map(([key, { type, multiple = false }]) => [key, { type, multiple }]),
   )
@@ -88,7 +92,7 @@ function fail(error: unknown, name: string, note: Call['note']): ExitCode {
   return 2
 }
 
-function overview(words: readonly string[]): string[] {
+export function overview(words: readonly string[]): string[] {
   const unknown = words.length > 0 ? [`There is no command "${words.join(' ')}".`, ''] : []
   const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length))
   const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
@@ -96,7 +100,7 @@ function overview(words: readonly string[]): string[] {
   return [...unknown, `Usage: ${PROGRAM} COMMAND [OPTIONS]`, '', ...lines, '', codes]
 }
 
-function help(name: string, command: Command, out: Call['out']): ExitCode {
+export function help(name: string, command: Command): string[] {
   const options = Object.entries(command.options).map(([key, { type, doc }]) => [
     type === 'string' ? `--${key} VALUE` : `--${key}`,
     doc,
@@ -105,7 +109,6 @@ function help(name: string, command: Command, out: Call['out']): ExitCode {
   const width = Math.max(...rows.map(([flag = '']) => flag.length))
   const lines = rows.map(([flag = '', doc]) => `  ${flag.padEnd(width)}  ${doc}`)
   const examples = command.examples.map((example) => `  ${PROGRAM} ${example}`)
-  out(`Usage: ${PROGRAM} ${name} ${command.usage}`, '', command.summary, '', 'Options:', ...lines)
-  out('', 'Examples:', ...examples)
-  return 0
+  const head = [`Usage: ${PROGRAM} ${name} ${command.usage}`, '', command.summary]
+  return [...head, '', 'Options:', ...lines, '', 'Examples:', ...examples]
 }
