@@ -1,6 +1,6 @@
 import type { Releasers } from '@clerk-mirror/runtime'
 import { Cluster } from 'ioredis'
-import { openRedisCluster } from '../tests/support/redis-cluster.js'
+import { openRedisCluster } from '../tests/support/queue/redis-cluster.js'
 import { contest, cpuOf, perSecond } from './contest.js'
 import type { Contestant } from './contestant.js'
 import { perS, type Report, type Row, ratioRow } from './report.js'

@@ -1,8 +1,8 @@
 import type { Check } from './check.js'
-import { expectWorlds } from './expected.js'
+import { expectWorlds } from './oracle/expected.js'
 import { runRound, streamOf } from './round.js'
-import type { Fault } from './scene.js'
-import { openStage } from './stage.js'
+import type { Fault } from './stage/scene.js'
+import { openStage } from './stage/stage.js'
 import type { RunState } from './state.js'
 
 export type CampaignOptions = {

@@ -3,14 +3,14 @@ import { randomInt } from 'node:crypto'
 import { appendFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeServices } from '@clerk-mirror/devstack'
-import { readState, removeState, writeState } from '../support/state-file.js'
+import { readState, removeState, writeState } from '../support/processes/state-file.js'
 import { runCampaign } from './campaign.js'
-import { leaveDisk } from './disk.js'
-import { ALL_FAULTS } from './faults.js'
+import { leaveDisk } from './faults/disk.js'
+import { ALL_FAULTS } from './faults/faults.js'
+import { tryMutants } from './mutants/try-mutants.js'
 import { type ChaosOptions, type CommandSurroundings, readOptions } from './options.js'
 import { reportOf } from './report.js'
 import { isState, newState } from './state.js'
-import { tryMutants } from './try-mutants.js'
 
 const GREATEST_SEED = 2 ** 32
 const INTERRUPTED = 130

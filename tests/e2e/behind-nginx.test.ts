@@ -6,8 +6,8 @@ import { Releasers } from '@clerk-mirror/runtime'
 import { expect, test } from 'vitest'
 import { type Request, signedRequest } from '../edge/request.js'
 import { type EdgeSite, openEdgeSite } from '../edge/site.js'
-import { hasNginx, openNginx } from '../support/nginx.js'
-import { isReady, Program } from '../support/processes.js'
+import { hasNginx, openNginx } from '../support/http/nginx.js'
+import { isReady, Program } from '../support/processes/processes.js'
 import { until } from '../support/until.js'
 
 const SENDERS = 8

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { type App, Program, runToEnd } from '../support/processes.js'
+import { type App, Program, runToEnd } from '../support/processes/processes.js'
 import { until } from '../support/until.js'
 
 const madeUp = () => `whsec_${randomBytes(24).toString('base64')}`

@@ -1,9 +1,9 @@
 import { history } from '@clerk-mirror/devstack'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { pour, refused, signUps, taken } from '../support/deliveries.js'
-import { type House, openHouse } from '../support/house.js'
-import { isReady, runCli } from '../support/processes.js'
-import { openRedisCluster, type RedisCluster } from '../support/redis-cluster.js'
+import { pour, refused, signUps, taken } from '../support/http/deliveries.js'
+import { isReady, runCli } from '../support/processes/processes.js'
+import { type House, openHouse } from '../support/processes/stack.js'
+import { openRedisCluster, type RedisCluster } from '../support/queue/redis-cluster.js'
 import { until } from '../support/until.js'
 
 /*

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { WRONG_TOKENS_MAX } from '../../apps/console/src/policy.js'
+import { WRONG_TOKENS_MAX } from '../../apps/console/src/limits.js'
 import { type ConsoleWorld, OPERATOR_TOKEN, openConsoleWorld, VIEWER_TOKEN } from '../support/console.js'
 import { until } from '../support/until.js'
 

@@ -2,7 +2,7 @@ import { type EnvelopeKeys, parseEnvelopeKeys } from '@clerk-mirror/queue'
 import { expect, test } from 'vitest'
 import { clerkEvent, clerkId } from '../support/clerk-events.js'
 import { type ConsoleWorld, OPERATOR_TOKEN, openConsoleWorld } from '../support/console.js'
-import { madeUpKey } from '../support/envelope-keys.js'
+import { madeUpKey } from '../support/queue/encryption-keys.js'
 import { until } from '../support/until.js'
 
 const MARKER = 'xQz7marker'

@@ -2,7 +2,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
 import { type ConsoleWorld, OPERATOR_TOKEN, openConsoleWorld, VIEWER_TOKEN } from '../support/console.js'
-import { CHROMIUM, openBrowser } from '../support/profiles-browser.js'
+import { CHROMIUM, openBrowser } from '../support/profiles/browser.js'
 
 if (!CHROMIUM) console.warn('SKIPPED: the console in Chromium; there is none here (CHROMIUM_PATH names one)')
 

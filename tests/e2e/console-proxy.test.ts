@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { WRONG_TOKENS_MAX } from '../../apps/console/src/policy.js'
+import { WRONG_TOKENS_MAX } from '../../apps/console/src/limits.js'
 import { OPERATOR_TOKEN, openConsoleWorld } from '../support/console.js'
 
 const WRONG = 'a-wrong-token-of-a-guesser'

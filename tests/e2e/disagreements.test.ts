@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { canOpenHouse, openHouse } from '../support/house.js'
-import { runCli } from '../support/processes.js'
+import { runCli } from '../support/processes/processes.js'
+import { canOpenHouse, openHouse } from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
-const SHIFTED = fileURLToPath(new URL('../support/shifted-clock.mjs', import.meta.url))
+const SHIFTED = fileURLToPath(new URL('../support/processes/shifted-clock.mjs', import.meta.url))
 const inHouse = test.skipIf(!(await canOpenHouse('own redis')))
 
 type Difference = { setting: string; values: { value: string; processes: string[] }[] }

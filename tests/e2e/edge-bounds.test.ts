@@ -9,13 +9,13 @@ import {
   REQUEST_MS,
   TIMEOUT_CHECK_MS,
   UNSIGNED_MAX,
-} from '../../apps/ingest/src/policy.js'
-import { BODY_PIECE_BYTES, UNANSWERED_MAX } from '../../packages/runtime/src/policy.js'
+} from '../../apps/ingest/src/limits.js'
+import { BODY_PIECE_BYTES, UNANSWERED_MAX } from '../../packages/runtime/src/limits.js'
 import { bytesOf, nowS, signedRequest, withBody, withHeader, withMore } from '../edge/request.js'
 import { besiege } from '../edge/siege.js'
 import { type EdgeSite, openEdgeSite } from '../edge/site.js'
 import { codeOf, exchange } from '../edge/wire.js'
-import { health } from '../support/processes.js'
+import { health } from '../support/processes/processes.js'
 import { until } from '../support/until.js'
 
 const BODY = '{"type":"user.created","data":{"id":"user_1"}}'

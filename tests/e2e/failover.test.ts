@@ -1,10 +1,10 @@
 import { Releasers } from '@clerk-mirror/runtime'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { canOpenDatabasePair, type DatabasePair, openDatabasePair } from '../support/database-pair.js'
-import { pour, signUps, taken } from '../support/deliveries.js'
-import { canOpenHouse, type House, openHouse } from '../support/house.js'
-import { isReady } from '../support/processes.js'
-import { openRedisPair, type RedisPair } from '../support/redis-pair.js'
+import { pour, signUps, taken } from '../support/http/deliveries.js'
+import { canOpenDatabasePair, type DatabasePair, openDatabasePair } from '../support/mysql/database-pair.js'
+import { isReady } from '../support/processes/processes.js'
+import { canOpenHouse, type House, openHouse } from '../support/processes/stack.js'
+import { openRedisPair, type RedisPair } from '../support/queue/redis-pair.js'
 import { until } from '../support/until.js'
 
 /*

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { expect, test } from 'vitest'
-import { type App, type Environment, Program } from '../support/processes.js'
+import { type App, type Environment, Program } from '../support/processes/processes.js'
 
 /** The health check of the image, as Docker reads it: lines that go on are one. */
 const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8').replaceAll('\\\n', '')

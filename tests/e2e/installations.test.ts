@@ -1,8 +1,8 @@
 import { partition } from '@clerk-mirror/queue'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { post, signUps } from '../support/deliveries.js'
-import { canOpenHouse, type House, openHouse } from '../support/house.js'
-import { health, isReady, runCli } from '../support/processes.js'
+import { post, signUps } from '../support/http/deliveries.js'
+import { health, isReady, runCli } from '../support/processes/processes.js'
+import { canOpenHouse, type House, openHouse } from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
 const INSTALLATION_KEY = partition('{clerk-0}').key('clerk-mirror:installation')

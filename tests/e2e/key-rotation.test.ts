@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
-import { post } from '../support/deliveries.js'
-import { madeUpKey } from '../support/envelope-keys.js'
-import { canOpenHouse, type House, openHouse, type WorkerProcess } from '../support/house.js'
-import { runCli } from '../support/processes.js'
+import { post } from '../support/http/deliveries.js'
+import { runCli } from '../support/processes/processes.js'
+import { canOpenHouse, type House, openHouse, type WorkerProcess } from '../support/processes/stack.js'
+import { madeUpKey } from '../support/queue/encryption-keys.js'
 import { until } from '../support/until.js'
 import { messageId } from '../support/world.js'
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { pour, signUps, taken } from '../support/deliveries.js'
-import { canOpenHouse, type House, openHouse } from '../support/house.js'
-import { health, isReady } from '../support/processes.js'
+import { pour, signUps, taken } from '../support/http/deliveries.js'
+import { health, isReady } from '../support/processes/processes.js'
+import { canOpenHouse, type House, openHouse } from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
 const isPossible = await canOpenHouse('own redis')

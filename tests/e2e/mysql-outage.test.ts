@@ -1,7 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Pour, pour, refused, signUps } from '../support/deliveries.js'
-import { canOpenHouse, type House, type IngestProcess, openHouse, type WorkerProcess } from '../support/house.js'
-import { health, isReady, onceNotReady, runCli } from '../support/processes.js'
+import { type Pour, pour, refused, signUps } from '../support/http/deliveries.js'
+import { health, isReady, onceNotReady, runCli } from '../support/processes/processes.js'
+import {
+  canOpenHouse,
+  type House,
+  type IngestProcess,
+  openHouse,
+  type WorkerProcess,
+} from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
 /** From the database's return until all is applied: a probe comes at least every three seconds. */

@@ -1,8 +1,8 @@
 import { history } from '@clerk-mirror/devstack'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Pour, pour, refused, taken } from '../support/deliveries.js'
-import { canOpenHouse, type House, type IngestProcess, openHouse } from '../support/house.js'
-import { isReady, runCli } from '../support/processes.js'
+import { type Pour, pour, refused, taken } from '../support/http/deliveries.js'
+import { isReady, runCli } from '../support/processes/processes.js'
+import { canOpenHouse, type House, type IngestProcess, openHouse } from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
 /** A dozen processes start one after the other, and the machine may have others to run. */

@@ -1,8 +1,15 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
-import { bearer, FRONTEND_API, openSite, PUBLISHABLE_KEY, type Site, sessionToken } from '../support/profiles.js'
-import { CHROMIUM, openBrowser } from '../support/profiles-browser.js'
+import { CHROMIUM, openBrowser } from '../support/profiles/browser.js'
+import {
+  bearer,
+  FRONTEND_API,
+  openSite,
+  PUBLISHABLE_KEY,
+  type Site,
+  sessionToken,
+} from '../support/profiles/profiles.js'
 import { openWorld, type World } from '../support/world.js'
 
 let world: World

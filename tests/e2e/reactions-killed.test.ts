@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { history } from '@clerk-mirror/devstack'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { pour } from '../support/deliveries.js'
-import { canOpenHouse, type House, openHouse } from '../support/house.js'
+import { pour } from '../support/http/deliveries.js'
+import { openReceiver, type Receiver } from '../support/http/receiver.js'
+import { canOpenHouse, type House, openHouse } from '../support/processes/stack.js'
 import { reckonReactions } from '../support/reactions.js'
-import { openReceiver, type Receiver } from '../support/receiver.js'
 import { until } from '../support/until.js'
 
 /** A killed worker's events and runs are with another after 15 s. */

@@ -3,9 +3,9 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
 import { type ConsoleWorld, OPERATOR_TOKEN, openConsoleWorld } from '../support/console.js'
-import { CHROMIUM, openBrowser } from '../support/profiles-browser.js'
+import { openReceiver, type Receiver } from '../support/http/receiver.js'
+import { CHROMIUM, openBrowser } from '../support/profiles/browser.js'
 import { webhooksTo } from '../support/reactions.js'
-import { openReceiver, type Receiver } from '../support/receiver.js'
 import { until } from '../support/until.js'
 
 let receiver: Receiver

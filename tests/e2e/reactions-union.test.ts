@@ -1,8 +1,14 @@
 import type { Delivery } from '@clerk-mirror/devstack'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { pour, signUps } from '../support/deliveries.js'
-import { canOpenHouse, type House, type IngestProcess, openHouse, type WorkerProcess } from '../support/house.js'
-import { runCli } from '../support/processes.js'
+import { pour, signUps } from '../support/http/deliveries.js'
+import { runCli } from '../support/processes/processes.js'
+import {
+  canOpenHouse,
+  type House,
+  type IngestProcess,
+  openHouse,
+  type WorkerProcess,
+} from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
 /** Several workers start one after the other, on a machine that may have others to run. */

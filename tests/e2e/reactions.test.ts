@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import type { CurrentObject, Reaction, Run } from '../../apps/worker/src/reactions/reaction.js'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
+import { openReceiver } from '../support/http/receiver.js'
 import { reckonReactions, webhooksTo } from '../support/reactions.js'
-import { openReceiver } from '../support/receiver.js'
 import { until } from '../support/until.js'
 import { openWorld, type World } from '../support/world.js'
 

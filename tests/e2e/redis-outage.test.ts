@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, post, pour, refused, signUps, taken } from '../support/deliveries.js'
-import { canOpenHouse, type House, type IngestProcess, openHouse } from '../support/house.js'
-import { health, isReady, onceNotReady } from '../support/processes.js'
+import { type Answer, post, pour, refused, signUps, taken } from '../support/http/deliveries.js'
+import { health, isReady, onceNotReady } from '../support/processes/processes.js'
+import { canOpenHouse, type House, type IngestProcess, openHouse } from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
 /** The promise is 500 ms, on a machine that has nothing else to do. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { SAME_SIGNAL_MS, SHUTDOWN_DEADLINE_MS } from '../../packages/runtime/src/policy.js'
+import { SAME_SIGNAL_MS, SHUTDOWN_DEADLINE_MS } from '../../packages/runtime/src/limits.js'
 import { bytesOf, signedRequest } from '../edge/request.js'
 import { type EdgeSite, openEdgeSite } from '../edge/site.js'
-import { KeptConnection } from '../support/kept-connection.js'
-import { type App, Program } from '../support/processes.js'
+import { KeptConnection } from '../support/http/keep-alive-connection.js'
+import { type App, Program } from '../support/processes/processes.js'
 import { until } from '../support/until.js'
 
 /** Longer than any test: the test itself ends it, by a second signal. */

@@ -5,9 +5,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { post, signUps } from '../support/deliveries.js'
-import { canOpenHouse, openHouse } from '../support/house.js'
-import { Program, runToEnd } from '../support/processes.js'
+import { post, signUps } from '../support/http/deliveries.js'
+import { Program, runToEnd } from '../support/processes/processes.js'
+import { canOpenHouse, openHouse } from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
 const newSecret = () => `whsec_${randomBytes(24).toString('base64')}`

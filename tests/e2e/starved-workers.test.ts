@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { pour, signUps } from '../support/deliveries.js'
-import { canOpenHouse, openHouse } from '../support/house.js'
-import { isReady } from '../support/processes.js'
-import { starve } from '../support/starve.js'
+import { pour, signUps } from '../support/http/deliveries.js'
+import { isReady } from '../support/processes/processes.js'
+import { canOpenHouse, openHouse } from '../support/processes/stack.js'
+import { starve } from '../support/processes/starve.js'
 import { until } from '../support/until.js'
 
 const EVENTS = 256

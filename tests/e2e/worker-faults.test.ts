@@ -2,13 +2,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Delivery } from '@clerk-mirror/devstack'
 import { expect, test } from 'vitest'
-import { WEDGE_LOOK_MS, WEDGE_LOOKS } from '../../packages/queue/src/policy.js'
-import { watchForWedge } from '../../packages/queue/src/wedge.js'
-import { pour, signUps } from '../support/deliveries.js'
-import { openFaultProxy } from '../support/fault-proxy.js'
-import { canOpenHouse, type House, openHouse } from '../support/house.js'
-import { health, isReady, onceNotReady } from '../support/processes.js'
-import { envelope, openTestQueue, type TestQueue } from '../support/queue.js'
+import { watchForWedge } from '../../packages/queue/src/consume/stuck-watchdog.js'
+import { WEDGE_LOOK_MS, WEDGE_LOOKS } from '../../packages/queue/src/limits.js'
+import { pour, signUps } from '../support/http/deliveries.js'
+import { openFaultProxy } from '../support/http/fault-proxy.js'
+import { health, isReady, onceNotReady } from '../support/processes/processes.js'
+import { canOpenHouse, type House, openHouse } from '../support/processes/stack.js'
+import { envelope, openTestQueue, type TestQueue } from '../support/queue/queue.js'
 import { until } from '../support/until.js'
 
 const WEDGED_WITHIN_MS = 4 * 30_000
@@ -20,7 +20,7 @@ const nothingLeft = { wait: 0, active: 0, delayed: 0, failed: 0 }
 
 const idsOf = (events: readonly Delivery[]) => events.map(({ eventId }) => eventId)
 
-const PRELOAD = fileURLToPath(new URL('../support/dies-of-marked-events.mjs', import.meta.url))
+const PRELOAD = fileURLToPath(new URL('../support/processes/crash-on-marked-events.mjs', import.meta.url))
 
 function marked({ body, ...delivery }: Delivery): Delivery {
   const event = JSON.parse(body)

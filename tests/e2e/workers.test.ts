@@ -1,7 +1,7 @@
 import { type Delivery, history, send } from '@clerk-mirror/devstack'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Door } from '../support/deliveries.js'
-import { canOpenHouse, type House, openHouse, type WorkerProcess } from '../support/house.js'
+import type { Door } from '../support/http/deliveries.js'
+import { canOpenHouse, type House, openHouse, type WorkerProcess } from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
 /** A killed worker's events are with another after 15 s; each of them runs alone then. */

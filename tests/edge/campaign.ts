@@ -1,6 +1,6 @@
 import { REFUSALS } from '../../apps/ingest/src/errors.js'
 import { type Random, seededRandom } from '../../packages/devstack/src/random.js'
-import { signUps } from '../support/deliveries.js'
+import { signUps } from '../support/http/deliveries.js'
 import { sendHonest } from './honest.js'
 import { type Judge, openJudge } from './judge.js'
 import { type Mutant, mutantOf } from './mutations.js'

@@ -80,7 +80,7 @@ async function look(site: EdgeSite, besieger: Besieger, report: SiegeReport): Pr
   report.memoryMostMiB = Math.max(report.memoryMostMiB, Math.round(bytes / MEBIBYTE))
 }
 
-const SCRIPT = fileURLToPath(new URL('../support/besieger-process.mjs', import.meta.url))
+const SCRIPT = fileURLToPath(new URL('../support/processes/besieger-process.mjs', import.meta.url))
 
 /** The connections of the besieger, in a process of their own. */
 class Besieger implements AsyncDisposable {

@@ -6,7 +6,7 @@ import { openServices, type ServerControl } from '@clerk-mirror/devstack'
 import { partition } from '@clerk-mirror/queue'
 import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
-import { health, Program } from '../support/processes.js'
+import { health, Program } from '../support/processes/processes.js'
 import { until } from '../support/until.js'
 
 /** What the built program uses. */

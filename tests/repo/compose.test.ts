@@ -4,7 +4,7 @@ import { SETTINGS, type Setting } from '@clerk-mirror/runtime'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { COMPOSE_FILE, composeEnvironment } from '../../packages/devstack/src/services/compose.js'
-import { SHUTDOWN_DEADLINE_MS } from '../../packages/runtime/src/policy.js'
+import { SHUTDOWN_DEADLINE_MS } from '../../packages/runtime/src/limits.js'
 import { documented } from '../support/documented.js'
 
 interface ComposeService {

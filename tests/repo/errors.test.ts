@@ -41,7 +41,7 @@ const unionMembers = (name: RegExp) =>
   )
 
 const failures = [...code.matchAll(FAILURE)].map(([, failureClass = '', name = '']) => ({ failureClass, name }))
-const serverNumbers = [...read('packages/mirror/src/server-errors.ts').matchAll(SERVER_NUMBER)].map(
+const serverNumbers = [...read('packages/mirror/src/database/server-errors.ts').matchAll(SERVER_NUMBER)].map(
   ([, number = '', failureClass = '']) => ({ failureClass, name: `mysql_${number}` }),
 )
 
@@ -84,9 +84,9 @@ test('every class of failures is explained', () => {
 
 /** One table for each boundary: MySQL's answers, what a connect fails with, and Redis' refusals. */
 const BOUNDARIES = {
-  'packages/mirror/src/server-errors.ts': SERVER_NUMBER,
-  'packages/mirror/src/connect-failure.ts': /^ {2}(\w+): 'database_/gm,
-  'packages/queue/src/redis-refusals.ts': /^ {2}(\w+): 'redis_/gm,
+  'packages/mirror/src/database/server-errors.ts': SERVER_NUMBER,
+  'packages/mirror/src/database/connect-failure.ts': /^ {2}(\w+): 'database_/gm,
+  'packages/queue/src/enqueue/redis-errors.ts': /^ {2}(\w+): 'redis_/gm,
 }
 
 test.each(Object.entries(BOUNDARIES))('every code in the table of %s is named in a test', (path, row) => {

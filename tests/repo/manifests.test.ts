@@ -6,7 +6,7 @@ import { codeFiles, exists, isApp, manifestOf, read, sources, workspaceOf, works
 /** The npm packages that these files import. Prisma's generated client, which is no file of the tree, imports its runtime. */
 function imported(paths: readonly string[]): string[] {
   const specifiers = paths.flatMap(importsOf).map(({ to }) => to ?? '.')
-  const names = specifiers.map((to) => (to.startsWith('./generated/') ? '@prisma/client' : packageOf(to)))
+  const names = specifiers.map((to) => (/^\.{1,2}\/generated\//.test(to) ? '@prisma/client' : packageOf(to)))
   return [...new Set(names)].filter((name) => name !== null).toSorted()
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MUTANTS } from '../chaos/mutants.js'
+import { MUTANTS } from '../chaos/mutants/mutants.js'
 import { exists, read } from './tree.js'
 
 test('the build has the place that each deliberate fault changes', () => {

@@ -3,13 +3,13 @@ import { fromRoot, read, sources } from './tree.js'
 /** Constants that share a reason, with their values as they are exported. */
 export type Limit = { values: Readonly<Record<string, unknown>>; reason: string }
 
-const POLICY = /\/(?:[\w-]+-)?policy\.ts$/
+const LIMITS = /\/(?:[\w-]+-)?limits\.ts$/
 
 /** The files that hold the limits of what is deployed. */
 export const policyFiles = (): string[] =>
-  sources().filter((path) => POLICY.test(path) && !path.startsWith('packages/devstack/'))
+  sources().filter((path) => LIMITS.test(path) && !path.startsWith('packages/devstack/'))
 
-/** The exported constants of a policy file, in order. @throws when one has no reason. */
+/** The exported constants of a limits file, in order. @throws when one has no reason. */
 export async function limitsOf(path: string): Promise<Limit[]> {
   const exported: Readonly<Record<string, unknown>> = await import(fromRoot(path))
   const limits: Limit[] = []

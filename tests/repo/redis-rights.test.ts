@@ -3,8 +3,14 @@ import { read } from './tree.js'
 
 /** The scripts that each process runs, and those alone: rare branches of them, too, need the account's rights. */
 const SCRIPTS_OF = {
-  worker: ['lease-scripts', 'together-scripts', 'gauge-scripts', 'presence', 'wedge'],
-  ingest: ['gauge-scripts'],
+  worker: [
+    'lua/lease-scripts',
+    'lua/batch-scripts',
+    'lua/gauge-scripts',
+    'consume/worker-heartbeat',
+    'consume/stuck-watchdog',
+  ],
+  ingest: ['lua/gauge-scripts'],
 }
 
 const ACCOUNTS = read('docs/hardening.md')

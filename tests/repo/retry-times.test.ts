@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { EVENTS_PACE, type Pace, REACTION_PACE } from '../../packages/queue/src/pace.js'
-import { RETRY_JITTER } from '../../packages/queue/src/policy.js'
+import { EVENTS_PACE, type Pace, REACTION_PACE } from '../../packages/queue/src/consume/consumer-profile.js'
+import { RETRY_JITTER } from '../../packages/queue/src/limits.js'
 import { table, withPart } from './markdown.js'
 import { fromRoot, read } from './tree.js'
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
-import type { DatabaseConnection } from '../../packages/mirror/src/connection.js'
-import { classify } from '../../packages/mirror/src/failures.js'
+import type { DatabaseConnection } from '../../packages/mirror/src/database/connection.js'
+import { classify } from '../../packages/mirror/src/database/failures.js'
 import type { Edit } from './history.js'
 
 /** What became of the application's own write. `unavailable`: the database could not take it, and nothing was written. */

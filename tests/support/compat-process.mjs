@@ -1,8 +1,8 @@
 // npm run test:compat -- URL [URL …]: the suites that need a database, on each server named, one after the other.
 // A URL is one of an account that may create databases, such as mysql://root:…@127.0.0.1:3306/.
 import { spawnSync } from 'node:child_process'
-import { connectOnce } from '../../packages/mirror/dist/connection.js'
-import { parseDatabaseUrl } from '../../packages/mirror/dist/database-url.js'
+import { connectOnce } from '../../packages/mirror/dist/database/connection.js'
+import { parseDatabaseUrl } from '../../packages/mirror/dist/database/database-url.js'
 
 const PROJECTS = ['integration', 'e2e', 'simulation']
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Secret } from '@clerk-mirror/runtime'
-import type { ChangeWebhookConfig } from '../../apps/worker/src/webhook-settings.js'
+import type { ChangeWebhookConfig } from '../../apps/worker/src/reaction-runtime/webhook-settings.js'
 
 /** What a worker is told of this receiver. */
 export const webhooksTo = (...urls: string[]): ChangeWebhookConfig => ({

@@ -8,7 +8,7 @@ import { inject } from 'vitest'
 import { startIngest } from '../../apps/ingest/src/start.js'
 import type { WorkerConfig } from '../../apps/worker/src/config.js'
 import { startWorker } from '../../apps/worker/src/start.js'
-import { openTestDatabase, type TestDatabase } from './database.js'
+import { openTestDatabase, type TestDatabase } from './mysql/database.js'
 import { until } from './until.js'
 
 export const SECRET = `whsec_${randomBytes(24).toString('base64')}`

@@ -2,7 +2,6 @@ import type { BulkOptions, DeadLetterFilter, DeadLetterOperations } from '@clerk
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, type Values, WrongUsage } from './command.js'
 import { demandTerminal, isConfirmed } from './confirm.js'
-import { interruption } from './interruption.js'
 import {
   demandFilter,
   FILTER_OPTIONS,
@@ -10,7 +9,8 @@ import {
   lettersOf,
   RETRY_FILTER_OPTIONS,
   RETRY_FILTER_USAGE,
-} from './letter-options.js'
+} from './dead-letter-options.js'
+import { interruption } from './interruption.js'
 import { withOperations } from './operations.js'
 import { progressView } from './progress.js'
 

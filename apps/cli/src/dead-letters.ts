@@ -7,7 +7,7 @@ import {
 import type { DeadLetter, DeadLetterDetails } from '@clerk-mirror/queue'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
-import { FILTER_OPTIONS, FILTER_USAGE, filterOf, lettersOf, QUEUE_OPTION, queueOf } from './letter-options.js'
+import { FILTER_OPTIONS, FILTER_USAGE, filterOf, lettersOf, QUEUE_OPTION, queueOf } from './dead-letter-options.js'
 import { noteMissingLedger, withOperations } from './operations.js'
 import { table } from './table.js'
 

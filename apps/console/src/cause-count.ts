@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { DeadLetterCause } from '@clerk-mirror/operations'
-import type { OperationsDoor } from './operations-door.js'
-import { CAUSES_FRESH_MS, CAUSES_WAIT_MS, COUNT_MS } from './policy.js'
+import { CAUSES_FRESH_MS, CAUSES_WAIT_MS, COUNT_MS } from './limits.js'
+import type { OperationsDoor } from './operations-connection.js'
 
 /**
  * The causes of all dead letters for the overview: one count serves every open page, and none waits long for it. With

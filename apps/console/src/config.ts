@@ -20,7 +20,7 @@ import {
   shutdownDelay,
   trustedProxies,
 } from '@clerk-mirror/runtime'
-import { type Account, parseAccounts } from './accounts.js'
+import { type Account, parseAccounts } from './auth/accounts.js'
 
 export type ConsoleConfig = {
   redis: Secret<RedisTarget>

@@ -1,10 +1,10 @@
 import type { FailuresByAddress, Log } from '@clerk-mirror/runtime'
-import type { Account } from './accounts.js'
+import type { Account } from './auth/accounts.js'
+import type { Sessions } from './auth/sessions.js'
 import type { CauseCount } from './cause-count.js'
-import type { OperationsDoor } from './operations-door.js'
+import type { OperationsDoor } from './operations-connection.js'
 import type { Runs } from './runs.js'
 import type { Samples } from './samples.js'
-import type { Sessions } from './sessions.js'
 
 /** What the routes work with. */
 export type Console = {

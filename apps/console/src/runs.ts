@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { DiscardResult, Operations, ReplayResult } from '@clerk-mirror/operations'
 import type { Log } from '@clerk-mirror/runtime'
+import { type FilterText, filterOf, lettersOf } from './dead-letter-filter.js'
 import type { Refusal } from './errors.js'
 import { refusalOf } from './failures.js'
-import { type FilterText, filterOf, lettersOf } from './filter.js'
-import { REPLAY_PER_S, RUNS_KEPT } from './policy.js'
+import { REPLAY_PER_S, RUNS_KEPT } from './limits.js'
 
 export type Verb = 'replay' | 'discard'
 

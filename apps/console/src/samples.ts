@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { OperationsDoor } from './operations-door.js'
-import { SAMPLE_MS, SAMPLES_KEPT } from './policy.js'
+import { SAMPLE_MS, SAMPLES_KEPT } from './limits.js'
+import type { OperationsDoor } from './operations-connection.js'
 
 /** How the queue stood at a moment; null where Redis did not answer. */
 export type Sample = { atMs: number; backlog: number | null; oldestMs: number | null }

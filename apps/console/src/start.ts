@@ -11,8 +11,8 @@ import {
   warnOfClearText,
 } from '@clerk-mirror/runtime'
 import type { ConsoleConfig } from './config.js'
-import { operationsDoor } from './operations-door.js'
-import { redactPayload } from './redact.js'
+import { operationsDoor } from './operations-connection.js'
+import { redactPayload } from './pages/redact.js'
 import { Runs } from './runs.js'
 import { Samples } from './samples.js'
 import { buildServer } from './server.js'

@@ -1,7 +1,7 @@
 import { kindOf } from '@clerk-mirror/events'
 import type { Log } from '@clerk-mirror/runtime'
 import { INSTANCE_ID } from './config.js'
-import { DROP_WARNINGS_MAX } from './policy.js'
+import { DROP_WARNINGS_MAX } from './limits.js'
 
 /** Why a verified event is acknowledged and not stored. */
 export type DropReason = 'never_stored' | 'other_instance'

@@ -12,7 +12,6 @@ import {
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { DropWarnings } from './dropped-events.js'
 import { CODE_OF_FASTIFY, REFUSALS, type RefusalCode, refusalBody } from './errors.js'
-import type { IngestMetrics } from './metrics.js'
 import {
   BODY_BYTES_MAX,
   HEADER_BYTES_MAX,
@@ -22,7 +21,8 @@ import {
   RETRY_AFTER_S,
   SILENCE_MS,
   TIMEOUT_CHECK_MS,
-} from './policy.js'
+} from './limits.js'
+import type { IngestMetrics } from './metrics.js'
 import { RawRefusals } from './raw-refusals.js'
 import { UnsignedRequests } from './unsigned-requests.js'
 import { receive, type WebhookDecision, type WebhookOptions } from './webhook.js'

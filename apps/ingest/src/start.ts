@@ -15,8 +15,8 @@ import {
   warnOfClearText,
 } from '@clerk-mirror/runtime'
 import type { IngestConfig } from './config.js'
+import { BACKLOG_MAX, BODY_BYTES_SUM_MAX, CONNECTIONS_MAX, LOOK_MS, START_LOOK_MS, START_WAIT_MS } from './limits.js'
 import { ingestMetrics } from './metrics.js'
-import { BACKLOG_MAX, BODY_BYTES_SUM_MAX, CONNECTIONS_MAX, LOOK_MS, START_LOOK_MS, START_WAIT_MS } from './policy.js'
 import { redisCheck, warnOfLoss } from './redis-safety.js'
 import { testSigningKeys } from './self-test.js'
 import { buildServer } from './server.js'

@@ -1,7 +1,7 @@
 import { readSignatureHeaders } from '@clerk-mirror/events'
 import { FailuresByAddress, type Log, networkOf } from '@clerk-mirror/runtime'
 import type { RefusalCode } from './errors.js'
-import { ADDRESSES_MAX, UNSIGNED_LINES_MAX, UNSIGNED_MAX, UNSIGNED_MS } from './policy.js'
+import { ADDRESSES_MAX, UNSIGNED_LINES_MAX, UNSIGNED_MAX, UNSIGNED_MS } from './limits.js'
 
 const EVERYBODY = 'everybody'
 

@@ -1,7 +1,7 @@
 import type { ProfileEdit } from '@clerk-mirror/mirror'
 import { BLOCK_TYPES, isBlockType } from './block-types.js'
 import type { FieldErrors } from './errors.js'
-import { BLOCKS_MAX, LABEL_MAX, TAGLINE_MAX, URL_MAX } from './policy.js'
+import { BLOCKS_MAX, LABEL_MAX, TAGLINE_MAX, URL_MAX } from './limits.js'
 
 export type ParsedEdit = { kind: 'valid'; edit: ProfileEdit } | { kind: 'invalid'; fields: FieldErrors }
 

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { cursorText, parseCursor } from './cursor.js'
 import type { DatabaseQueue } from './database-queue.js'
 import { Refusal } from './errors.js'
-import { PAGE_SIZE, USERNAME_MAX } from './policy.js'
+import { PAGE_SIZE, USERNAME_MAX } from './limits.js'
 import { type PublicProfile, type PublicSummary, publicProfile, publicSummary } from './public-profile.js'
 
 export type ProfileCalls = Omit<Profiles, typeof Symbol.asyncDispose>

@@ -4,8 +4,8 @@ import type { Log } from '@clerk-mirror/runtime'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Assets } from './assets.js'
 import { CODE_OF_FASTIFY, CODE_OF_NODE, REFUSALS, Refusal, type RefusalCode, refusalBody } from './errors.js'
+import { RETRY_AFTER_S } from './limits.js'
 import { refusalPage } from './pages/refusal-page.js'
-import { RETRY_AFTER_S } from './policy.js'
 
 /** Answers a request with what went wrong: programs get JSON, people a page. */
 export function refuse(assets: Assets, request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {

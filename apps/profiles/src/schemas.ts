@@ -1,5 +1,5 @@
 import { BLOCK_TYPES } from './block-types.js'
-import { BLOCKS_MAX, LABEL_MAX, TAGLINE_MAX, URL_MAX } from './policy.js'
+import { BLOCKS_MAX, LABEL_MAX, TAGLINE_MAX, URL_MAX } from './limits.js'
 
 /*
  * The shapes of requests and answers. They make the OpenAPI document, and Fastify writes nothing into an answer that

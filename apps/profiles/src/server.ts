@@ -15,9 +15,6 @@ import type { Assets } from './assets.js'
 import { canonicalPath } from './canonical-path.js'
 import { conditional } from './conditional.js'
 import { Refusal } from './errors.js'
-import { meRoutes } from './me-routes.js'
-import type { ProfilesMetrics } from './metrics.js'
-import { type PageOptions, pageRoutes } from './page-routes.js'
 import {
   BODY_BYTES_MAX,
   HEADER_BYTES_MAX,
@@ -27,7 +24,10 @@ import {
   REQUEST_MS,
   SILENCE_MS,
   TIMEOUT_CHECK_MS,
-} from './policy.js'
+} from './limits.js'
+import { meRoutes } from './me-routes.js'
+import type { ProfilesMetrics } from './metrics.js'
+import { type PageOptions, pageRoutes } from './page-routes.js'
 import { refuse, refuseRaw, report } from './refuse.js'
 import { SECURITY_HEADERS } from './security-headers.js'
 import type { SessionOptions } from './session.js'

@@ -3,7 +3,7 @@ import { verifyToken } from '@clerk/backend'
 import { TokenVerificationError, TokenVerificationErrorReason } from '@clerk/backend/errors'
 import type { PublishableKey } from './clerk-keys.js'
 import type { RefusalCode } from './errors.js'
-import { CLOCK_SKEW_MS } from './policy.js'
+import { CLOCK_SKEW_MS } from './limits.js'
 import { sessionCookie } from './session-cookie.js'
 
 export type Session = { kind: 'user'; clerkId: string } | { kind: 'refused'; code: RefusalCode }

@@ -13,8 +13,8 @@ import {
 import { readAssets } from './assets.js'
 import type { ProfilesConfig } from './config.js'
 import { DatabaseQueue } from './database-queue.js'
+import { BODY_BYTES_SUM_MAX, CONNECTIONS_MAX, DATABASE_QUEUE_MAX, DATABASE_QUEUE_MS, DATABASE_TURNS } from './limits.js'
 import { profilesMetrics } from './metrics.js'
-import { BODY_BYTES_SUM_MAX, CONNECTIONS_MAX, DATABASE_QUEUE_MAX, DATABASE_QUEUE_MS, DATABASE_TURNS } from './policy.js'
 import { inTurns } from './read.js'
 import { buildServer } from './server.js'
 

@@ -10,9 +10,9 @@ import {
 import { type Log, type Metrics, type ProcessFailure, type Releasers, releaseName } from '@clerk-mirror/runtime'
 import type { WorkerConfig } from './config.js'
 import { type InstallationGuard, openInstallationGuard } from './installation-guard.js'
+import { type RequestedReactions, registerRecorder } from './reaction-runtime/requested-reactions.js'
+import type { ReactionList } from './reaction-runtime/start-reactions.js'
 import { exportInstallation, installationRecorder } from './record-installation.js'
-import { type RequestedReactions, registerRecorder } from './requested-reactions.js'
-import type { ReactionList } from './start-reactions.js'
 
 /** The checks that a worker passes before it works, and the settings that its heartbeat carries. */
 export type Agreement = {

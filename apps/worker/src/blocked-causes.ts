@@ -1,4 +1,4 @@
-import { BLOCKED_LOG_MS, BLOCKED_NOTE_MS } from './policy.js'
+import { BLOCKED_LOG_MS, BLOCKED_NOTE_MS } from './limits.js'
 
 /** What blocks events in this worker. Each of them is tried twice a minute: their causes are told, not their tries. */
 export class BlockedCauses {

@@ -24,11 +24,16 @@ import {
   tracesUrlOf,
   webAddress,
 } from '@clerk-mirror/runtime'
-import { chooseReactions } from './choose-reactions.js'
 import { type ProxySettings, parseNoProxy, parseProxy, withProxyNames } from './proxy.js'
+import { chooseReactions } from './reaction-runtime/choose-reactions.js'
+import {
+  type ChangeWebhookConfig,
+  parseWebhookSecrets,
+  parseWebhookUrls,
+  payloadFor,
+} from './reaction-runtime/webhook-settings.js'
 import { REACTIONS } from './reactions/index.js'
 import type { Reaction } from './reactions/reaction.js'
-import { type ChangeWebhookConfig, parseWebhookSecrets, parseWebhookUrls, payloadFor } from './webhook-settings.js'
 
 export type WorkerConfig = {
   redis: Secret<RedisTarget>

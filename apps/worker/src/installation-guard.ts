@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Failure, type InstallationRefusal, type InstallationStamp, matchInstallations } from '@clerk-mirror/events'
 import type { DatabaseInstallation } from '@clerk-mirror/mirror'
 import type { Handle, QueueInstallation } from '@clerk-mirror/queue'
-import { INSTALLATION_LOOK_MS, INSTALLATION_TRUST_MS } from './policy.js'
+import { INSTALLATION_LOOK_MS, INSTALLATION_TRUST_MS } from './limits.js'
 
 export type InstallationObserver = {
   /** This process has marked a new installation. */

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Notices, Reason } from '@clerk-mirror/queue'
 import { printable } from '@clerk-mirror/runtime'
-import { type Outgoing, openOutgoing } from './outgoing.js'
 import {
   NOTICE_ANSWER_MS,
   NOTICE_ASK_AGAIN_MS,
@@ -9,8 +8,9 @@ import {
   NOTICE_GAP_MS,
   NOTICE_RETRY_DELAYS_MS,
   NOTICES_PENDING_MAX,
-} from './policy.js'
+} from './limits.js'
 import { NO_PROXIES, type ProxySettings, proxyFor } from './proxy.js'
+import { type Outgoing, openOutgoing } from './reaction-runtime/outgoing.js'
 
 /** A dead letter as people are told of it: its cause, and the type of the event that had it first. */
 export type News = { type: string; reason: Reason }

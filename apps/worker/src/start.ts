@@ -25,11 +25,11 @@ import { BlockedCauses } from './blocked-causes.js'
 import type { WorkerConfig } from './config.js'
 import { handlerFor } from './handle.js'
 import { type News, type Notifier, type NotifierOptions, openNotifier } from './notify.js'
-import { causeOf, recorder } from './record.js'
-import { requestedReactions } from './requested-reactions.js'
-import { listReactions, startReactions } from './start-reactions.js'
+import { requestedReactions } from './reaction-runtime/requested-reactions.js'
+import { listReactions, startReactions } from './reaction-runtime/start-reactions.js'
+import { warnOfReceivers } from './reaction-runtime/webhook-settings.js'
+import { causeOf, recorder } from './telemetry.js'
 import { traced } from './trace.js'
-import { warnOfReceivers } from './webhook-settings.js'
 
 export type WorkerProcess = AsyncDisposable & { port: number }
 

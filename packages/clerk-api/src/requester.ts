@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { ApiLimits } from './api-limits.js'
 import { ClerkApiError } from './clerk-api-error.js'
 import type { Http, HttpAnswer } from './http.js'
 import type { Pacer } from './pacer.js'
+import type { ApiLimits } from './patience.js'
 import { refusalOf } from './refusal.js'
 
 /** What a caller may want to count or show of the requests. */

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { SIGNATURE_TOLERANCE_MS, SIGNING_SECRET_BYTES_MIN } from './policy.js'
+import { SIGNATURE_TOLERANCE_MS, SIGNING_SECRET_BYTES_MIN } from './limits.js'
 
 export type SignatureVerdict =
   | { kind: 'verified'; svixId: string }

@@ -1,4 +1,4 @@
-import { ACTIVITY_MINUTES, ACTIVITY_UNSETTLED_MINUTES } from './policy.js'
+import { ACTIVITY_MINUTES, ACTIVITY_UNSETTLED_MINUTES } from './limits.js'
 
 /** One minute. */
 export type ActivityPoint = {

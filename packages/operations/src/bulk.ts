@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { NewAction } from '@clerk-mirror/mirror'
 import type { DeadLetter, JobList } from '@clerk-mirror/queue'
 import { type DeadLetterFilter, demandParts, type LetterQueue } from './dead-letter-filter.js'
+import { type Range, type WalkedPage, walk } from './dead-letter-walk.js'
 import type { Ledger } from './ledger.js'
 import { ascii } from './ledger-entry.js'
-import { type Range, type WalkedPage, walk } from './letter-walk.js'
-import { BULK_CHUNK, RATE_STEPS, RECORDED_CHARS_MAX, RECORDED_IDS_MAX } from './policy.js'
+import { BULK_CHUNK, RATE_STEPS, RECORDED_CHARS_MAX, RECORDED_IDS_MAX } from './limits.js'
 
 export type BulkOptions = {
   /** Who asks; for the audit. */

@@ -1,6 +1,6 @@
 import type { FailureClass } from '@clerk-mirror/events'
 import type { DeadLetter, Reason } from '@clerk-mirror/queue'
-import { CAUSES_MAX } from './policy.js'
+import { CAUSES_MAX } from './limits.js'
 
 /** Letters that died of the same. Times in ms. */
 export type DeadLetterCause = {

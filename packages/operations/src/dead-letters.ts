@@ -3,9 +3,9 @@ import type { Page } from './audit.js'
 import { actionOf, type BulkOptions, bulk, type DiscardResult, type ReplayResult, type RetryNowResult } from './bulk.js'
 import { CauseCount, type DeadLetterCauses } from './dead-letter-causes.js'
 import { type DeadLetterFilter, demandNoTimes, idsOf, type LetterQueue } from './dead-letter-filter.js'
+import { type Range, walk } from './dead-letter-walk.js'
 import type { Ledger } from './ledger.js'
 import { ascii, entryOf } from './ledger-entry.js'
-import { type Range, walk } from './letter-walk.js'
 import { OperationsError } from './operations-error.js'
 
 /** A letter whose event the ledger has decided meanwhile is settled: everything here passes it over. Oldest first. */

@@ -14,7 +14,7 @@ import {
 import type { LedgerEntry, Mirror } from '@clerk-mirror/mirror'
 import type { RemovedFrom, StoredEvent, StoredEvents } from '@clerk-mirror/queue'
 import { entryOf } from './ledger-entry.js'
-import { ERASE_LOOK_MS } from './policy.js'
+import { ERASE_LOOK_MS } from './limits.js'
 
 export type JobCounts = { waiting: number; delayed: number; dead: number; kept: number }
 

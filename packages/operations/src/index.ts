@@ -4,6 +4,7 @@ export type { OperatorAction, Page } from './audit.js'
 export type { BulkOptions, DiscardResult, ReplayResult, RetryNowResult } from './bulk.js'
 export type { DeadLetterCause, DeadLetterCauses } from './dead-letter-causes.js'
 export type { DeadLetterFilter, LetterQueue } from './dead-letter-filter.js'
+export { letterJson } from './dead-letter-json.js'
 export type { DeadLetterOperations } from './dead-letters.js'
 export { type EraseOptions, type EraseResult, erase, type Mention } from './erase.js'
 export type { JobCounts } from './erase-queue.js'
@@ -13,7 +14,6 @@ export {
   type InstallationReport,
   type RestampResult,
 } from './installation.js'
-export { letterJson } from './letter-json.js'
 export { type Operations, openOperations } from './operations.js'
 export { OperationsError, type OperationsErrorCode } from './operations-error.js'
 export type { ReactionStatus } from './reaction-desk.js'

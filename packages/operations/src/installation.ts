@@ -3,8 +3,8 @@ import { Failure, type InstallationRefusal, type InstallationStamp, matchInstall
 import type { Mirror } from '@clerk-mirror/mirror'
 import type { QueueInstallation, QueueView } from '@clerk-mirror/queue'
 import type { Ledger } from './ledger.js'
+import { INSTALLATION_TRUST_MS } from './limits.js'
 import { OperationsError } from './operations-error.js'
-import { INSTALLATION_TRUST_MS } from './policy.js'
 
 /** To which installation database and queue belong; null for one that has no mark yet. */
 export type InstallationReport = {

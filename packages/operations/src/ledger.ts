@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Mirror } from '@clerk-mirror/mirror'
+import { LEDGER_MS, LEDGER_RETRY_MS } from './limits.js'
 import { OperationsError } from './operations-error.js'
-import { LEDGER_MS, LEDGER_RETRY_MS } from './policy.js'
 
 /** The mirror as far as the operations need it, where it may be missing or away. */
 export class Ledger {

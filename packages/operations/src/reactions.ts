@@ -2,8 +2,8 @@ import { KNOWN_KINDS } from '@clerk-mirror/events'
 import type { AskRequest, Mirror } from '@clerk-mirror/mirror'
 import type { QueueDepth, QueueView, ReactionPlaces } from '@clerk-mirror/queue'
 import type { Ledger } from './ledger.js'
+import { FORGET_PAGE } from './limits.js'
 import { OperationsError } from './operations-error.js'
-import { FORGET_PAGE } from './policy.js'
 
 /** What waits for a reaction. */
 export type ReactionBacklog = {

@@ -4,7 +4,7 @@ import type { QueuedEvent, QueueView } from '@clerk-mirror/queue'
 import { idsOf } from './dead-letter-filter.js'
 import type { Ledger } from './ledger.js'
 import { ascii } from './ledger-entry.js'
-import { TRACE_EVENTS, TRACE_WENT_ALONG } from './policy.js'
+import { TRACE_EVENTS, TRACE_WENT_ALONG } from './limits.js'
 import type { ReactionDesk } from './reaction-desk.js'
 import type { Comparison, EventTrace, ReactionTrace, TraceStep } from './trace-types.js'
 

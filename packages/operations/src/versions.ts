@@ -1,6 +1,6 @@
 import type { Mirror, Released } from '@clerk-mirror/mirror'
 import type { Ledger } from './ledger.js'
-import { FUTURE_LISTED } from './policy.js'
+import { FUTURE_LISTED } from './limits.js'
 
 /** An object whose stored version is more than a day ahead. Times in ms. */
 export type FutureObjectReport = {

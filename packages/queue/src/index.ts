@@ -1,28 +1,44 @@
-export { type Acceptance, type Door, openDoor } from './accept.js'
-export type { BlockedByCode } from './blocked.js'
-export type { BreakerState } from './breaker.js'
-export { openQueueBrowser, type QueueBrowser, type Redact } from './browse.js'
-export type { LettersByClass } from './census.js'
-export type { ConnectionObserver } from './connection.js'
-export { type Consumer, type ConsumerObserver, type ConsumerOptions, consume, retryDelay } from './consume.js'
-export { type DeadLetterDetails, type DeadLetters, openDeadLetters } from './dead-letters.js'
+export type { BreakerState } from './consume/breaker.js'
+export { type Consumer, type ConsumerObserver, type ConsumerOptions, consume, retryDelay } from './consume/consumer.js'
+export { REACTION_PACE } from './consume/consumer-profile.js'
+export type { Delivery, Disposition, Handle } from './consume/dispatcher.js'
+export { WorkerWedged } from './consume/stuck-watchdog.js'
+export type { WorkerPresence, WorkerSettings } from './consume/worker-heartbeat.js'
+export { type Acceptance, type Door, openDoor } from './enqueue/enqueue.js'
+export type { DoorPresence, IngestSettings, Spread } from './enqueue/placement.js'
+export type { SealedBody } from './job/encrypted-body.js'
+export { type EnvelopeKeys, parseEnvelopeKeys } from './job/encryption-keys.js'
+export { type Reason, reasonOf } from './job/failure-reason.js'
+export type { DeadLetter, JobList, PlacedLetter } from './job/job-list.js'
+export type { Arriving, StoredEnvelope } from './job/stored-job.js'
+export { BROWSE_ROWS_MAX, PARTITIONS_MAX, REPLICAS_MAX } from './limits.js'
+export type { BlockedByCode } from './operate/blocked.js'
+export { openQueueBrowser, type QueueBrowser, type Redact } from './operate/browse.js'
+export type { LettersByClass } from './operate/dead-letter-count.js'
+export { isBehind, type LetterPlace } from './operate/dead-letter-order.js'
+export { type DeadLetterDetails, type DeadLetters, openDeadLetters } from './operate/dead-letters.js'
 export {
   type AgreedSetting,
   type Disagreement,
   disagreementsOf,
   type LivingProcesses,
-} from './disagreements.js'
-export type { DoorPresence, IngestSettings, Spread } from './enrolment.js'
-export { type EnvelopeKeys, parseEnvelopeKeys } from './envelope-keys.js'
-export { openQueueGauges, type QueueGauges, type QueueReading } from './gauges.js'
-export { type HandOver, openHandOver } from './hand-over.js'
-export type { RedisInspection } from './inspect.js'
-export { openQueueInstallation, type QueueInstallation } from './installation.js'
-export type { DeadLetter, JobList, PlacedLetter } from './job-list.js'
-export { isBehind, type LetterPlace } from './letter-order.js'
-export type { Delivery, Disposition, Handle } from './line.js'
-export { type Notices, openNotices } from './notices.js'
-export { REACTION_PACE } from './pace.js'
+} from './operate/disagreements.js'
+export { openQueueGauges, type QueueGauges, type QueueReading } from './operate/gauges.js'
+export { openQueueInstallation, type QueueInstallation } from './operate/installation.js'
+export { type Notices, openNotices } from './operate/notification-claims.js'
+export {
+  openPartitionDesk,
+  openRegister,
+  type PartitionDesk,
+  type PartitionReport,
+  type Register,
+  type Retirement,
+  readPartitions,
+} from './operate/partition-registry.js'
+export { exportQueueGauges, exportReactionGauges, type GaugeRegistry } from './operate/queue-metrics.js'
+export { openQueueView, type QueueDepth, type QueuedEvent, type QueueView } from './operate/queue-view.js'
+export { openSessionRevocations, type SessionId, type SessionRevocations } from './operate/session-revocations.js'
+export { openStoredEvents, type RemovedFrom, type StoredEvent, type StoredEvents } from './operate/stored-events.js'
 export {
   type Partition,
   type Partitions,
@@ -32,11 +48,7 @@ export {
   QUEUES,
   type QueueName,
 } from './partitions.js'
-export { BROWSE_ROWS_MAX, PARTITIONS_MAX, REPLICAS_MAX } from './policy.js'
-export type { WorkerPresence, WorkerSettings } from './presence.js'
-export { exportQueueGauges, exportReactionGauges, type GaugeRegistry } from './queue-metrics.js'
-export { QueueUnavailable } from './queue-unavailable.js'
-export { openQueueView, type QueueDepth, type QueuedEvent, type QueueView } from './queue-view.js'
+export { type HandOver, openHandOver } from './reactions/reaction-enqueue.js'
 export {
   openReactionPlaces,
   REACTION_NAME,
@@ -44,27 +56,15 @@ export {
   reactionJobId,
   reactionPartition,
   type Unregistered,
-} from './reaction-partitions.js'
+} from './reactions/reaction-partitions.js'
 export {
   openReactionRegister,
   type ReactionRegister,
   type RegisteredReactions,
   type RegisterObserver,
   type Unaware,
-} from './reaction-register.js'
-export { type Reason, reasonOf } from './reason.js'
-export { parseRedisUrl, type RedisTarget } from './redis-url.js'
-export {
-  openPartitionDesk,
-  openRegister,
-  type PartitionDesk,
-  type PartitionReport,
-  type Register,
-  type Retirement,
-  readPartitions,
-} from './register.js'
-export type { SealedBody } from './sealed-body.js'
-export { openSessionRevocations, type SessionId, type SessionRevocations } from './session-revocations.js'
-export { openStoredEvents, type RemovedFrom, type StoredEvent, type StoredEvents } from './stored-events.js'
-export type { Arriving, StoredEnvelope } from './stored-job.js'
-export { WorkerWedged } from './wedge.js'
+} from './reactions/reaction-registry.js'
+export type { ConnectionObserver } from './redis/connection.js'
+export { QueueUnavailable } from './redis/queue-unavailable.js'
+export type { RedisInspection } from './redis/redis-inspection.js'
+export { parseRedisUrl, type RedisTarget } from './redis/redis-url.js'

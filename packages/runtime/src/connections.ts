@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { BODY_PIECE_BYTES } from './policy.js'
+import { BODY_PIECE_BYTES } from './limits.js'
 
 export type ConnectionLimits = {
   connectionsMax: number

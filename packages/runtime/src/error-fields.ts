@@ -1,4 +1,4 @@
-import { ERROR_CHAIN_LIMIT, ERROR_MESSAGE_LIMIT_CHARS, STACK_FRAME_LIMIT } from './policy.js'
+import { ERROR_CHAIN_LIMIT, ERROR_MESSAGE_LIMIT_CHARS, STACK_FRAME_LIMIT } from './limits.js'
 
 /** What a log line says about an error. */
 export interface ErrorFields {

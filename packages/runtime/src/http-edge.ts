@@ -9,7 +9,7 @@ import {
 import type { Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { DRAIN_MS, FIRST_REQUEST_MS, QUIET_MS, QUIET_TURNS, UNANSWERED_MAX } from './policy.js'
+import { DRAIN_MS, FIRST_REQUEST_MS, QUIET_MS, QUIET_TURNS, UNANSWERED_MAX } from './limits.js'
 
 export type HttpEdgeOptions = {
   /** Aborts when the process is told to stop: from then on each answer is the last one of its connection. */

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { ConfigFaults } from './config.js'
 import { DeadlineExceeded, within } from './deadline.js'
+import { SAME_SIGNAL_MS, SHUTDOWN_DEADLINE_MS } from './limits.js'
 import { type Log, type LogLevel, openLog } from './logger.js'
-import { SAME_SIGNAL_MS, SHUTDOWN_DEADLINE_MS } from './policy.js'
 import { PortInUse } from './port-in-use.js'
 
 export type ExitCode = 0 | 1

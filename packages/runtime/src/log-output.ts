@@ -1,5 +1,5 @@
 import { constants, openSync, writeSync } from 'node:fs'
-import { LOG_BUFFER_BYTES, LOG_FLUSH_MS, LOG_RETRY_MS } from './policy.js'
+import { LOG_BUFFER_BYTES, LOG_FLUSH_MS, LOG_RETRY_MS } from './limits.js'
 
 /** Where a write cannot wait: EAGAIN while the reader of a pipe, a socket or a terminal does not read. */
 const LATER = new Set(['EAGAIN', 'EINTR'])

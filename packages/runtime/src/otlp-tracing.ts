@@ -3,7 +3,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base'
 import { within } from './deadline.js'
-import { TRACES_FLUSH_MS } from './policy.js'
+import { TRACES_FLUSH_MS } from './limits.js'
 import type { SpanOptions, Tracing } from './span.js'
 
 const KINDS: Readonly<Record<SpanOptions['kind'], SpanKind>> = {

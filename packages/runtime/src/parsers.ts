@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { Parser } from './config.js'
+import { KEEP_ALIVE_MAX_S, SHUTDOWN_DELAY_MAX_S } from './limits.js'
 import { LOG_LEVELS, type LogLevel } from './logger.js'
-import { KEEP_ALIVE_MAX_S, SHUTDOWN_DELAY_MAX_S } from './policy.js'
 import { Secret } from './secret.js'
 import type { TracesExporter } from './tracing.js'
 

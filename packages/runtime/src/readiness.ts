@@ -1,5 +1,5 @@
 import { DeadlineExceeded, within } from './deadline.js'
-import { CHECK_DEADLINE_MS, READINESS_DEADLINE_MS, READINESS_KEPT_MS } from './policy.js'
+import { CHECK_DEADLINE_MS, READINESS_DEADLINE_MS, READINESS_KEPT_MS } from './limits.js'
 
 export interface Check {
   readonly ok: boolean

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { ALL_FAULTS } from '../../chaos/faults.js'
-import { MUTANTS } from '../../chaos/mutants.js'
+import { ALL_FAULTS } from '../../chaos/faults/faults.js'
+import { faultAt } from '../../chaos/faults/schedule.js'
+import { MUTANTS } from '../../chaos/mutants/mutants.js'
 import { readOptions } from '../../chaos/options.js'
-import { faultAt } from '../../chaos/schedule.js'
 
 const namesOf = (seed: number, from: number, count: number) =>
   Array.from({ length: count }, (_, index) => faultAt(ALL_FAULTS, seed, from + index).fault.name)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Item, Stream } from '../../chaos/stream.js'
+import { type Item, Stream } from '../../chaos/load/stream.js'
 
 const taken = (stream: Stream, count: number): Item[] => Array.from({ length: count }, () => stream.next())
 const sent = (items: readonly Item[]) =>

@@ -1,6 +1,6 @@
 import { ConfigFaults } from '@clerk-mirror/runtime'
 import { expect, test } from 'vitest'
-import { accountOf, parseAccounts } from '../../../apps/console/src/accounts.js'
+import { accountOf, parseAccounts } from '../../../apps/console/src/auth/accounts.js'
 import { readConsoleConfig } from '../../../apps/console/src/config.js'
 
 const ADA = 'ada:operator:0123456789abcdefghijklmnopqrstuv'

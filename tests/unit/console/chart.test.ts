@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { chart } from '../../../apps/console/src/chart.js'
-import { count, duration } from '../../../apps/console/src/format.js'
+import { chart } from '../../../apps/console/src/pages/chart.js'
+import { count, duration } from '../../../apps/console/src/pages/format.js'
 
 const shared = { title: 'Decided', say: count, placeOf: (index: number) => `02:0${index}` }
 

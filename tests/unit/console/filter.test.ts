@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { filterInWords, filterOf, queryOf, readFilter } from '../../../apps/console/src/dead-letter-filter.js'
 import { Refusal } from '../../../apps/console/src/errors.js'
-import { filterInWords, filterOf, queryOf, readFilter } from '../../../apps/console/src/filter.js'
 
 const read = (query: string) => filterOf(readFilter(new URLSearchParams(query)))
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { parseAccounts } from '../../../apps/console/src/accounts.js'
+import { parseAccounts } from '../../../apps/console/src/auth/accounts.js'
 import { keptConsoleToken } from '../../../packages/devstack/src/stack-folder.js'
 
 test('the token that npm start makes up is one that the console takes, stays, and is for its owner alone', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { HIDDEN, redactPayload } from '../../../apps/console/src/redact.js'
-import { CONTAINERS, COUNTS, FLAGS, IDS, TIMES, WORDS } from '../../../apps/console/src/safe-members.js'
+import { HIDDEN, redactPayload } from '../../../apps/console/src/pages/redact.js'
+import { CONTAINERS, COUNTS, FLAGS, IDS, TIMES, WORDS } from '../../../apps/console/src/pages/safe-members.js'
 
 test('the shape, ids, times and words of Clerk stay; names, addresses and metadata do not', () => {
   const body = {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { type Account, parseAccounts } from '../../../apps/console/src/accounts.js'
-import { SESSION_MS } from '../../../apps/console/src/policy.js'
-import { openSessions } from '../../../apps/console/src/sessions.js'
+import { type Account, parseAccounts } from '../../../apps/console/src/auth/accounts.js'
+import { openSessions } from '../../../apps/console/src/auth/sessions.js'
+import { SESSION_MS } from '../../../apps/console/src/limits.js'
 
 const accounts = parseAccounts(
   'ada:operator:0123456789abcdefghijklmnopqrstuv,bob:viewer:abcdefghijklmnopqrstuv0123456789',

@@ -1,7 +1,7 @@
 import type { Status } from '@clerk-mirror/operations'
 import { expect, test } from 'vitest'
-import { SLOW_MS } from '../../../apps/console/src/policy.js'
-import { verdictOf } from '../../../apps/console/src/verdict.js'
+import { SLOW_MS } from '../../../apps/console/src/limits.js'
+import { verdictOf } from '../../../apps/console/src/pages/health-findings.js'
 
 const worker = { host: 'one', pid: 1, startedAtMs: 0, breaker: 'closed' as const, held: 0 }
 const NONE = { outage: 0, contention: 0, blocked: 0, poison: 0, killer: 0, unknown: 0 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseDatabaseUrl } from '../../../packages/mirror/src/database-url.js'
+import { parseDatabaseUrl } from '../../../packages/mirror/src/database/database-url.js'
 
 const faultOf = (url: string): string => {
   try {

@@ -1,8 +1,8 @@
 import type { FailureClass } from '@clerk-mirror/events'
 import { expect, test } from 'vitest'
-import { connectFailure } from '../../../packages/mirror/src/connect-failure.js'
-import { parseDatabaseUrl } from '../../../packages/mirror/src/database-url.js'
-import { classify } from '../../../packages/mirror/src/failures.js'
+import { connectFailure } from '../../../packages/mirror/src/database/connect-failure.js'
+import { parseDatabaseUrl } from '../../../packages/mirror/src/database/database-url.js'
+import { classify } from '../../../packages/mirror/src/database/failures.js'
 
 const PERSONAL = 'ada@example.com'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isRoleError } from '../../../packages/mirror/src/server-role.js'
+import { isRoleError } from '../../../packages/mirror/src/database/server-role.js'
 
 const error = (errno: number, message = '') => Object.assign(new Error(message), { errno })
 

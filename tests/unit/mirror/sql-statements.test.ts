@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { splitStatements } from '../../../packages/mirror/src/sql-statements.js'
+import { splitStatements } from '../../../packages/mirror/src/migrate/sql-statements.js'
 
 test('statements end at semicolons, the last one also without', () => {
   expect(splitStatements('SELECT 1;\nSELECT 2 ;; SELECT 3')).toEqual(['SELECT 1', 'SELECT 2', 'SELECT 3'])

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { idList, type SqlValue, upsert } from '../../../packages/mirror/src/sql.js'
+import { idList, type SqlValue, upsert } from '../../../packages/mirror/src/database/sql.js'
 
 const users = (...rows: SqlValue[][]) =>
   upsert({ table: 'users', columns: ['clerk_id', 'username'], updates: ['username'], rows })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { presentAsMysql } from '../../../packages/mirror/src/verified-socket.js'
+import { presentAsMysql } from '../../../packages/mirror/src/database/verified-socket.js'
 
 const packet = (body: string) => {
   const header = Buffer.alloc(4)

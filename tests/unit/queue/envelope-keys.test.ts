@@ -3,9 +3,9 @@ import { inspect } from 'node:util'
 import { type Arriving, type EnvelopeKeys, parseEnvelopeKeys } from '@clerk-mirror/queue'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { NO_KEYS } from '../../../packages/queue/src/envelope-keys.js'
-import { envelopeOf, jobOf } from '../../../packages/queue/src/stored-job.js'
-import { envelope } from '../../support/queue.js'
+import { NO_KEYS } from '../../../packages/queue/src/job/encryption-keys.js'
+import { envelopeOf, jobOf } from '../../../packages/queue/src/job/stored-job.js'
+import { envelope } from '../../support/queue/queue.js'
 
 const base64 = () => randomBytes(32).toString('base64')
 const [one, two] = [base64(), base64()]

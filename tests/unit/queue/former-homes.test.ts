@@ -1,10 +1,10 @@
 import { type Partition, partitions } from '@clerk-mirror/queue'
 import { expect, test } from 'vitest'
-import { storeIn } from '../../../packages/queue/src/accept.js'
-import { fixedPlacement } from '../../../packages/queue/src/enrolment.js'
-import type { Write } from '../../../packages/queue/src/replicas.js'
-import type { Scripted } from '../../../packages/queue/src/scripts.js'
-import { envelope } from '../../support/queue.js'
+import { storeIn } from '../../../packages/queue/src/enqueue/enqueue.js'
+import { fixedPlacement } from '../../../packages/queue/src/enqueue/placement.js'
+import type { Write } from '../../../packages/queue/src/enqueue/replicas.js'
+import type { Scripted } from '../../../packages/queue/src/lua/job-scripts.js'
+import { envelope } from '../../support/queue/queue.js'
 
 const [home, ...formerHomes] = partitions(33) as [Partition, ...Partition[]]
 const placement = { ...fixedPlacement([home]), formerHomesOf: () => formerHomes }

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { Load } from '../../../packages/queue/src/load.js'
+import { Load } from '../../../packages/queue/src/consume/load.js'
 
 const open: Load[] = []
 afterEach(() => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { redisRefusal } from '../../../packages/queue/src/redis-refusals.js'
-import { isRoleError } from '../../../packages/queue/src/server-role.js'
+import { redisRefusal } from '../../../packages/queue/src/enqueue/redis-errors.js'
+import { isRoleError } from '../../../packages/queue/src/redis/server-role.js'
 
 /** As Redis 6 says it of a script, whose own error comes last. */
 const inRedis6 = (error: string) =>

@@ -1,7 +1,7 @@
 import { retryDelay } from '@clerk-mirror/queue'
 import { expect, test } from 'vitest'
 import { seededRandom } from '../../../packages/devstack/src/random.js'
-import { EVENTS_PACE, type Pace, REACTION_PACE } from '../../../packages/queue/src/pace.js'
+import { EVENTS_PACE, type Pace, REACTION_PACE } from '../../../packages/queue/src/consume/consumer-profile.js'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

@@ -3,7 +3,7 @@ import type { RequestListener, Server, ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { HttpEdge } from '@clerk-mirror/runtime'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { UNANSWERED_MAX } from '../../../packages/runtime/src/policy.js'
+import { UNANSWERED_MAX } from '../../../packages/runtime/src/limits.js'
 import { answersIn } from '../../edge/wire.js'
 
 const REQUEST = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n'

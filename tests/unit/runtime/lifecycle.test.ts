@@ -4,9 +4,9 @@ import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { ConfigFaults, run } from '@clerk-mirror/runtime'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { SAME_SIGNAL_MS } from '../../../packages/runtime/src/policy.js'
+import { SAME_SIGNAL_MS } from '../../../packages/runtime/src/limits.js'
 
-const FIXTURE = fileURLToPath(new URL('../../support/runtime-process.mjs', import.meta.url))
+const FIXTURE = fileURLToPath(new URL('../../support/processes/runtime-process.mjs', import.meta.url))
 
 interface Line {
   readonly event: string

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { until } from '../../support/until.js'
 
 const MINUTE_MS = 60_000
-const FIXTURE = fileURLToPath(new URL('../../support/runtime-process.mjs', import.meta.url))
+const FIXTURE = fileURLToPath(new URL('../../support/processes/runtime-process.mjs', import.meta.url))
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'clerk-mirror-log-'))

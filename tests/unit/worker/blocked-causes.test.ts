@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { BlockedCauses } from '../../../apps/worker/src/blocked-causes.js'
-import { BLOCKED_LOG_MS, BLOCKED_NOTE_MS } from '../../../apps/worker/src/policy.js'
+import { BLOCKED_LOG_MS, BLOCKED_NOTE_MS } from '../../../apps/worker/src/limits.js'
 
 test('a cause is logged once, each cause by itself, and again after an hour', () => {
   const clock = { nowMs: 0 }

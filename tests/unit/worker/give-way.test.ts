@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { giveWay } from '../../../apps/worker/src/give-way.js'
-import { TURN_GAP_MS, TURN_RUNS } from '../../../apps/worker/src/policy.js'
+import { TURN_GAP_MS, TURN_RUNS } from '../../../apps/worker/src/limits.js'
+import { giveWay } from '../../../apps/worker/src/reaction-runtime/throttle.js'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { inCompany } from '../../../apps/worker/src/in-company.js'
+import { inCompany } from '../../../apps/worker/src/reaction-runtime/settle-together.js'
 import { latch, until } from '../../support/until.js'
 
 const LONG_MS = 60_000

@@ -1,7 +1,7 @@
 import type { ObjectNow } from '@clerk-mirror/mirror'
 import { expect, test } from 'vitest'
-import { askedOnce, objectReader } from '../../../apps/worker/src/object-reader.js'
-import { READ_OBJECTS_MAX } from '../../../apps/worker/src/policy.js'
+import { READ_OBJECTS_MAX } from '../../../apps/worker/src/limits.js'
+import { askedOnce, objectReader } from '../../../apps/worker/src/reaction-runtime/batched-object-reader.js'
 import { latch } from '../../support/until.js'
 
 const object = (id: string): ObjectNow => ({

@@ -1,10 +1,10 @@
 import { ConfigFaults } from '@clerk-mirror/runtime'
 import { expect, test } from 'vitest'
-import { chooseReactions, demandNames } from '../../../apps/worker/src/choose-reactions.js'
 import { readWorkerConfig } from '../../../apps/worker/src/config.js'
-import { isPublicAddress } from '../../../apps/worker/src/public-address.js'
+import { chooseReactions, demandNames } from '../../../apps/worker/src/reaction-runtime/choose-reactions.js'
+import { isPublicAddress } from '../../../apps/worker/src/reaction-runtime/public-address.js'
+import { filterText, interestsOf, wantedOnRegister } from '../../../apps/worker/src/reaction-runtime/wants.js'
 import type { Reaction, Wanted } from '../../../apps/worker/src/reactions/reaction.js'
-import { filterText, interestsOf, wantedOnRegister } from '../../../apps/worker/src/wants.js'
 
 const reaction = (name: string, ...wants: Wanted[]): Reaction => ({ name, wants, react: async () => {} })
 const none = () => []

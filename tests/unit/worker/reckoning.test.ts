@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import type { ChangeBody, Received } from '../../support/http/receiver.js'
 import { reckonReactions } from '../../support/reactions.js'
-import type { ChangeBody, Received } from '../../support/receiver.js'
 
 type Applied = { event_id: string; type: string; object_id: string }
 

@@ -2,7 +2,7 @@ import { type Html, html } from '@clerk-mirror/pages'
 import type { Assets } from '../assets.js'
 import { BLOCK_TYPES } from '../block-types.js'
 import type { PublishableKey } from '../clerk-keys.js'
-import { BLOCKS_MAX, LABEL_MAX, TAGLINE_MAX, URL_MAX } from '../policy.js'
+import { BLOCKS_MAX, LABEL_MAX, TAGLINE_MAX, URL_MAX } from '../limits.js'
 import { layout } from './layout.js'
 
 /** The major versions that @clerk/backend 3 belongs with; Clerk serves the newest of each. */

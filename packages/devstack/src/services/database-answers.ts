@@ -1,5 +1,5 @@
 import { createConnection } from 'mariadb'
-import { ANSWER_WITHIN_MS } from './policy.js'
+import { ANSWER_WITHIN_MS } from './limits.js'
 
 /** Whether a server on this port of 127.0.0.1 lets the account in and answers a query. */
 export async function databaseAnswers(account: { port: number; user: string; password: string }): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { INITIALISE_MS } from './policy.js'
+import { INITIALISE_MS } from './limits.js'
 import { complaintIn, type Finished, findProgram, run } from './programs.js'
 import { giveTo, makeServerFolder, type ServerHome } from './server-user.js'
 import { StackError } from './stack-error.js'

@@ -1,4 +1,4 @@
-import { APT_LOCK_WITHIN_S } from './policy.js'
+import { APT_LOCK_WITHIN_S } from './limits.js'
 import { complaintIn, findProgram, run } from './programs.js'
 import type { ServiceName } from './site.js'
 

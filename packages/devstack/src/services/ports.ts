@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
-import { PORTS } from './policy.js'
+import { PORTS } from './limits.js'
 
 const LOOPBACK = '127.0.0.1'
 

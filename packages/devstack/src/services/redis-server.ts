@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { ANSWER_WITHIN_MS } from './policy.js'
+import { ANSWER_WITHIN_MS } from './limits.js'
 import { findProgram } from './programs.js'
 import { ServerProcess } from './server-process.js'
 import { chooseHome, giveTo, makeServerFolder, takeAlong } from './server-user.js'

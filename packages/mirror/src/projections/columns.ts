@@ -1,4 +1,4 @@
-import type { SqlValue } from '../sql.js'
+import type { SqlValue } from '../database/sql.js'
 
 /** How a value gets into its column. Nothing a user of the application can write may fail there. */
 export type Column<T> = (object: T) => SqlValue

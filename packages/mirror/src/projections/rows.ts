@@ -1,7 +1,7 @@
 import type { ClerkObject, TypedKind } from '@clerk-mirror/events'
-import { REMOVE_BATCH } from '../policy.js'
-import { byKey, placeholders, type SqlValue, timeValue, upsert } from '../sql.js'
-import type { Transaction } from '../transaction.js'
+import { byKey, placeholders, type SqlValue, timeValue, upsert } from '../database/sql.js'
+import type { Transaction } from '../database/transaction.js'
+import { REMOVE_BATCH } from '../limits.js'
 import { PROJECTIONS, type Projection } from './tables.js'
 
 /** A typed row in the making: an object under its Clerk id, and when its head was written, in ms. */

@@ -1,5 +1,5 @@
 import type { ObjectOf, TypedKind } from '@clerk-mirror/events'
-import { timeValue } from '../sql.js'
+import { timeValue } from '../database/sql.js'
 import { type Column, cut, wholeUrl } from './columns.js'
 
 /** A typed table: what of a Clerk object stands in which column, besides `clerk_id` and `synced_at`. */

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { Failure } from '@clerk-mirror/events'
+import { REACTION_PACE } from '@clerk-mirror/queue'
+import { Webhook } from 'svix'
+import { DELIVERY_MS, RETRY_AFTER_MAX_MS } from '../limits.js'
+import { NO_PROXIES, type ProxySettings, proxyFor } from '../proxy.js'
+import type { Reaction, Run } from '../reactions/reaction.js'
+import { changeBody, type PayloadShape } from './change-payload.js'
+import { type Answer, openOutgoing, ProxyRefused } from './outgoing.js'
+import { demandPublicHost, demandPublicName, lookupPublic } from './public-address.js'
+import { TryLater } from './run-reaction.js'
+
+export type ChangeWebhook = {
+  url: URL
+  /** Every body is signed with each: a receiver takes one that it knows. */
+  secrets: readonly string[]
+  payload: PayloadShape
+  allowsPrivate: boolean
+  proxies?: ProxySettings | undefined
+}
+
+/** Releases its connections. */
+export type WebhookReaction = Reaction & Disposable
+
+/**
+ * A receiver of changes over HTTP, as a reaction of its own: signed by the Standard Webhooks scheme. Any answer of 2xx is
+ * taken for "done", any other for "again"; 410 says that nobody wants it any more.
+ */
+export function webhookReaction(webhook: ChangeWebhook): WebhookReaction {
+  const { url, secrets, payload, allowsPrivate, proxies = NO_PROXIES } = webhook
+  const signers = secrets.map((secret) => new Webhook(secret))
+  const proxy = proxyFor(url, proxies)
+  const outgoing = openOutgoing({
+    ...{ url, proxy, connections: REACTION_PACE.inFlight },
+    ...(!allowsPrivate && { lookup: lookupPublic }),
+  })
+  return {
+    name: webhookName(url),
+    wants: ['*'],
+    timeoutMs: DELIVERY_MS,
+    async react(run) {
+      if (!allowsPrivate) demandPublicHost(url)
+      if (!allowsPrivate && proxy) demandPublicName(url)
+      const body = await changeBody(run, payload)
+      judge(await outgoing.post(headersOf(run, body, signers), body, run.signal).catch(unreachable))
+    },
+    [Symbol.dispose]: () => outgoing[Symbol.dispose](),
+  }
+}
+
+/** Not the address itself, which may hold a secret, and stands in metrics and keys here. */
+export const webhookName = (url: URL) => `webhook-${createHash('sha256').update(url.href).digest('hex').slice(0, 8)}`
+
+function headersOf({ idempotencyKey }: Run, body: string, signers: readonly Webhook[]): Record<string, string> {
+  const now = new Date()
+  return {
+    'content-type': 'application/json',
+    'user-agent': 'clerk-mirror',
+    'webhook-id': idempotencyKey,
+    'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+    'webhook-signature': signers.map((signer) => signer.sign(idempotencyKey, now, body)).join(' '),
+  }
+}
+
+/** Its message may name the address: only the code is told. */
+function unreachable(error: unknown): never {
+  if (error instanceof Failure) throw error
+  throw new Failure('unknown', 'receiver_unreachable', `the receiver cannot be reached: ${reasonOf(error)}`, error)
+}
+
+/** The code of a system's error; the name of one that is none, such as the end of a delivery's time. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ProxyRefused) return error.message
+  const { code, name = 'no answer' } = Object(error) as { code?: unknown; name?: unknown }
+  return String(typeof code === 'string' ? code : name)
+}
+
+/** @throws Failure unless the receiver has taken it. */
+function judge({ status, header }: Answer): void {
+  if (status >= 200 && status < 300) return
+  const message = `the receiver answered with ${status}`
+  if (status === 410) throw new Failure('poison', 'receiver_gone', message)
+  const waitMs = retryAfterMs(header('retry-after'), Date.now())
+  throw new TryLater(new Failure('unknown', 'receiver_refused', message), waitMs)
+}
+
+/** Seconds or a date, as RFC 9110 has it; 0 for anything else. */
+export function retryAfterMs(header: string | undefined, nowMs: number): number {
+  const text = header?.trim() ?? ''
+  // Date.parse takes almost anything for a date.
+  const atMs = / GMT$/.test(text) ? Date.parse(text) : Number.NaN
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : atMs - nowMs
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), RETRY_AFTER_MAX_MS)
+}

@@ -1,0 +1,65 @@
+import type { LookupFunction } from 'node:net'
+import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'
+import { ANSWER_BYTES_MAX, ANSWER_REST_MS } from '../limits.js'
+
+export type OutgoingOptions = {
+  url: URL
+  proxy: URL | undefined
+  /** At once. */
+  connections: number
+  /** How names are looked up where no proxy does it. */
+  lookup?: LookupFunction
+}
+
+export type Answer = { status: number; header: (name: string) => string | undefined }
+
+/** POSTs to one address, through a proxy where there is one. Releases its connections. */
+export type Outgoing = Disposable & {
+  /** Follows no redirect, and reads of an answer no more than its head. @throws when there is none. */
+  post: (headers: Record<string, string>, body: string, signal: AbortSignal) => Promise<Answer>
+}
+
+/** The proxy itself refused: whoever reads the message should not look at the receiver. */
+export class ProxyRefused extends Error {
+  override readonly name = 'ProxyRefused'
+  readonly status: string
+
+  constructor(status: string, cause: unknown) {
+    super(`the proxy answered with ${status}`, { cause })
+    this.status = status
+  }
+}
+
+export function openOutgoing(options: OutgoingOptions): Outgoing {
+  const { url } = options
+  const dispatcher = dispatcherFor(options)
+  return {
+    async post(headers, body, signal) {
+      const answer = await request(url, { method: 'POST', headers, body, signal, dispatcher }).catch(throwTold)
+      // Lets a short body in, so that the connection can be used again, and hangs up on anything else.
+      void answer.body.dump({ limit: ANSWER_BYTES_MAX, signal: AbortSignal.timeout(ANSWER_REST_MS) }).catch(() => {})
+      if (options.proxy && answer.statusCode === PROXY_WANTS_PASSWORD) throw new ProxyRefused('407', undefined)
+      const header = (name: string) => [answer.headers[name]].flat()[0]
+      return { status: answer.statusCode, header }
+    },
+    [Symbol.dispose]: () => void dispatcher.destroy(),
+  }
+}
+
+const PROXY_WANTS_PASSWORD = 407
+
+function dispatcherFor({ proxy, connections, lookup }: OutgoingOptions): Dispatcher {
+  if (proxy === undefined) return new Agent({ connections, ...(lookup && { connect: { lookup } }) })
+  const { origin, username, password } = proxy
+  const account = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const token = account === ':' ? {} : { token: `Basic ${Buffer.from(account).toString('base64')}` }
+  // Many proxies refuse to make a tunnel to what is no TLS.
+  return new ProxyAgent({ uri: origin, connections, proxyTunnel: false, ...token })
+}
+
+/** undici says in words alone which status a proxy had. */
+function throwTold(error: unknown): never {
+  const [, status] =
+    /^Proxy (?:response|Authentication Required) \((\d+)\)/.exec(error instanceof Error ? error.message : '') ?? []
+  throw status === undefined ? error : new ProxyRefused(status, error)
+}

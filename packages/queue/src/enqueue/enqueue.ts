@@ -1,0 +1,134 @@
+import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
+import { type Arriving, jobOf, type StoredJob } from '../job/stored-job.js'
+import { ACCEPT_MS, FORMER_HOME_MS, MEMORY_CHECK_MS, SHED_ABOVE } from '../limits.js'
+import { type Scripted, type Stored, withScripts } from '../lua/job-scripts.js'
+import { withRegisterScripts } from '../lua/partition-scripts.js'
+import type { Partition, Partitions } from '../partitions.js'
+import { type ConnectionObserver, observe, openPromptClient, type RedisClient } from '../redis/connection.js'
+import { inspectRedis, type RedisInspection } from '../redis/redis-inspection.js'
+import { memoryShare } from '../redis/redis-memory.js'
+import type { RedisTarget } from '../redis/redis-url.js'
+import { within } from '../redis/timeout.js'
+import { Arrivals, acceptMany } from './enqueue-batcher.js'
+import { enrol, fixedPlacement, type Placement, type Spread, tokenIn } from './placement.js'
+import { type RedisRefusal, redisRefusal } from './redis-errors.js'
+import { NotReplicated, type Write, writerTo } from './replicas.js'
+
+/** After `accepted` the event is durable, as far as Redis is told to be. After `refused` it may be stored or not. */
+export type Acceptance =
+  | { kind: 'accepted'; how: Stored }
+  | { kind: 'refused'; code: RedisRefusal | 'redis_not_replicated'; cause: string }
+
+export type Door = Disposable & {
+  /**
+   * One round trip, together with what arrives at the same time. Answers within `ACCEPT_MS`, whatever becomes of Redis;
+   * never throws. `trace`, a W3C traceparent, travels with the event.
+   */
+  accept: (envelope: Arriving, trace?: string) => Promise<Acceptance>
+  /** Redis' memory is so full that no event is taken until workers have made room. */
+  isShedding: () => boolean
+  /** Those that may hold events. */
+  partitions: Partitions
+  /** What Redis is able and configured to do. @throws when it does not answer. */
+  inspect: () => Promise<RedisInspection>
+}
+
+/**
+ * Opens the producers' side. Connects in the background: Redis may be absent, now and at any time. Events go to the
+ * partitions that are given, or are spread over so many, which the register knows of before the first event. An event is
+ * durable once it is on so many replicas too.
+ */
+export function openDoor(
+  target: RedisTarget,
+  to: readonly Partition[] | Spread,
+  observer: ConnectionObserver,
+  keys: EnvelopeKeys = NO_KEYS,
+  replicas = 0,
+): Door {
+  const client = openPromptClient(target)
+  observe(client, observer)
+  const write = writerTo(client, replicas, (each) => withRegisterScripts(withScripts(each)))
+  const placement = 'count' in to ? enrol(client, to, write) : fixedPlacement(to)
+  const store = storeIn(write, placement, keys)
+  const memory = watchMemory(client)
+  return {
+    async accept(envelope, trace) {
+      if (memory.isScarce()) return { kind: 'refused', code: 'redis_full', cause: 'used memory is near its limit' }
+      try {
+        // The client's own time-out covers a command that was sent. This one also covers what lies before: a cluster that
+        // looks for its nodes. A command that is late may still succeed; the job id makes the next delivery a duplicate.
+        return { kind: 'accepted', how: (await within(ACCEPT_MS, store(envelope, trace))) as Stored }
+      } catch (error) {
+        const cause = error instanceof Error ? error.message : String(error)
+        const code = error instanceof NotReplicated ? 'redis_not_replicated' : redisRefusal(cause)
+        return { kind: 'refused', code, cause }
+      }
+    },
+    isShedding: memory.isScarce,
+    partitions: placement.served,
+    async inspect() {
+      const [inspection] = await within(
+        ACCEPT_MS,
+        Promise.all([inspectRedis(client, placement.own), placement.ready()]),
+      )
+      return inspection
+    },
+    [Symbol.dispose]() {
+      memory.stop()
+      placement[Symbol.dispose]()
+      client.disconnect()
+    },
+  }
+}
+
+/** Resolves when there is a live job of the event, with how it came there. */
+export function storeIn(write: Write<Scripted>, placement: Placement, envelopeKeys: EnvelopeKeys) {
+  const arrivals = new Map<string, Arrivals>()
+  const arrivalsAt = (home: Partition): Arrivals => {
+    const known = arrivals.get(home.prefix) ?? new Arrivals(write, home)
+    arrivals.set(home.prefix, known)
+    return known
+  }
+  /** A former home that does not answer must not keep an event from its home: then the ledger settles the letter. */
+  const askFormerHome = (partition: Partition, job: StoredJob) =>
+    within(FORMER_HOME_MS, acceptMany(write, partition, [job], '')).then(
+      ([answer]) => answer ?? 'absent',
+      () => 'absent',
+    )
+
+  return async (envelope: Arriving, trace: string | undefined): Promise<string> => {
+    const isReady = placement.ready()
+    if (isReady) await isReady
+    const job = jobOf(envelope, envelopeKeys, trace)
+    // First: revived where it lies, the letter is not left behind as a second one of the same event.
+    const formerHomes = placement.formerHomesOf(envelope)
+    if (formerHomes.length > 0) {
+      // All at once: however many of them are silent, an answer within the promised time is left.
+      const answers = await Promise.all(formerHomes.map((former) => askFormerHome(former, job)))
+      const how = answers.find((answer) => answer !== 'absent')
+      if (how !== undefined) return how
+    }
+    const home = placement.homeOf(envelope)
+    for (;;) {
+      const how = await arrivalsAt(home).add(job)
+      const token = tokenIn(how)
+      if (token === undefined) return how
+      await placement.reopen(home, token)
+    }
+  }
+}
+
+/** Looks at Redis' memory now and then, and not per request. */
+function watchMemory(client: RedisClient): { isScarce: () => boolean; stop: () => void } {
+  let scarce = false
+  const look = async () => {
+    try {
+      scarce = ((await memoryShare(client)) ?? 0) > SHED_ABOVE
+    } catch {
+      // A Redis that does not answer refuses events by itself.
+      scarce = false
+    }
+  }
+  const timer = setInterval(look, MEMORY_CHECK_MS)
+  return { isScarce: () => scarce, stop: () => clearInterval(timer) }
+}

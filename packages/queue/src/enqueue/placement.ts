@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Arriving } from '../job/stored-job.js'
+import { ENROL_RETRY_MS, PRESENCE_BEAT_MS, PRESENCE_MS } from '../limits.js'
+import { type RegisterScripts, registerKeys } from '../lua/partition-scripts.js'
+import { indexOf, type Partition, type Partitions, partitions, spreadBy } from '../partitions.js'
+import { ClockShift } from '../redis/clock-shift.js'
+import type { RedisClient } from '../redis/connection.js'
+import type { Write } from './replicas.js'
+
+/** Over how many partitions a door spreads its events. */
+export type Spread = { count: number; namespace: string; settings?: IngestSettings }
+
+/** Settings that should be the same in all ingest processes, and fit those of workers. Holds no secret. */
+export type IngestSettings = {
+  /** Of the release. */
+  version: string
+  /** CLERK_INSTANCE_ID. */
+  instanceId: string | null
+  /** Of the keys of payloads; the first one encrypts. */
+  keyIds: readonly string[]
+}
+
+/** A door that spreads events, as it says itself. Time in ms. */
+export type DoorPresence = {
+  host: string
+  pid: number
+  startedAtMs: number
+  partitions: number
+  /** As of workers. */
+  clockShiftMs?: number
+  settings?: IngestSettings
+}
+
+/** Where events go. */
+export type Placement = Disposable & {
+  /** Those that events go to. */
+  own: readonly Partition[]
+  /** Those that may hold events, of other doors too. */
+  served: Partitions
+  /** Resolves when events may go there; at once, but for the first time. @throws when Redis does not answer. */
+  ready: () => Promise<void> | undefined
+  homeOf: (envelope: Arriving) => Partition
+  /** Where dead letters lie that may be this event's, from when events were spread over another number. */
+  formerHomesOf: (envelope: Arriving) => readonly Partition[]
+  /** Opens a partition again that was closed under this token. @throws when Redis does not answer. */
+  reopen: (partition: Partition, token: string) => Promise<void>
+}
+
+/** Partitions that are there, register or not. */
+export const fixedPlacement = (list: readonly Partition[]): Placement => ({
+  own: list,
+  served: list,
+  ready: () => undefined,
+  homeOf: (envelope) => list[indexOf(spreadBy(envelope), list.length)] as Partition,
+  formerHomesOf: () => [],
+  reopen: async () => {},
+  [Symbol.dispose]() {},
+})
+
+/**
+ * Puts a door's partitions on the register before the first event goes there, and says again and again that it needs
+ * them, so that nobody retires them meanwhile. A door that could not say so for a while and has lost one is told by the
+ * partition itself, which takes nothing more, and enrols again.
+ */
+export function enrol(
+  client: RedisClient,
+  { count, namespace, settings }: Spread,
+  write: Write<RegisterScripts>,
+): Placement {
+  const keys = registerKeys(namespace)
+  const own = partitions(count, namespace)
+  const id = randomUUID()
+  const about = { host: hostname(), pid: process.pid, startedAtMs: Date.now(), partitions: count }
+  const self: DoorPresence = { ...about, ...(settings && { settings }) }
+  const clock = new ClockShift()
+  const stop = new AbortController()
+  let served = own
+  let formerCounts: number[] = []
+  let isEnrolled = false
+  let enrolling: Promise<void> | undefined
+  const withLetters = new Map<string, boolean>()
+
+  const say = async () => {
+    const word = JSON.stringify({ ...self, ...(clock.ms !== undefined && { clockShiftMs: clock.ms }) })
+    const [, registered = count, ...used] = await clock.measure(
+      () => write(keys[0], (scripted) => scripted.clerkEnrol(...keys, PRESENCE_MS, id, count, word)),
+      ([redisTime]) => Number(redisTime),
+    )
+    if (registered !== served.length) served = partitions(registered, namespace)
+    formerCounts = used.filter((each) => each !== count)
+    isEnrolled = true
+  }
+  const enrolOnce = () => {
+    enrolling ??= say().finally(() => {
+      enrolling = undefined
+    })
+    return enrolling
+  }
+  const lookForLetters = async () => {
+    const reach = Math.min(served.length, Math.max(0, ...formerCounts))
+    for (const { prefix, key } of served.slice(0, reach)) {
+      withLetters.set(prefix, (await client.zcard(key('failed'))) > 0)
+    }
+  }
+  const sayAgainAndAgain = async () => {
+    while (!stop.signal.aborted) {
+      const waitMs = await enrolOnce()
+        .then(lookForLetters)
+        .then(
+          () => PRESENCE_BEAT_MS,
+          () => ENROL_RETRY_MS,
+        )
+      await pause(waitMs, undefined, { signal: stop.signal, ref: false }).catch(() => {})
+    }
+  }
+  void sayAgainAndAgain()
+  return {
+    own,
+    served: { [Symbol.iterator]: () => served[Symbol.iterator]() },
+    ready: () => (isEnrolled ? undefined : enrolOnce()),
+    homeOf: (envelope) => own[indexOf(spreadBy(envelope), count)] as Partition,
+    formerHomesOf(envelope) {
+      if (formerCounts.length === 0) return []
+      const home = indexOf(spreadBy(envelope), count)
+      const indexes = new Set(formerCounts.map((former) => indexOf(spreadBy(envelope), former)))
+      return served.filter(({ prefix }, at) => at !== home && indexes.has(at) && withLetters.get(prefix) !== false)
+    },
+    async reopen({ prefix, key }, token) {
+      await enrolOnce()
+      await write(prefix, (scripted) => scripted.clerkReopen(key('meta'), token))
+    },
+    [Symbol.dispose]() {
+      stop.abort()
+      // So that its partitions can be retired at once; else its word runs out.
+      if (client.status === 'ready') client.hdel(keys[1], id).catch(() => {})
+    },
+  }
+}
+
+/** The token in an answer of a partition that is closed; undefined when it is none. */
+export const tokenIn = (answer: string): string | undefined => /^closed (.+)$/.exec(answer)?.[1]

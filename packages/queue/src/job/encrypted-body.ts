@@ -1,0 +1,59 @@
+import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto'
+import type { EnvelopeKeys } from './encryption-keys.js'
+
+const ALGORITHM = 'aes-256-gcm'
+/** What GCM takes without hashing it first. Drawn anew for each body: one that came twice would give both away. */
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+/** `key-missing`: nobody here has that key. `not-authentic`: these bytes, or what lies beside them, were changed. */
+export type SealedBody = { keyId: string; fault: 'key-missing' | 'not-authentic' }
+
+/**
+ * The text, or the bytes of its UTF-8, encrypted with the first of the keys, as `id:base64url` of nonce, bytes and tag; null without keys. `beside`
+ * is what lies beside it in clear: it opens with nothing else there, so no body can be moved into another's place.
+ */
+export function seal(text: string | Buffer, beside: string, keys: EnvelopeKeys): string | null {
+  const [first] = keys
+  if (!first) return null
+  const [id, key] = first
+  const nonce = randomBytes(NONCE_BYTES)
+  const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(beside))
+  const bytes = Buffer.concat([
+    nonce,
+    cipher.update(typeof text === 'string' ? Buffer.from(text) : text),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ])
+  return `${id}:${bytes.toString('base64url')}`
+}
+
+const SEALED = /^([\w.-]{1,32}):([\w-]+)$/
+
+/**
+ * The text, or why it cannot be had. When the key of that id does not open it, the others are tried: a new key that was
+ * put in the place of an old one shuts nobody out for good, for the old one can be listed under any id.
+ */
+export function unseal(sealed: string, beside: string, keys: EnvelopeKeys): string | SealedBody {
+  const [, keyId = '?', base64 = ''] = SEALED.exec(sealed) ?? []
+  const bytes = Buffer.from(base64, 'base64url')
+  if (bytes.length < NONCE_BYTES + TAG_BYTES) return { keyId, fault: 'not-authentic' }
+  const named = keys.get(keyId)
+  if (!named) return { keyId, fault: 'key-missing' }
+  for (const key of new Set([named, ...keys.values()])) {
+    const text = decrypted(bytes, beside, key)
+    if (text !== null) return text
+  }
+  return { keyId, fault: 'not-authentic' }
+}
+
+function decrypted(bytes: Buffer, beside: string, key: KeyObject): string | null {
+  const nonce = bytes.subarray(0, NONCE_BYTES)
+  const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES })
+  decipher.setAAD(Buffer.from(beside)).setAuthTag(bytes.subarray(-TAG_BYTES))
+  try {
+    return decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+  } catch {
+    return null
+  }
+}

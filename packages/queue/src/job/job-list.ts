@@ -1,0 +1,107 @@
+import type { EventSource } from '@clerk-mirror/events'
+import { AMONG_MAX, PAGE, SCRIPT_BYTES_MAX } from '../limits.js'
+import type { LetterRow, LetterScripts } from '../lua/dead-letter-scripts.js'
+import { inOrder, isBehind, type LetterPlace, merged, startIn } from '../operate/dead-letter-order.js'
+import type { Partition, Partitions } from '../partitions.js'
+import type { RedisClient } from '../redis/connection.js'
+import { asked } from '../redis/queue-unavailable.js'
+import { oneAtATime } from '../redis/with-lease.js'
+import { type Reason, readReason } from './failure-reason.js'
+
+/** An event that was given up, with why. Times in ms. */
+export type DeadLetter = {
+  id: string
+  type: string
+  objectId: string | null
+  instanceId: string | null
+  source: EventSource
+  reason: Reason
+  attempts: number
+  receivedAtMs: number
+  failedAtMs: number
+  /** Of class `killer`, and without a record of the workers that died while they ran it alone. */
+  isUnproven: boolean
+}
+
+export type PlacedLetter = { letter: DeadLetter; place: LetterPlace }
+
+/** Jobs of one state, a page at a time. All of it throws QueueUnavailable when Redis does not answer. */
+export type JobList = {
+  /** The next jobs behind a place, at most a page of them; none at the end. */
+  next: (after: LetterPlace | null) => Promise<PlacedLetter[]>
+  /** Where the list ends now; null when it is empty. */
+  end: () => Promise<LetterPlace | null>
+  /** Those of these events that are in the list, in its order. */
+  among: (eventIds: readonly string[]) => Promise<PlacedLetter[]>
+}
+
+/**
+ * The jobs of a sorted set of BullMQ's, in its order: `failed` has the dead letters by the time of their failure,
+ * `delayed` has the events that wait for their next try by when that is due. Of the latter, `failedAtMs` is a place in
+ * the list and no time.
+ */
+export function jobList(client: RedisClient & LetterScripts, list: Partitions, set: 'failed' | 'delayed'): JobList {
+  const inTurn = oneAtATime()
+  return {
+    async next(after) {
+      const parts = [...list]
+      const share = [Math.ceil(PAGE / parts.length), Math.ceil(SCRIPT_BYTES_MAX / parts.length)] as const
+      const page = async ({ key }: Partition, index: number) => {
+        const [rows, more] = await client.clerkLetters(key(set), key(''), ...startIn(index, after), ...share)
+        return { letters: rows.map((row) => placed(row, index)), hasMore: more === 1 }
+      }
+      return merged(await inTurn(() => asked(Promise.all(parts.map(page)))))
+    },
+    async end() {
+      const ends = [...list].map(async ({ key }, partition): Promise<LetterPlace | null> => {
+        // RESP3 answers with pairs, RESP2 with a flat list.
+        const last: unknown[] = await client.zrange(key(set), '-1', '-1', 'WITHSCORES')
+        const [id, score] = last.flat()
+        return id === undefined ? null : { partition, failedAtMs: Number(score), id: String(id) }
+      })
+      const found = (await asked(Promise.all(ends))).filter((place) => place !== null)
+      return found.reduce<LetterPlace | null>((last, place) => (last && isBehind(last, place) ? last : place), null)
+    },
+    async among(eventIds) {
+      const found: PlacedLetter[] = []
+      for (let from = 0; from < eventIds.length; from += AMONG_MAX) {
+        const ids = eventIds.slice(from, from + AMONG_MAX)
+        for (const [index, { key }] of [...list].entries()) {
+          for (let looked = 0; looked < ids.length; ) {
+            const rest = ids.slice(looked)
+            const [rows, count] = await inTurn(() =>
+              asked(client.clerkLettersAmong(key(set), key(''), SCRIPT_BYTES_MAX, ...rest)),
+            )
+            found.push(...rows.map((row) => placed(row, index)))
+            looked += count
+          }
+        }
+      }
+      return found.sort(inOrder)
+    },
+  }
+}
+
+function placed(row: LetterRow, partition: number): PlacedLetter {
+  const [id, score, name, timestamp, attempts, reasonText, objectId, instanceId, source, crashRecord] = row
+  const failedAtMs = Number(score)
+  const reason = readReason(reasonText ?? '')
+  const letter: DeadLetter = {
+    id,
+    type: name ?? '',
+    objectId: objectId ?? null,
+    instanceId: instanceId ?? null,
+    source: sourceOf(source),
+    reason,
+    attempts: Number(attempts ?? 0),
+    receivedAtMs: Number(timestamp ?? 0),
+    failedAtMs,
+    isUnproven: isUnproven(reason, crashRecord),
+  }
+  return { letter, place: { partition, failedAtMs, id } }
+}
+
+export const isUnproven = (reason: Reason, crashRecord: string | null | undefined): boolean =>
+  reason.class === 'killer' && !crashRecord
+
+export const sourceOf = (text: unknown): EventSource => (text === 'backfill' || text === 'reconcile' ? text : 'clerk')

@@ -1,0 +1,110 @@
+import { type Envelope, Failure } from '@clerk-mirror/events'
+import { REACTION_RETRY_DELAYS_MS, TRIES_MAX } from '../limits.js'
+import { type SealedBody, seal, unseal } from './encrypted-body.js'
+import type { EnvelopeKeys } from './encryption-keys.js'
+
+/**
+ * How an envelope lies in Redis: a BullMQ job whose id is the event's, whose name is the event's type and whose
+ * timestamp is the time of receipt, so that a revived letter keeps it while its data is replaced.
+ */
+export type StoredJob = { id: string; name: string; timestampMs: number; data: string | Buffer }
+
+/** An envelope on its way into the queue: the body is a text, or the bytes of one that nobody had to read as text. */
+export type Arriving = Omit<Envelope, 'body'> & { body: string | Buffer }
+
+/** Scripts read the first three without reading the rest: they stay the first, in this order. */
+type JobHead = {
+  objectId: string | null
+  instanceId: string | null
+  source: Envelope['source']
+  trace?: string
+}
+type JobData = JobHead &
+  (
+    | { body: string }
+    /** `userId` in clear: without it nobody could erase a person's events without the keys. */
+    | { userId?: string; sealed: string }
+  )
+
+/** An envelope as it is read from the queue: its body may be sealed with a key that is not here. */
+export type StoredEnvelope = Omit<Envelope, 'body' | 'userId'> & { body: string | SealedBody }
+
+export const BACKOFF_TYPE = 'clerk'
+
+/** BullMQ's options as it keeps them with each job. */
+export const JOB_OPTIONS = JSON.stringify({ attempts: TRIES_MAX, backoff: { type: BACKOFF_TYPE } })
+export const REACTION_JOB_OPTIONS = JSON.stringify({
+  attempts: REACTION_RETRY_DELAYS_MS.length + 1,
+  backoff: { type: BACKOFF_TYPE },
+})
+
+export function jobOf(envelope: Arriving, keys: EnvelopeKeys, trace?: string): StoredJob {
+  const { eventId, type, receivedAtMs, objectId, instanceId, source, body, userId = null } = envelope
+  const job = { id: eventId, name: type, timestampMs: receivedAtMs }
+  const head = { objectId, instanceId, source, ...(trace !== undefined && { trace }) }
+  const json = (data: JobData) => JSON.stringify(data)
+  const sealed = keys.size === 0 ? null : seal(body, beside(envelope), keys)
+  if (sealed !== null) return { ...job, data: json({ ...head, ...(userId !== null && { userId }), sealed }) }
+  return { ...job, data: typeof body === 'string' ? json({ ...head, body }) : jsonWithBytes(head, body) }
+}
+
+/** The JSON of the head and a body of UTF-8, whose bytes stay as they are: nobody decodes them and encodes them again. */
+function jsonWithBytes(head: JobHead, body: Buffer): Buffer {
+  const before = `${JSON.stringify(head).slice(0, -1)},"body":`
+  const json = JSON.stringify(body.toString('latin1'))
+  const start = Buffer.byteLength(before)
+  const bytes = Buffer.allocUnsafe(start + json.length + 1)
+  bytes.write(before)
+  bytes.write(json, start, 'latin1')
+  bytes.write('}', start + json.length)
+  return bytes
+}
+
+type Beside = Pick<Envelope, 'eventId' | 'type' | 'objectId' | 'instanceId' | 'source'> & { userId?: unknown }
+
+/** All that lies in clear beside a sealed body but the time of receipt, which a revived letter keeps. */
+const beside = ({ eventId, type, objectId, instanceId, source, userId = null }: Beside) =>
+  JSON.stringify([eventId, type, objectId, instanceId, source, userId])
+
+type Fields = Partial<Pick<JobData, 'objectId' | 'instanceId' | 'source'>> & {
+  [K in 'body' | 'sealed' | 'userId']?: unknown
+}
+
+/** Null for a job that no `accept` of ours wrote, such as the ghost of a job whose hash is gone. */
+export function envelopeOf(
+  id: string,
+  name: unknown,
+  timestampMs: number,
+  data: unknown,
+  keys: EnvelopeKeys,
+): StoredEnvelope | null {
+  if (typeof name !== 'string' || typeof data !== 'object' || data === null) return null
+  const { objectId = null, instanceId = null, source = 'clerk', body, sealed, userId } = data as Fields
+  const head = { eventId: id, type: name, receivedAtMs: timestampMs, objectId, instanceId, source }
+  if (typeof body === 'string') return { ...head, body }
+  if (typeof sealed !== 'string') return null
+  return { ...head, body: unseal(sealed, beside({ ...head, userId }), keys) }
+}
+
+/** What a job's field says in JSON; null for what is none, and for a field that is not there. */
+export function parsedField(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? 'null')
+  } catch {
+    return null
+  }
+}
+
+/** A rollout may bring the key yet, in whatever order it goes; nothing will make changed bytes right again. */
+export const sealedFailure = ({ keyId, fault }: SealedBody): Failure =>
+  fault === 'key-missing'
+    ? new Failure('unknown', 'envelope_key_missing', `its body is encrypted with the key ${keyId}, which is not here`)
+    : new Failure('poison', 'envelope_not_authentic', `its body is not what was encrypted with the key ${keyId}`)
+
+const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
+
+/** The trace that the event was accepted in, as a W3C traceparent; undefined when none was made. */
+export function traceOf(data: unknown): string | undefined {
+  const { trace } = (data ?? {}) as { trace?: unknown }
+  return typeof trace === 'string' && TRACEPARENT.test(trace) ? trace : undefined
+}

@@ -1,0 +1,113 @@
+import { FOREIGN_BYTES_MAX } from '../limits.js'
+import type { RedisClient } from '../redis/connection.js'
+
+/** Reads what a list shows of a job, and leaves the body where it is: it may be a thousand times as long. */
+const READ_LETTER = `
+local function text(value) return type(value) == 'string' and value end
+local function letterOf(id, score)
+  local job = redis.call('HMGET', ARGV[1] .. id, 'name', 'timestamp', 'atm', 'failedReason', 'data', 'struckBy')
+  local data = job[5] or ''
+  -- As accept writes it, with plain ids: that can be read without reading all of it.
+  local object, instance, source = string.match(data, '^{"objectId":("?[^",\\\\]*"?),"instanceId":("?[^",\\\\]*"?),"source":"(%a+)",')
+  if source then
+    object, instance = string.match(object, '^"(.*)"$'), string.match(instance, '^"(.*)"$')
+  else
+    -- With an odd id the head alone is JSON; a job that is none of ours is read whole, or not at all.
+    local _, last = string.find(data, ',"source":"%a+"')
+    local head = last and last <= ${FOREIGN_BYTES_MAX} and string.sub(data, 1, last) .. '}' or ''
+    local isJson, decoded = pcall(cjson.decode, head)
+    if not isJson and #data <= ${FOREIGN_BYTES_MAX} then isJson, decoded = pcall(cjson.decode, data) end
+    if isJson and type(decoded) == 'table' then
+      object, instance, source = text(decoded.objectId), text(decoded.instanceId), text(decoded.source)
+    end
+  end
+  local bytes = #data + #(job[4] or '')
+  return {id, score, job[1], job[2], job[3], job[4], object or false, instance or false, source or false, job[6]}, bytes
+end
+`
+
+/**
+ * KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, score and id of the letter before, how many, how many bytes; of what is
+ * asked for first the score may be '-inf' and the id ''. By score and id, so that letters which come or go meanwhile neither hide nor
+ * repeat others. Letters that died in one millisecond are in the order of the bytes of their ids; Lua's own comparison
+ * would go by the server's language.
+ */
+const PAGE = `${READ_LETTER}
+local function isBefore(one, other)
+  for index = 1, math.min(#one, #other) do
+    local a, b = string.byte(one, index), string.byte(other, index)
+    if a ~= b then return a < b end
+  end
+  return #one < #other
+end
+local score, after, count, bytesLeft = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local low = redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. score)
+local high = low + redis.call('ZCOUNT', KEYS[1], score, score)
+while low < high do
+  local middle = math.floor((low + high) / 2)
+  local id = redis.call('ZRANGE', KEYS[1], middle, middle)[1]
+  if isBefore(after, id) then high = middle else low = middle + 1 end
+end
+local letters = {}
+local page = redis.call('ZRANGE', KEYS[1], low, low + count - 1, 'WITHSCORES')
+for index = 1, #page, 2 do
+  local letter, bytes = letterOf(page[index], page[index + 1])
+  letters[#letters + 1] = letter
+  bytesLeft = bytesLeft - bytes
+  if bytesLeft <= 0 then return {letters, 1} end
+end
+return {letters, #letters == count and 1 or 0}
+`
+
+/** KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, how many bytes, ids. Those that are in it. */
+const AMONG = `${READ_LETTER}
+local letters, bytesLeft = {}, tonumber(ARGV[2])
+for index = 3, #ARGV do
+  local score = redis.call('ZSCORE', KEYS[1], ARGV[index])
+  if score then
+    local letter, bytes = letterOf(ARGV[index], score)
+    letters[#letters + 1] = letter
+    bytesLeft = bytesLeft - bytes
+  end
+  if bytesLeft <= 0 then return {letters, index - 2} end
+end
+return {letters, #ARGV - 2}
+`
+
+/** KEYS: failed, events, the job, its log. ARGV: job id, stream length. 1 when it was a dead letter, and is gone now. */
+const DISCARD = `
+if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('DEL', KEYS[3], KEYS[4])
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'event', 'removed', 'jobId', ARGV[1], 'prev', 'failed')
+return 1
+`
+
+/** Id, score, name, timestamp, tries, reason, object, instance, source, the workers that died while they ran it alone. */
+export type LetterRow = [string, string, ...(string | null)[]]
+
+export type LetterScripts = {
+  /** The letters, and 1 when there may be more behind them. */
+  clerkLetters: (
+    failed: string,
+    jobs: string,
+    score: string,
+    id: string,
+    count: number,
+    bytesMax: number,
+  ) => Promise<[LetterRow[], 0 | 1]>
+  /** The letters, and how many of the ids were looked up. */
+  clerkLettersAmong: (
+    failed: string,
+    jobs: string,
+    bytesMax: number,
+    ...ids: string[]
+  ) => Promise<[LetterRow[], number]>
+  clerkDiscard: (...args: (string | number)[]) => Promise<number>
+}
+
+export function withLetterScripts<T extends RedisClient>(client: T): T & LetterScripts {
+  client.defineCommand('clerkLetters', { numberOfKeys: 1, lua: PAGE })
+  client.defineCommand('clerkLettersAmong', { numberOfKeys: 1, lua: AMONG })
+  client.defineCommand('clerkDiscard', { numberOfKeys: 4, lua: DISCARD })
+  return client as T & LetterScripts
+}

@@ -1,0 +1,130 @@
+import type { RedisClient } from '../redis/connection.js'
+
+/*
+ * The register says how many partitions are served: `{clerk-0}` up to one below its count. It has a slot of its own.
+ *
+ * KEYS of its scripts: the register, a hash of `count`, `retiring` (a token, while one is being retired) and `used:N`
+ * (events were spread over N partitions once); and the doors, a hash of what each says and when.
+ */
+const SHARED = `
+local register, doors = unpack(KEYS)
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function count() return tonumber(redis.call('HGET', register, 'count') or 1) end
+local function alive(milliseconds)
+  local words = {}
+  local all = redis.call('HGETALL', doors)
+  for index = 1, #all, 2 do
+    local saidAt, spread, word = string.match(all[index + 1], '^(%d+) (%d+) (.*)$')
+    if tonumber(saidAt or 0) > now - milliseconds then words[#words + 1] = {tonumber(spread), word} end
+  end
+  return words
+end
+`
+
+/**
+ * ARGV: ms that a word holds, a door's id, how many partitions it spreads events over, what it says of itself. Redis'
+ * time, the count of partitions, then every number of partitions that events were ever spread over. Whoever needs the
+ * last partition stops its being retired.
+ */
+const ENROL = `${SHARED}
+local spread = tonumber(ARGV[3])
+if spread >= count() then
+  redis.call('HSET', register, 'count', spread)
+  redis.call('HDEL', register, 'retiring')
+end
+redis.call('HSET', register, 'used:' .. spread, 1)
+redis.call('HSET', doors, ARGV[2], string.format('%.0f %d %s', now, spread, ARGV[4]))
+local all = redis.call('HGETALL', doors)
+for index = 1, #all, 2 do
+  if tonumber(string.match(all[index + 1], '^%d+')) <= now - ARGV[1] then redis.call('HDEL', doors, all[index]) end
+end
+local answer = {now, count()}
+local fields = redis.call('HGETALL', register)
+for index = 1, #fields, 2 do
+  local used = string.match(fields[index], '^used:(%d+)$')
+  if used then answer[#answer + 1] = tonumber(used) end
+end
+return answer
+`
+
+/** ARGV: ms that a word holds. The count of partitions, then of each door that is alive the spread and its word. */
+const READ = `${SHARED}
+local answer = {count()}
+for _, door in ipairs(alive(tonumber(ARGV[1]))) do
+  answer[#answer + 1] = door[1]
+  answer[#answer + 1] = door[2]
+end
+return answer
+`
+
+/** ARGV: ms that a word holds, index of a partition, a token. Whether it may be retired: yes, no, not-last, in-use. */
+const BEGIN_RETIRING = `${SHARED}
+local index = tonumber(ARGV[2])
+if index >= count() then return 'no' end
+if index ~= count() - 1 then return 'not-last' end
+for _, door in ipairs(alive(tonumber(ARGV[1]))) do
+  if door[1] > index then return 'in-use' end
+end
+redis.call('HSET', register, 'retiring', ARGV[3])
+return 'yes'
+`
+
+/** ARGV: index of a partition, the token. 1 unless somebody has enrolled for it since. */
+const END_RETIRING = `${SHARED}
+if redis.call('HGET', register, 'retiring') ~= ARGV[2] then return 0 end
+redis.call('HDEL', register, 'retiring')
+redis.call('HSET', register, 'count', ARGV[1])
+return 1
+`
+
+/** The field of a partition's `meta` that closes its door: the token of whoever retired it. */
+export const CLOSED = 'clerk-mirror:closed'
+
+/** Where an event can be; a partition that has none anywhere is empty. */
+export const PLACES = [
+  ...['wait', 'paused', 'active', 'delayed', 'prioritized', 'waiting-children', 'failed', 'completed'],
+] as const
+
+/**
+ * KEYS: meta, then the places of one partition. ARGV: the token. Closes the partition's door if it is empty, in one step:
+ * from then on nothing is added to it. How many events it holds.
+ */
+const CLOSE = `
+local events = 0
+for index = 2, #KEYS do
+  local kind = redis.call('TYPE', KEYS[index]).ok
+  if kind == 'list' then events = events + redis.call('LLEN', KEYS[index]) end
+  if kind == 'zset' then events = events + redis.call('ZCARD', KEYS[index]) end
+end
+if events == 0 then redis.call('HSET', KEYS[1], '${CLOSED}', ARGV[1]) end
+return events
+`
+
+/** KEYS: meta. ARGV: the token that was found. Whoever was faster has left another one, or none. */
+const REOPEN = `
+if redis.call('HGET', KEYS[1], '${CLOSED}') == ARGV[1] then return redis.call('HDEL', KEYS[1], '${CLOSED}') end
+return 0
+`
+
+export type RegisterScripts = {
+  clerkEnrol: (...args: (string | number)[]) => Promise<number[]>
+  clerkRegister: (...args: (string | number)[]) => Promise<(number | string)[]>
+  clerkBeginRetiring: (...args: (string | number)[]) => Promise<'yes' | 'no' | 'not-last' | 'in-use'>
+  clerkEndRetiring: (...args: (string | number)[]) => Promise<number>
+  clerkClose: (...args: (string | number)[]) => Promise<number>
+  clerkReopen: (meta: string, token: string) => Promise<number>
+}
+
+export const registerKeys = (namespace: string) =>
+  [`{${namespace}-partitions}:clerk-mirror:register`, `{${namespace}-partitions}:clerk-mirror:doors`] as const
+
+export function withRegisterScripts<T extends RedisClient>(client: T): T & RegisterScripts {
+  client.defineCommand('clerkEnrol', { numberOfKeys: 2, lua: ENROL })
+  client.defineCommand('clerkRegister', { numberOfKeys: 2, lua: READ })
+  client.defineCommand('clerkBeginRetiring', { numberOfKeys: 2, lua: BEGIN_RETIRING })
+  client.defineCommand('clerkEndRetiring', { numberOfKeys: 2, lua: END_RETIRING })
+  client.defineCommand('clerkClose', { numberOfKeys: PLACES.length + 1, lua: CLOSE })
+  client.defineCommand('clerkReopen', { numberOfKeys: 1, lua: REOPEN })
+  return client as T & RegisterScripts
+}

@@ -1,0 +1,60 @@
+import type { FailureClass } from '@clerk-mirror/events'
+import { CENSUS_PAGE, CENSUS_PAGES_MAX } from '../limits.js'
+import type { GaugeScripts } from '../lua/gauge-scripts.js'
+import { firstOf, type Partitions } from '../partitions.js'
+
+export type LettersByClass = Readonly<Record<FailureClass, number>>
+
+const NONE: LettersByClass = { outage: 0, contention: 0, blocked: 0, poison: 0, killer: 0, unknown: 0 }
+
+/**
+ * Counts the dead letters by class, a bounded number at each call, and starts anew when it is through. A letter that
+ * comes or goes meanwhile is counted or not; the next count has it right.
+ */
+export class Census {
+  readonly #client: GaugeScripts
+  readonly #partitions: Partitions
+  #partition = 0
+  #cursor = '0'
+  #counting: Record<FailureClass, number> = { ...NONE }
+  #last: LettersByClass | null = null
+
+  constructor(client: GaugeScripts, partitions: Partitions) {
+    this.#client = client
+    this.#partitions = partitions
+  }
+
+  /** The last full count; null before the first. */
+  get last(): LettersByClass | null {
+    return this.#last
+  }
+
+  /** @throws when Redis does not answer; the count goes on where it was. */
+  async advance(): Promise<void> {
+    for (let page = 0; page < CENSUS_PAGES_MAX; page += 1) {
+      if (await this.#countPage()) return
+    }
+  }
+
+  /** True when the last letter of the last partition has been counted. */
+  async #countPage(): Promise<boolean> {
+    const partitions = [...this.#partitions]
+    // One that was retired since was empty.
+    const { key } = partitions[this.#partition] ?? firstOf(partitions)
+    const [cursor, ...counts] = await this.#client.clerkCensus(key('failed'), key(''), this.#cursor, CENSUS_PAGE)
+    for (let index = 0; index < counts.length; index += 2) {
+      const name = String(counts[index])
+      const failureClass = isClass(name) ? name : 'unknown'
+      this.#counting[failureClass] += Number(counts[index + 1])
+    }
+    this.#cursor = String(cursor)
+    if (this.#cursor !== '0') return false
+    this.#partition = (this.#partition + 1) % partitions.length
+    if (this.#partition !== 0) return false
+    this.#last = this.#counting
+    this.#counting = { ...NONE }
+    return true
+  }
+}
+
+const isClass = (name: string): name is FailureClass => Object.hasOwn(NONE, name)

@@ -1,0 +1,118 @@
+import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
+import { readReason } from '../job/failure-reason.js'
+import { type DeadLetter, isUnproven, type JobList, jobList, sourceOf } from '../job/job-list.js'
+import { envelopeOf, parsedField, type StoredEnvelope } from '../job/stored-job.js'
+import { STREAM_LENGTH } from '../limits.js'
+import { withLetterScripts } from '../lua/dead-letter-scripts.js'
+import { SCRIPT_KEYS, withScripts } from '../lua/job-scripts.js'
+import type { Partition, Partitions } from '../partitions.js'
+import { connectOperator } from '../redis/connection.js'
+import { asked } from '../redis/queue-unavailable.js'
+import type { RedisTarget } from '../redis/redis-url.js'
+import { isBehind } from './dead-letter-order.js'
+
+/** The envelope is null for a job that holds none: something else put it into the queue, or its body is lost. */
+export type DeadLetterDetails = DeadLetter & { envelope: StoredEnvelope | null; stack: string | null }
+
+/** All of it throws QueueUnavailable when Redis does not answer. */
+export type DeadLetters = Disposable &
+  JobList & {
+    /** Oldest first, in constant memory. Those there are when it begins; what dies meanwhile is left for the next time. */
+    list: () => AsyncIterable<DeadLetter>
+    /** Null when there is no dead letter of that event. */
+    find: (eventId: string) => Promise<DeadLetterDetails | null>
+    /** Moves a letter back, as if it had never been tried. False when it is no dead letter (any more). */
+    replay: (eventId: string) => Promise<boolean>
+    /** The same for many at once, some 20 µs of Redis each; how many were moved. */
+    replayMany: (eventIds: readonly string[]) => Promise<number>
+    /** Removes a letter. False when it is no dead letter (any more): what was revived meanwhile stays. */
+    discard: (eventId: string) => Promise<boolean>
+    /** The events that failed and wait for their next try, those first whose try is due first. */
+    retrying: JobList
+    /** Queues those of these events that wait for their next try; how many were moved. Their attempts stay. */
+    retryNow: (eventIds: readonly string[]) => Promise<number>
+  }
+
+/** The operators' side of the queue: the failed set of a queue is its dead-letter queue. */
+export async function openDeadLetters(
+  target: RedisTarget,
+  list: Partitions,
+  keys: EnvelopeKeys = NO_KEYS,
+): Promise<DeadLetters> {
+  const client = withLetterScripts(withScripts(await connectOperator(target)))
+  const letters = jobList(client, list, 'failed')
+  /** An event may have died in two partitions: both letters are moved. */
+  const everywhere = async (move: (partition: Partition) => Promise<unknown>) =>
+    (await asked(Promise.all([...list].map(move)))).includes(1)
+  return {
+    ...letters,
+    list: () => listOf(letters),
+    retrying: jobList(client, list, 'delayed'),
+    async find(eventId) {
+      for (const { key } of list) {
+        const failedAt = await asked(client.zscore(key('failed'), eventId))
+        if (failedAt) return detailsOf(eventId, Number(failedAt), await asked(client.hgetall(key(eventId))), keys)
+      }
+      return null
+    },
+    replay: (eventId) =>
+      everywhere(({ key }) => client.clerkReplay(...SCRIPT_KEYS.map(key), key(eventId), eventId, STREAM_LENGTH)),
+    async replayMany(eventIds) {
+      let moved = 0
+      for (const { key } of list) {
+        const queueKeys = [...SCRIPT_KEYS.map(key), key(eventIds[0] ?? '')]
+        moved += Number(await asked(client.clerkReplayMany(...queueKeys, '', STREAM_LENGTH, key(''), ...eventIds)))
+      }
+      return moved
+    },
+    async retryNow(eventIds) {
+      let moved = 0
+      for (const { key } of list) {
+        const queueKeys = [...SCRIPT_KEYS, 'delayed'].map(key)
+        moved += Number(await asked(client.clerkRetryNow(...queueKeys, '', STREAM_LENGTH, key(''), ...eventIds)))
+      }
+      return moved
+    },
+    discard: (eventId) =>
+      everywhere(({ key }) =>
+        client.clerkDiscard(
+          ...[key('failed'), key('events'), key(eventId), key(`${eventId}:logs`)],
+          ...[eventId, STREAM_LENGTH],
+        ),
+      ),
+    [Symbol.dispose]: () => client.disconnect(),
+  }
+}
+
+async function* listOf({ next, end }: JobList): AsyncGenerator<DeadLetter> {
+  const last = await end()
+  let page = last === null ? [] : await next(null)
+  for (let final = page.at(-1); final && last; final = page.at(-1)) {
+    for (const { letter, place } of page) {
+      if (isBehind(place, last)) return
+      yield letter
+    }
+    page = await next(final.place)
+  }
+}
+
+function detailsOf(id: string, failedAtMs: number, job: Record<string, string>, keys: EnvelopeKeys): DeadLetterDetails {
+  const receivedAtMs = Number(job['timestamp'] ?? 0)
+  const envelope = envelopeOf(id, job['name'], receivedAtMs, parsedField(job['data']), keys)
+  const stacks = parsedField(job['stacktrace'])
+  const reason = readReason(job['failedReason'] ?? '')
+  return {
+    id,
+    type: job['name'] ?? '',
+    objectId: envelope?.objectId ?? null,
+    instanceId: envelope?.instanceId ?? null,
+    source: sourceOf(envelope?.source),
+    reason,
+    attempts: Number(job['atm'] ?? 0),
+    receivedAtMs,
+    failedAtMs,
+    isUnproven: isUnproven(reason, job['struckBy']),
+    envelope,
+    stack: Array.isArray(stacks) ? String(stacks.at(-1) ?? '') || null : null,
+  }
+}

@@ -1,0 +1,119 @@
+import { type WorkerPresence, workersAlive } from '../consume/worker-heartbeat.js'
+import type { DoorPresence } from '../enqueue/placement.js'
+import { CLOCK_SHIFT_MAX_MS, PRESENCE_MS } from '../limits.js'
+import { registerKeys, withRegisterScripts } from '../lua/partition-scripts.js'
+import { reactionRegisterKeys, readRegister } from '../lua/reaction-registry-scripts.js'
+import { firstOf, type Partitions } from '../partitions.js'
+import type { RedisClient } from '../redis/connection.js'
+
+/** The settings that should be the same in all living processes. */
+export const AGREED_SETTINGS = [
+  'version',
+  'kinds',
+  'key_ids',
+  'encryption_key',
+  'installation',
+  'instance_id',
+  'clock',
+  'reactions',
+  'unserved_reactions',
+] as const
+export type AgreedSetting = (typeof AGREED_SETTINGS)[number]
+
+/** A setting that differs, with the processes of each value. Processes are named `worker HOST PID`. */
+export type Disagreement = { setting: AgreedSetting; values: { value: string; processes: string[] }[] }
+
+/** The living processes, as they say themselves. */
+export type LivingProcesses = {
+  workers: readonly WorkerPresence[]
+  ingests: readonly DoorPresence[]
+  /** Names of the reactions that are requested. */
+  requested: readonly string[]
+}
+
+const FORMER_RELEASE = 'an earlier release'
+
+/** Empty when they agree. Processes of a release that told nothing differ in their version alone. */
+export function disagreementsOf({ workers, ingests, requested }: LivingProcesses): Disagreement[] {
+  const named = [
+    ...workers.map((worker) => ({ ...worker, name: `worker ${worker.host} ${worker.pid}` })),
+    ...ingests.map((ingest) => ({ ...ingest, name: `ingest ${ingest.host} ${ingest.pid}` })),
+  ]
+  const telling = workers.flatMap(({ host, pid, settings }) =>
+    settings ? [{ name: `worker ${host} ${pid}`, ...settings }] : [],
+  )
+  const tellingIngests = ingests.flatMap(({ host, pid, settings }) =>
+    settings ? [{ name: `ingest ${host} ${pid}`, ...settings }] : [],
+  )
+  const differing = <T extends { name: string }>(all: readonly T[], valueIn: (one: T) => string | null) =>
+    grouped(all.map((one) => [valueIn(one), one.name]))
+  const all: Record<AgreedSetting, Disagreement['values']> = {
+    version: differing(named, ({ settings }) => settings?.version ?? FORMER_RELEASE),
+    kinds: differing(telling, ({ kinds }) => kinds),
+    key_ids: differing(telling, ({ keyIds }) => keyIds.join(',') || 'none'),
+    encryption_key: unopened(telling, tellingIngests),
+    installation: differing(telling, ({ installation }) => installation),
+    instance_id: differing(tellingIngests, ({ instanceId }) => instanceId ?? 'none'),
+    clock: shifted(named),
+    reactions: differing(telling, ({ reactions }) => reactions.join(',') || 'none'),
+    unserved_reactions: unserved(telling, requested),
+  }
+  return AGREED_SETTINGS.flatMap((setting) => (all[setting].length > 0 ? [{ setting, values: all[setting] }] : []))
+}
+
+/** Nothing where all have the same; null is no value. */
+function grouped(pairs: readonly (readonly [string | null, string])[]): Disagreement['values'] {
+  const groups = new Map<string, string[]>()
+  for (const [value, name] of pairs) if (value !== null) groups.set(value, [...(groups.get(value) ?? []), name])
+  return groups.size > 1 ? [...groups].map(([value, processes]) => ({ value, processes })) : []
+}
+
+/** Keys that ingest encrypts with, and workers that lack them. */
+function unopened(
+  workers: readonly { name: string; keyIds: readonly string[] }[],
+  ingests: readonly { keyIds: readonly string[] }[],
+): Disagreement['values'] {
+  const encrypting = new Set(ingests.flatMap(({ keyIds }) => keyIds.slice(0, 1)))
+  return [...encrypting].flatMap((id) => {
+    const lacking = workers.filter(({ keyIds }) => !keyIds.includes(id)).map(({ name }) => name)
+    return lacking.length > 0 ? [{ value: id, processes: lacking }] : []
+  })
+}
+
+function shifted(all: readonly { name: string; clockShiftMs?: number }[]): Disagreement['values'] {
+  return all.flatMap(({ name, clockShiftMs = 0 }) => {
+    if (Math.abs(clockShiftMs) <= CLOCK_SHIFT_MAX_MS) return []
+    const sign = clockShiftMs > 0 ? '+' : '−'
+    return [{ value: `${sign}${(Math.abs(clockShiftMs) / 1000).toFixed(1)} s`, processes: [name] }]
+  })
+}
+
+/** Requested, and run by no living worker; unknown while a worker of an earlier release may run them. */
+function unserved(
+  workers: readonly { reactions: readonly string[] }[],
+  requested: readonly string[],
+): Disagreement['values'] {
+  if (workers.length === 0) return []
+  const served = new Set(workers.flatMap(({ reactions }) => reactions))
+  return requested.filter((name) => !served.has(name)).map((name) => ({ value: name, processes: [] }))
+}
+
+/** @throws when Redis does not answer. */
+export async function readLivingProcesses(client: RedisClient, partitions: Partitions): Promise<LivingProcesses> {
+  const [register] = reactionRegisterKeys(partitions)
+  const [workers, ingests, fields] = await Promise.all([
+    workersAlive(client, partitions),
+    ingestsAlive(client, partitions),
+    client.hgetall(register),
+  ])
+  const requested = [...readRegister(['', ...Object.entries(fields).flat()]).keys()]
+  return { workers, ingests, requested }
+}
+
+/** Fixed partitions have no register, and no ingest processes on one. */
+async function ingestsAlive(client: RedisClient, partitions: Partitions): Promise<DoorPresence[]> {
+  const namespace = /^\{(.+)-0\}$/.exec(firstOf(partitions).prefix)?.[1]
+  if (namespace === undefined) return []
+  const [, ...said] = await withRegisterScripts(client).clerkRegister(...registerKeys(namespace), PRESENCE_MS)
+  return said.filter((_, index) => index % 2 === 1).map((word) => JSON.parse(String(word)) as DoorPresence)
+}

@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { ENDS, GAUGES_LEASE_MS, GAUGES_RENEW_MS, GAUGES_RETRY_MS, READING_MS } from '../limits.js'
+import { type GaugeScripts, withGaugeScripts } from '../lua/gauge-scripts.js'
+import { firstOf, type Partitions, QUEUES } from '../partitions.js'
+import { openPromptClient, type RedisClient } from '../redis/connection.js'
+import { memoryShare } from '../redis/redis-memory.js'
+import type { RedisTarget } from '../redis/redis-url.js'
+import { type BlockedByCode, countBlocked } from './blocked.js'
+import { Census, type LettersByClass } from './dead-letter-count.js'
+import {
+  AGREED_SETTINGS,
+  type AgreedSetting,
+  type Disagreement,
+  disagreementsOf,
+  readLivingProcesses,
+} from './disagreements.js'
+
+/** How the whole queue stands, all partitions together. */
+export type QueueReading = {
+  /** Retrying events wait for the time of their next try; dead ones for an operator. */
+  events: Readonly<Record<'waiting' | 'active' | 'retrying' | 'dead', number>>
+  /** Milliseconds since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
+  oldestMs: number
+  /** Null until they have been counted once. */
+  deadByClass: LettersByClass | null
+  /** They wait for their next try too, and count among the retrying ones. */
+  blockedByCode: BlockedByCode
+  /** Of Redis' maxmemory; null when it has none. */
+  memoryShare: number | null
+  /** Values of each setting in which living processes differ; 0 where they agree. Null for queues of reactions. */
+  disagreements: Readonly<Record<AgreedSetting, number>> | null
+}
+
+export type QueueGauges = AsyncDisposable & {
+  /** Null when another process has the right to export them, or when Redis does not answer. */
+  read: () => Promise<QueueReading | null>
+}
+
+/**
+ * The queue's gauges, exported once: of all processes that open them, the one that holds a short lease in Redis gets to
+ * read them. Every series would else be there once for each process, and every sum over them wrong. Connects in the
+ * background, and again after each outage.
+ */
+export function openQueueGauges(target: RedisTarget, partitions: Partitions): QueueGauges {
+  const client = withGaugeScripts(openPromptClient(target))
+  client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
+  const census = new Census(client, partitions)
+  const lease = new Lease(client, partitions)
+  const stop = new AbortController()
+  const watching = watch(lease, census, stop.signal)
+  let reading = { sinceMs: Number.NEGATIVE_INFINITY, result: Promise.resolve<QueueReading | null>(null) }
+  return {
+    async read() {
+      if (!lease.isHeld()) return null
+      const nowMs = performance.now()
+      if (nowMs - reading.sinceMs >= READING_MS) {
+        reading = { sinceMs: nowMs, result: readQueue(client, partitions, census).catch(() => null) }
+      }
+      return reading.result
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await watching
+      await lease.release()
+      client.disconnect()
+    },
+  }
+}
+
+async function watch(lease: Lease, census: Census, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    let pauseMs = GAUGES_RENEW_MS
+    try {
+      if (await lease.renew()) await census.advance()
+    } catch {
+      // Redis is away, or not reached yet: the lease runs out by itself, here and there.
+      pauseMs = GAUGES_RETRY_MS
+    }
+    await pause(pauseMs, undefined, { signal }).catch(() => {})
+  }
+}
+
+class Lease {
+  readonly #client: GaugeScripts
+  readonly #key: string
+  readonly #holder = randomUUID()
+  #untilMs = Number.NEGATIVE_INFINITY
+
+  constructor(client: GaugeScripts, partitions: Partitions) {
+    this.#client = client
+    this.#key = firstOf(partitions).key('clerk-mirror:gauges')
+  }
+
+  isHeld(): boolean {
+    return performance.now() < this.#untilMs
+  }
+
+  async renew(): Promise<boolean> {
+    // From before the request: ours must end before Redis' does.
+    const untilMs = performance.now() + GAUGES_LEASE_MS
+    const isOurs = (await this.#client.clerkLease(this.#key, this.#holder, GAUGES_LEASE_MS)) === 1
+    this.#untilMs = isOurs ? untilMs : Number.NEGATIVE_INFINITY
+    return isOurs
+  }
+
+  /** So that the next one need not wait for its end. */
+  async release(): Promise<void> {
+    if (!this.isHeld()) return
+    this.#untilMs = Number.NEGATIVE_INFINITY
+    await this.#client.clerkLease(this.#key, this.#holder, 0).catch(() => {})
+  }
+}
+
+const countsOf = (disagreements: readonly Disagreement[]): Readonly<Record<AgreedSetting, number>> => {
+  const counted = disagreements.map(({ setting, values }) => [setting, values.length])
+  return { ...NO_DISAGREEMENTS, ...Object.fromEntries(counted) }
+}
+
+const NO_DISAGREEMENTS = Object.fromEntries(AGREED_SETTINGS.map((setting) => [setting, 0])) as Record<
+  AgreedSetting,
+  number
+>
+
+async function readQueue(
+  client: RedisClient & GaugeScripts,
+  partitions: Partitions,
+  census: Census,
+): Promise<QueueReading> {
+  const [share, blockedByCode, living, ...parts] = await Promise.all([
+    memoryShare(client),
+    countBlocked(client, partitions),
+    firstOf(partitions).queue === QUEUES.events ? readLivingProcesses(client, partitions) : null,
+    ...[...partitions].map(({ key }) =>
+      client.clerkRead(key('wait'), key('active'), key('delayed'), key('failed'), key(''), ENDS),
+    ),
+  ])
+  const sum = (index: number) => parts.reduce((total, part) => total + (part[index] ?? 0), 0)
+  return {
+    events: { waiting: sum(0), active: sum(1), retrying: sum(2), dead: sum(3) },
+    oldestMs: Math.max(0, ...parts.map((part) => part[4] ?? 0)),
+    deadByClass: census.last,
+    blockedByCode,
+    memoryShare: share,
+    disagreements: living && countsOf(disagreementsOf(living)),
+  }
+}

@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { DoorPresence } from '../enqueue/placement.js'
+import { PRESENCE_MS, REGISTER_LOOK_MS } from '../limits.js'
+import { PLACES, registerKeys, withRegisterScripts } from '../lua/partition-scripts.js'
+import { type Partition, type Partitions, partitions } from '../partitions.js'
+import { connectOperator, openPromptClient, type RedisClient } from '../redis/connection.js'
+import { asked } from '../redis/queue-unavailable.js'
+import type { RedisTarget } from '../redis/redis-url.js'
+
+/** The partitions that are on the register, as of a moment ago. */
+export type Register = Partitions & Disposable
+
+/**
+ * For processes that run on: looks at the register every few seconds. Connects in the background; until Redis answers,
+ * and while it is away, the partitions are those that were known last, and in the beginning the first one.
+ */
+export function openRegister(target: RedisTarget, namespace: string): Register {
+  const client = openPromptClient(target)
+  client.on('error', () => {}) // the process has been told by its other connection
+  const stop = new AbortController()
+  let served = partitions(1, namespace)
+  const lookAgainAndAgain = async () => {
+    while (!stop.signal.aborted) {
+      const { count } = await read(client, namespace).catch(() => ({ count: served.length }))
+      if (count !== served.length) served = partitions(count, namespace)
+      await pause(REGISTER_LOOK_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})
+    }
+  }
+  void lookAgainAndAgain()
+  return {
+    [Symbol.iterator]: () => served[Symbol.iterator](),
+    [Symbol.dispose]() {
+      stop.abort()
+      client.disconnect()
+    },
+  }
+}
+
+/** For commands: the partitions on the register now. @throws QueueUnavailable */
+export async function readPartitions(target: RedisTarget, namespace: string): Promise<Partition[]> {
+  using desk = await openPartitionDesk(target, namespace)
+  return partitions((await desk.list()).partitions.length, namespace)
+}
+
+/** What lies in a partition, and how many doors put events there. */
+export type PartitionReport = { prefix: string; events: number; doors: number }
+
+export type Retirement =
+  | { kind: 'retired' }
+  /** Not on the register (any more). */
+  | { kind: 'unknown' }
+  /** Keeps what belongs to all of them. */
+  | { kind: 'first' }
+  /** There are partitions of higher numbers, and they go first. */
+  | { kind: 'not-last'; count: number }
+  /** These spread events over it. */
+  | { kind: 'in-use'; doors: DoorPresence[] }
+  | { kind: 'not-empty'; events: number }
+
+/** All of it throws QueueUnavailable when Redis does not answer. */
+export type PartitionDesk = Disposable & {
+  list: () => Promise<{ partitions: PartitionReport[]; doors: DoorPresence[] }>
+  /** Takes a partition off the register when it is empty and no door needs it. Loses nothing, whatever happens beside. */
+  retire: (index: number) => Promise<Retirement>
+}
+
+/** For operators. @throws QueueUnavailable when Redis cannot be reached. */
+export async function openPartitionDesk(target: RedisTarget, namespace: string): Promise<PartitionDesk> {
+  const client = withRegisterScripts(await connectOperator(target))
+  const keys = registerKeys(namespace)
+  return {
+    async list() {
+      const { count, doors } = await asked(read(client, namespace))
+      const reports = partitions(count, namespace).map(async ({ prefix, key }, index) => {
+        const sizes = await asked(Promise.all([client.llen(key('wait')), client.llen(key('active'))]))
+        const sets = (['delayed', 'prioritized', 'failed', 'completed'] as const).map((name) => client.zcard(key(name)))
+        const events = [...sizes, ...(await asked(Promise.all(sets)))].reduce((sum, size) => sum + size, 0)
+        return { prefix, events, doors: doors.filter((door) => door.partitions > index).length }
+      })
+      return { partitions: await Promise.all(reports), doors }
+    },
+    async retire(index) {
+      if (index === 0) return { kind: 'first' }
+      const token = randomUUID()
+      const may = await asked(client.clerkBeginRetiring(...keys, PRESENCE_MS, index, token))
+      if (may === 'no') return { kind: 'unknown' }
+      const { count, doors } = await asked(read(client, namespace))
+      if (may === 'not-last') return { kind: 'not-last', count }
+      if (may === 'in-use') return { kind: 'in-use', doors: doors.filter((door) => door.partitions > index) }
+      const { key } = partitions(index + 1, namespace)[index] as Partition
+      // Closed before it leaves the register: a door that was frozen all the while finds it closed, and enrols anew.
+      const events = await asked(client.clerkClose(key('meta'), ...PLACES.map(key), token))
+      if (events > 0) return { kind: 'not-empty', events }
+      if ((await asked(client.clerkEndRetiring(...keys, index, token))) === 1) return { kind: 'retired' }
+      const now = await asked(read(client, namespace))
+      return { kind: 'in-use', doors: now.doors.filter((door) => door.partitions > index) }
+    },
+    [Symbol.dispose]: () => client.disconnect(),
+  }
+}
+
+async function read(client: RedisClient, namespace: string): Promise<{ count: number; doors: DoorPresence[] }> {
+  const [count = 1, ...said] = await withRegisterScripts(client).clerkRegister(...registerKeys(namespace), PRESENCE_MS)
+  const doors = said.filter((_, index) => index % 2 === 1).map((word) => JSON.parse(String(word)) as DoorPresence)
+  return { count: Number(count), doors }
+}

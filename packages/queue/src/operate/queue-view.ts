@@ -1,0 +1,132 @@
+import { type WorkerPresence, workersAlive } from '../consume/worker-heartbeat.js'
+import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
+import { type Reason, readReason } from '../job/failure-reason.js'
+import { envelopeOf, parsedField, type StoredEnvelope } from '../job/stored-job.js'
+import { CLASSES_MS, ENDS } from '../limits.js'
+import { withGaugeScripts } from '../lua/gauge-scripts.js'
+import type { Partition, Partitions } from '../partitions.js'
+import { connectOperator, type RedisClient } from '../redis/connection.js'
+import { asked } from '../redis/queue-unavailable.js'
+import type { RedisTarget } from '../redis/redis-url.js'
+import { type BlockedByCode, countBlocked } from './blocked.js'
+import { Census, type LettersByClass } from './dead-letter-count.js'
+import { type LivingProcesses, readLivingProcesses } from './disagreements.js'
+
+/** Events by state. Retrying ones wait for the time of their next try, dead ones for an operator. */
+export type QueueDepth = Readonly<Record<'waiting' | 'active' | 'retrying' | 'dead', number>>
+
+/** An event that is in the queue, and what happened to it there. Times in ms; null for what has not happened. */
+export type QueuedEvent = {
+  id: string
+  type: string
+  where: keyof QueueDepth
+  attempts: number
+  envelope: StoredEnvelope | null
+  /** Why its last try failed. */
+  reason: Reason | null
+  receivedAtMs: number
+  queuedAtMs: number | null
+  startedAtMs: number | null
+  /** When it is tried again, of a retrying event. */
+  dueAtMs: number | null
+  failedAtMs: number | null
+}
+
+/** For operators who want to know how the queue stands. All of it throws QueueUnavailable. */
+export type QueueView = Disposable & {
+  /** `oldestMs`: since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
+  depth: (of?: Partitions) => Promise<{ events: QueueDepth; oldestMs: number }>
+  deadByClass: () => Promise<LettersByClass>
+  blockedByCode: () => Promise<BlockedByCode>
+  workers: (of?: Partitions) => Promise<WorkerPresence[]>
+  /** Workers and ingest processes, and the reactions that they request. */
+  living: () => Promise<LivingProcesses>
+  /** Null when the event is not in the queue. */
+  find: (eventId: string, among?: Partitions) => Promise<QueuedEvent | null>
+}
+
+/** @throws QueueUnavailable when Redis cannot be reached. */
+export async function openQueueView(
+  target: RedisTarget,
+  list: Partitions,
+  keys: EnvelopeKeys = NO_KEYS,
+): Promise<QueueView> {
+  const client = withGaugeScripts(await connectOperator(target))
+  let classes: { untilMs: number; counts: Promise<LettersByClass> } | undefined
+  return {
+    async depth(of = list) {
+      const parts = await asked(
+        Promise.all(
+          [...of].map(({ key }) =>
+            client.clerkRead(key('wait'), key('active'), key('delayed'), key('failed'), key(''), ENDS),
+          ),
+        ),
+      )
+      const sum = (index: number) => parts.reduce((total, part) => total + (part[index] ?? 0), 0)
+      const events = { waiting: sum(0), active: sum(1), retrying: sum(2), dead: sum(3) }
+      return { events, oldestMs: Math.max(0, ...parts.map((part) => part[4] ?? 0)) }
+    },
+    async deadByClass() {
+      const nowMs = performance.now()
+      if (!classes || nowMs >= classes.untilMs) {
+        const counts = asked(count(new Census(client, list)))
+        classes = { untilMs: nowMs + CLASSES_MS, counts }
+        counts.catch(() => {
+          classes = undefined
+        })
+      }
+      return classes.counts
+    },
+    blockedByCode: () => asked(countBlocked(client, list)),
+    workers: (of = list) => asked(workersAlive(client, of)),
+    living: () => asked(readLivingProcesses(client, list)),
+    async find(eventId, among = list) {
+      for (const partition of among) {
+        const event = await asked(readEvent(client, partition, eventId, keys))
+        if (event) return event
+      }
+      return null
+    },
+    [Symbol.dispose]: () => client.disconnect(),
+  }
+}
+
+async function count(census: Census): Promise<LettersByClass> {
+  while (!census.last) await census.advance()
+  return census.last
+}
+
+/** BullMQ keeps a delayed job's time with twelve bits below it that tell jobs of one millisecond apart. */
+const DELAYED_STEPS = 0x1000
+
+async function readEvent(
+  client: RedisClient,
+  { key }: Partition,
+  id: string,
+  keys: EnvelopeKeys,
+): Promise<QueuedEvent | null> {
+  const [job, failedAt, due, active] = await Promise.all([
+    client.hgetall(key(id)),
+    client.zscore(key('failed'), id),
+    client.zscore(key('delayed'), id),
+    client.lpos(key('active'), id),
+  ])
+  if (job['data'] === undefined) return null
+  const receivedAtMs = Number(job['timestamp'] ?? 0)
+  const where = failedAt !== null ? 'dead' : due !== null ? 'retrying' : active !== null ? 'active' : 'waiting'
+  return {
+    id,
+    type: job['name'] ?? '',
+    where,
+    attempts: Number(job['atm'] ?? 0),
+    envelope: envelopeOf(id, job['name'], receivedAtMs, parsedField(job['data']), keys),
+    reason: job['failedReason'] ? readReason(job['failedReason']) : null,
+    receivedAtMs,
+    queuedAtMs: timeOf(job['queuedAt']),
+    startedAtMs: timeOf(job['processedOn']),
+    dueAtMs: due === null ? null : Math.floor(Number(due) / DELAYED_STEPS),
+    failedAtMs: timeOf(failedAt),
+  }
+}
+
+const timeOf = (text: string | null | undefined) => (text ? Number(text) : null)

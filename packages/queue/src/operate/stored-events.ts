@@ -1,0 +1,137 @@
+import { Cluster } from 'ioredis'
+import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
+import { envelopeOf, parsedField, type StoredEnvelope } from '../job/stored-job.js'
+import { SCRIPT_BYTES_MAX, SEARCH_PAGE, STREAM_LENGTH } from '../limits.js'
+import { REMOVE_KEYS, type Scripted, withScripts } from '../lua/job-scripts.js'
+import type { Partition, Partitions } from '../partitions.js'
+import { connectOperator, type RedisClient } from '../redis/connection.js'
+import { asked } from '../redis/queue-unavailable.js'
+import type { RedisTarget } from '../redis/redis-url.js'
+
+/** An event as it lies in the queue, in whatever state. Time in ms. */
+export type StoredEvent = {
+  id: string
+  type: string
+  receivedAtMs: number
+  attempts: number
+  /** Null for a job that holds none. */
+  envelope: StoredEnvelope | null
+  /** All that is stored of it besides its history, and what its sealed body says where the key is here. */
+  text: string
+}
+
+/** Where an event was when it was removed; `active` was not removed, for a worker has it, and `gone` had left before. */
+export type RemovedFrom = 'waiting' | 'delayed' | 'dead' | 'kept' | 'active' | 'gone'
+
+export type HoldingOptions = {
+  /** Ends the search early. */
+  signal?: AbortSignal
+  /** Looks into sealed bodies too, which takes longer. Those that cannot be opened are all given. */
+  unsealing?: boolean
+}
+
+export type StoredEvents = Disposable & {
+  /**
+   * Events whose stored text holds one of these texts, in any state, each once or more often. Upper and lower case of
+   * ASCII letters count as the same. Misses none that is in the queue from begin to end, however often it changes its
+   * state meanwhile. @throws QueueUnavailable
+   */
+  holding: (texts: readonly string[], options?: HoldingOptions) => AsyncIterable<StoredEvent>
+  /** Removes an event, unless a worker has it. Two at once do not harm each other. */
+  remove: (eventId: string) => Promise<RemovedFrom>
+}
+
+/** For operators who look for an event by what is in it. @throws when Redis cannot be reached. */
+export async function openStoredEvents(
+  target: RedisTarget,
+  list: Partitions,
+  keys: EnvelopeKeys = NO_KEYS,
+): Promise<StoredEvents> {
+  const client = withScripts(await connectOperator(target))
+  return {
+    async *holding(texts, options = {}) {
+      const fragments = texts.map(lowerAscii)
+      for await (const event of search(client, [...list], fragments, options, keys)) {
+        const text = lowerAscii(event.text)
+        const isFound = fragments.some((fragment) => text.includes(fragment))
+        if (isFound || typeof event.envelope?.body === 'object') yield event
+      }
+    },
+    async remove(eventId) {
+      const removals = [...list].map(({ key }) => {
+        const queueKeys = [...REMOVE_KEYS.map(key), key(eventId), key(`${eventId}:logs`)]
+        return client.clerkRemove(...queueKeys, eventId, STREAM_LENGTH)
+      })
+      // An event may be in two partitions; while a worker has one of them, it is not removed.
+      const states = (await asked(Promise.all(removals))).map(String).filter((state) => state !== 'unknown')
+      const state = states.find((each) => each === 'active') ?? states[0]
+      return state === undefined ? 'gone' : (REMOVED_FROM[state] ?? 'kept')
+    },
+    [Symbol.dispose]: () => client.disconnect(),
+  }
+}
+
+/** As Lua's `string.lower` does in Redis, which knows no other letters. */
+const lowerAscii = (text: string) => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+
+/** By BullMQ's names. What else there is, such as `completed`, is kept by somebody and does not run. */
+const REMOVED_FROM: Readonly<Record<string, RemovedFrom>> = {
+  active: 'active',
+  delayed: 'delayed',
+  failed: 'dead',
+  prioritized: 'waiting',
+  wait: 'waiting',
+}
+
+/**
+ * By key and not by state: an event keeps its key on its way from one state to the next, where a walk through the
+ * states could miss it, and SCAN promises every key that is there all the while.
+ */
+async function* search(
+  client: RedisClient & Scripted,
+  list: readonly Partition[],
+  fragments: readonly string[],
+  { signal, unsealing = false }: HoldingOptions,
+  envelopeKeys: EnvelopeKeys,
+): AsyncGenerator<StoredEvent> {
+  if (list.length === 0) return
+  const starts = list.map(({ key }) => key(''))
+  // All partitions in one walk: each node has keys of several, and a walk reads every key that a node has.
+  const pattern = starts.length === 1 ? `${starts[0]}*` : `*:${list[0]?.queue}:*`
+  for (const node of client instanceof Cluster ? client.nodes('master') : [client]) {
+    let cursor = '0'
+    do {
+      if (signal?.aborted) return
+      const [next, keys] = await asked(node.scan(cursor, 'MATCH', pattern, 'COUNT', SEARCH_PAGE))
+      cursor = next
+      for (const start of starts) {
+        let ours = keys.filter((key) => key.startsWith(start))
+        while (ours.length > 0) {
+          const wanted = [SCRIPT_BYTES_MAX, unsealing ? 1 : 0, ...fragments]
+          const [looked, found] = await asked(client.clerkHolding(ours.length, ...ours, ...wanted))
+          for (const jobKey of found) {
+            const event = await asked(readEvent(client, jobKey, jobKey.slice(start.length), envelopeKeys))
+            if (event) yield event
+          }
+          ours = ours.slice(looked)
+        }
+      }
+    } while (cursor !== '0')
+  }
+}
+
+/** Null when it has left since it was found. */
+async function readEvent(
+  client: RedisClient,
+  jobKey: string,
+  id: string,
+  keys: EnvelopeKeys,
+): Promise<StoredEvent | null> {
+  const [data, type, timestamp, attempts] = await client.hmget(jobKey, 'data', 'name', 'timestamp', 'atm')
+  if (!data) return null
+  const receivedAtMs = Number(timestamp ?? 0)
+  const envelope = envelopeOf(id, type, receivedAtMs, parsedField(data), keys)
+  // A body in clear is in the data already.
+  const text = typeof envelope?.body === 'string' ? `${data} ${envelope.body}` : data
+  return { id, type: type ?? '', receivedAtMs, attempts: Number(attempts ?? 0), envelope, text }
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Queue } from 'bullmq'
+import { PRESENCE_MS, REACTION_ACKNOWLEDGE_MS, REGISTER_LOOK_MS } from '../limits.js'
+import { reactionRegisterKeys, readRegister, withReactionRegister } from '../lua/reaction-registry-scripts.js'
+import { firstOf, type Partition, type Partitions, partition, QUEUES } from '../partitions.js'
+import { connectOperator, type RedisClient } from '../redis/connection.js'
+import { asked } from '../redis/queue-unavailable.js'
+import type { RedisTarget } from '../redis/redis-url.js'
+
+/** What a reaction may be called: its name stands in keys, labels and job ids. */
+export const REACTION_NAME = /^[a-z][a-z0-9-]{0,62}$/
+
+/**
+ * Each reaction has a partition of the reactions queue for itself, so that one that is slow or fails is in nobody's
+ * way: its own line, its own runs. They lie in the slot of the partition of events that is given.
+ */
+export const reactionPartition = ({ prefix }: Partition, reaction: string): Partition =>
+  partition(`${prefix}-${reaction}`, QUEUES.reactions)
+
+/** The id of the one job for a reaction to a change; also what a receiver tells a repetition by. */
+export const reactionJobId = (reaction: string, eventId: string, objectId: string): string =>
+  `x_${createHash('sha256')
+    .update(JSON.stringify([reaction, eventId, objectId]))
+    .digest('base64url')}`
+
+/** Every reaction that a worker has ever had, for operators: a queue of one that was taken away can be looked at too. */
+const namesKey = ({ prefix }: Partition) => partition(prefix, QUEUES.reactions).key('clerk-mirror:reactions')
+
+export async function noteReactions(client: RedisClient, events: Partition, names: readonly string[]): Promise<void> {
+  if (names.length > 0) await client.sadd(namesKey(events), ...names)
+}
+
+/** Of every reaction that a worker has ever had, by its name. */
+export async function reactionPlacesOf(
+  client: RedisClient,
+  events: Partition,
+): Promise<ReadonlyMap<string, Partition>> {
+  const names = await client.smembers(namesKey(events))
+  const known = names.filter((name) => REACTION_NAME.test(name)).sort()
+  return new Map(known.map((name) => [name, reactionPartition(events, name)]))
+}
+
+/** The result of taking a reaction off the register. */
+export type Unregistered =
+  | { kind: 'removed' }
+  /** Living workers register it with fewer filters than before: these are left. */
+  | { kind: 'narrowed'; filters: string[] }
+  /** Living workers register all of it. */
+  | { kind: 'registered' }
+  /** It is not on the register. */
+  | { kind: 'unknown' }
+
+/** Where runs of reactions are, for operators. */
+export type ReactionPlaces = Disposable & {
+  /** Changes with each look: what was given this list sees what there is then. */
+  partitions: readonly Partition[]
+  /** Those of the last look, in the order of the partitions. */
+  names: readonly string[]
+  /** Of any reaction, also of one that is not among them. */
+  placeOf: (reaction: string) => Partition
+  /** Asks which reactions there are by now. @throws QueueUnavailable */
+  look: () => Promise<void>
+  /** Names of those that workers request. @throws QueueUnavailable */
+  registered: () => Promise<string[]>
+  /**
+   * Takes away from the register what no living worker registers, and waits, `REACTION_ACKNOWLEDGE_MS` at most, until no
+   * worker requests it any more. @throws QueueUnavailable
+   */
+  unregister: (reaction: string) => Promise<Unregistered>
+  /** Removes all runs of a reaction, and its name. Nobody may work on them. @throws QueueUnavailable */
+  forget: (reaction: string) => Promise<void>
+}
+
+/** @throws QueueUnavailable when Redis cannot be reached. */
+export async function openReactionPlaces(target: RedisTarget, list: Partitions): Promise<ReactionPlaces> {
+  const events = firstOf(list)
+  const client = withReactionRegister(await connectOperator(target))
+  const registerKeys = reactionRegisterKeys(list)
+  const partitions: Partition[] = []
+  const names: string[] = []
+  const placeOf = (reaction: string) => reactionPartition(events, reaction)
+  const look = async () => {
+    const known = await asked(reactionPlacesOf(client, events))
+    names.splice(0, names.length, ...known.keys())
+    partitions.splice(0, partitions.length, ...known.values())
+  }
+  const forget = async (reaction: string) => {
+    const { queue, prefix } = placeOf(reaction)
+    const options = { connection: client, skipMetasUpdate: true, skipVersionCheck: true, skipWaitingForReady: true }
+    const runs = new Queue(queue, { ...options, prefix })
+    runs.on('error', () => {}) // the removal reports its own
+    await asked(runs.obliterate({ force: true }).finally(() => runs.close()))
+    // Last: while it is named, an interrupted removal is seen and can be done again.
+    await asked(client.srem(namesKey(events), reaction))
+  }
+  const registered = async () => [
+    ...readRegister(['', ...Object.entries(await asked(client.hgetall(registerKeys[0]))).flat()]).keys(),
+  ]
+  const acknowledged = async () => {
+    const untilMs = performance.now() + REACTION_ACKNOWLEDGE_MS
+    const version = Number(await asked(client.hget(registerKeys[0], 'version')))
+    while (performance.now() < untilMs) {
+      const words = await asked(client.clerkReactionReaders(...registerKeys, PRESENCE_MS))
+      if (words.every((word) => (JSON.parse(word) as { version: number }).version >= version)) return
+      await pause(REGISTER_LOOK_MS)
+    }
+  }
+  const unregister = async (reaction: string): Promise<Unregistered> => {
+    const [kind, filters = ''] = await asked(client.clerkRemoveReaction(...registerKeys, PRESENCE_MS, reaction))
+    if (kind === 'removed' || kind === 'narrowed') await acknowledged()
+    if (kind === 'narrowed') return { kind, filters: filters.split('\n') }
+    return { kind: kind === 'removed' || kind === 'registered' ? kind : 'unknown' }
+  }
+  await look()
+  return {
+    partitions,
+    names,
+    placeOf,
+    look,
+    registered,
+    unregister,
+    forget,
+    [Symbol.dispose]: () => client.disconnect(),
+  }
+}

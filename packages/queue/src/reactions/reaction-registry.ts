@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { workersAlive } from '../consume/worker-heartbeat.js'
+import {
+  ACCEPT_MS,
+  PRESENCE_MS,
+  REACTION_ACKNOWLEDGE_MS,
+  REACTION_REGISTER_TRUST_MS,
+  REGISTER_LOOK_MS,
+} from '../limits.js'
+import {
+  type ReactionRegisterScripts,
+  reactionRegisterKeys,
+  readRegister,
+  withReactionRegister,
+} from '../lua/reaction-registry-scripts.js'
+import type { Partitions } from '../partitions.js'
+import { openPromptClient, type RedisClient } from '../redis/connection.js'
+import { asked } from '../redis/queue-unavailable.js'
+import type { RedisTarget } from '../redis/redis-url.js'
+import { within } from '../redis/timeout.js'
+
+/** Reactions by name, each with its filters as texts that only workers understand. */
+export type RegisteredReactions = ReadonlyMap<string, readonly string[]>
+
+/** A process that is not known to request a reaction that was registered. */
+export type Unaware = { host: string; pid: number }
+
+export type RegisterObserver = {
+  /** Called once, when the reactions of this process are on the register. */
+  registered: () => void
+  /** Every living worker knows of them: each change that commits from now on is requested. */
+  acknowledged: () => void
+  /** These have not said so within `REACTION_ACKNOWLEDGE_MS`; they are waited for all the same. */
+  unacknowledged: (workers: readonly Unaware[]) => void
+}
+
+export type ReactionRegister = Disposable & {
+  /** As of the last look: changes with each look that finds another version. Null before the first. */
+  current: () => { version: number; reactions: RegisteredReactions } | null
+  /** Whether the last look is recent enough to commit by what it found. */
+  isCurrent: () => boolean
+  /** Looks now. @throws QueueUnavailable, at once when Redis is not reached. */
+  look: () => Promise<void>
+  /** Resolves when the register was looked at just now; waits for Redis to be reached. @throws QueueUnavailable */
+  fresh: () => Promise<void>
+  /** Work begins that goes by the present version. The register is told of a newer one when the work has ended. */
+  hold: () => Disposable
+}
+
+/**
+ * Puts the reactions of this worker on the register, beside those of all others, and looks at it again and again.
+ *
+ * A worker that registers a reaction waits until all living workers have acknowledged the version with it. A reader's look
+ * stores its word and reads the register in one step, so either the look came first and its word is seen, or it has read
+ * the new version. A word outlives `REACTION_REGISTER_TRUST_MS`, after which its worker commits nothing before the next
+ * look: a process that was frozen so long that it counts as dead has nothing left that it may commit.
+ */
+export function openReactionRegister(
+  target: RedisTarget,
+  partitions: Partitions,
+  own: RegisteredReactions,
+  observer: RegisterObserver,
+): ReactionRegister {
+  const client = withReactionRegister(openPromptClient(target))
+  client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
+  const stop = new AbortController()
+  const rest = () => pause(REGISTER_LOOK_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})
+  const reader = new Reader(client, partitions, own, (version) => {
+    observer.registered()
+    if (own.size > 0) void awaitAcknowledgement(version)
+  })
+  const awaitAcknowledgement = async (version: number) => {
+    const warnAtMs = performance.now() + REACTION_ACKNOWLEDGE_MS
+    let isWarned = false
+    while (!stop.signal.aborted && reader.ownVersion === version) {
+      const waiting = await reader.unaware(version).catch(() => null)
+      if (waiting?.length === 0) return observer.acknowledged()
+      if (waiting && !isWarned && performance.now() > warnAtMs) {
+        isWarned = true
+        observer.unacknowledged(waiting)
+      }
+      await rest()
+    }
+  }
+  const lookAgainAndAgain = async () => {
+    while (!stop.signal.aborted) {
+      await reader.look().catch(() => {})
+      await rest()
+    }
+  }
+  client.on('ready', () => void reader.look().catch(() => {}))
+  void lookAgainAndAgain()
+  return {
+    current: () => reader.known,
+    isCurrent: () => reader.isCurrent(),
+    look: () => reader.look(),
+    async fresh() {
+      if (reader.isCurrent()) return
+      if (client.status !== 'ready') await new Promise<void>((resolve) => client.once('ready', () => resolve()))
+      await reader.look()
+    },
+    hold: () => reader.hold(),
+    [Symbol.dispose]() {
+      stop.abort()
+      // So that nobody waits for it; else its word runs out.
+      if (client.status === 'ready') reader.leave()
+      client.disconnect()
+    },
+  }
+}
+
+/** One process' copy of the register, and its heartbeat there. */
+class Reader {
+  readonly #client: RedisClient & ReactionRegisterScripts
+  readonly #partitions: Partitions
+  readonly #own: RegisteredReactions
+  readonly #onRegistered: (version: number) => void
+  readonly #id = randomUUID()
+  /** Versions that work at hand began with, and how much of it. */
+  readonly #held = new Map<number, number>()
+  #lookedAtMs = Number.NEGATIVE_INFINITY
+  #looking: Promise<void> | undefined
+  known: { version: number; reactions: RegisteredReactions } | null = null
+  /** The one with the reactions of this process; null until they are on the register. */
+  ownVersion: number | null = null
+
+  constructor(
+    client: RedisClient & ReactionRegisterScripts,
+    partitions: Partitions,
+    own: RegisteredReactions,
+    onRegistered: (version: number) => void,
+  ) {
+    this.#client = client
+    this.#partitions = partitions
+    this.#own = own
+    this.#onRegistered = onRegistered
+  }
+
+  isCurrent(): boolean {
+    return performance.now() - this.#lookedAtMs < REACTION_REGISTER_TRUST_MS
+  }
+
+  look(): Promise<void> {
+    this.#looking ??= this.#lookNow().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
+  }
+
+  hold(): Disposable {
+    const version = this.known?.version ?? 0
+    this.#held.set(version, (this.#held.get(version) ?? 0) + 1)
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.#held.get(version) ?? 1) - 1
+        if (left === 0) this.#held.delete(version)
+        else this.#held.set(version, left)
+      },
+    }
+  }
+
+  /** Living workers that have work at hand, or may have, which began before this version. */
+  async unaware(version: number): Promise<Unaware[]> {
+    const words = await asked(within(ACCEPT_MS, this.#client.clerkReactionReaders(...this.#keys(), PRESENCE_MS)))
+    const readers = words.map((word) => JSON.parse(word) as Unaware & { version: number })
+    // A worker of a release before the register says nothing of its settings, and asks for its own reactions alone.
+    const workers = await asked(within(ACCEPT_MS, workersAlive(this.#client, this.#partitions)))
+    const former = workers.filter(({ settings }) => settings === undefined)
+    return [...readers.filter((reader) => reader.version < version), ...former].map(({ host, pid }) => ({ host, pid }))
+  }
+
+  leave(): void {
+    this.#client.hdel(this.#keys()[1], this.#id).catch(() => {})
+  }
+
+  async #lookNow(): Promise<void> {
+    const sinceMs = performance.now()
+    const { known } = this
+    let answer = await (known === null ? this.#register() : this.#ask(known.version))
+    // Redis has lost the register, or an operator took away what this worker has: it is put there again.
+    if (Number(answer[0]) !== known?.version && !includes(readRegister(answer), this.#own)) {
+      this.ownVersion = null
+      answer = await this.#register()
+    }
+    const version = Number(answer[0])
+    if (known === null || version !== known.version) this.known = { version, reactions: readRegister(answer) }
+    this.#lookedAtMs = sinceMs
+    if (this.ownVersion !== null) return
+    this.ownVersion = version
+    this.#onRegistered(version)
+  }
+
+  #ask(version: number) {
+    const look = this.#client.clerkLook(...this.#keys(), PRESENCE_MS, this.#id, this.#word(), version)
+    return asked(within(ACCEPT_MS, look))
+  }
+
+  #register() {
+    const reactions = this.#texts().flat()
+    const register = this.#client.clerkRegisterReactions(
+      ...[...this.#keys(), PRESENCE_MS, this.#id, this.#word(), ...reactions],
+    )
+    return asked(within(ACCEPT_MS, register))
+  }
+
+  #word(): string {
+    const version = Math.min(this.known?.version ?? 0, ...this.#held.keys())
+    return JSON.stringify({ host: hostname(), pid: process.pid, version, reactions: Object.fromEntries(this.#texts()) })
+  }
+
+  #texts() {
+    return [...this.#own].map(([name, filters]) => [name, filters.join('\n')] as const)
+  }
+
+  #keys() {
+    return reactionRegisterKeys(this.#partitions)
+  }
+}
+
+const includes = (all: RegisteredReactions, own: RegisteredReactions) =>
+  [...own].every(([name, filters]) => all.has(name) && filters.every((filter) => all.get(name)?.includes(filter)))

@@ -1,0 +1,21 @@
+import type { SimulatedEvent } from '../../simulation/history.js'
+import { expectedMirror } from '../../simulation/model.js'
+import type { ExpectedMirror } from '../../support/invariants.js'
+
+/** What the tables must hold after all rounds so far. */
+export const nothingExpected = (): ExpectedMirror => ({ heads: new Map(), rows: new Map(), outcomes: new Map() })
+
+/** Worlds know nothing of each other, so that each can be computed for itself. */
+export function expectWorlds(expected: ExpectedMirror, worlds: readonly (readonly SimulatedEvent[])[]): void {
+  for (const world of worlds) {
+    const { heads, rows, outcomes } = expectedMirror(world)
+    for (const [id, head] of heads) expected.heads.set(id, head)
+    for (const [name, row] of rows) expected.rows.set(name, row)
+    for (const [eventId, allowed] of outcomes) expected.outcomes.set(eventId, allowed)
+  }
+}
+
+/** Deciding a discarded event anew is no error: a late duplicate of the sender may come after the discard. */
+export function expectDiscarded(expected: ExpectedMirror, eventIds: Iterable<string>): void {
+  for (const eventId of eventIds) expected.outcomes.set(eventId, ['discarded'])
+}

@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { applyBatch } from '../../../packages/mirror/src/apply/apply.js'
+import { connectOnce, type DatabaseConnection } from '../../../packages/mirror/src/database/connection.js'
+import type { SqlValue } from '../../../packages/mirror/src/database/sql.js'
+import type { Transaction } from '../../../packages/mirror/src/database/transaction.js'
+import { arrival, membership, userCreated, userDeleted } from '../../support/builders.js'
+import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
+
+/** Enough for an optimizer to take a full scan seriously. */
+const OBJECTS = 300_000
+
+const TABLES = [
+  'clerk_objects (id, kind, updated_at_ms, timestamp_ms, user_id, organization_id)',
+  'webhook_events (event_id, type, source, outcome, attempts, received_at, applied_at)',
+  'users (clerk_id)',
+  'blocks (user_id, type)',
+  'organizations (clerk_id)',
+  'organization_memberships (clerk_id, user_clerk_id, organization_clerk_id)',
+  'organization_invitations (clerk_id, user_clerk_id, organization_clerk_id)',
+  'organization_domains (clerk_id, organization_clerk_id)',
+]
+const VALUES = [
+  "CONCAT('orgmem_', n), 'organizationMembership', 1, 1, CONCAT('user_', n), CONCAT('org_', n DIV 100)",
+  "CONCAT('msg_', n), 'user.created', 'clerk', 'applied', 1, NOW(), NOW()",
+  "CONCAT('user_', n)",
+  'n, 1',
+  "CONCAT('org_', n)",
+  "CONCAT('orgmem_', n), CONCAT('user_', n), CONCAT('org_', n DIV 100)",
+  "CONCAT('orginv_', n), CONCAT('user_', n), CONCAT('org_', n DIV 100)",
+  "CONCAT('orgdmn_', n), CONCAT('org_', n DIV 100)",
+]
+
+let database: TestDatabase
+let connection: DatabaseConnection
+beforeAll(async () => {
+  database = await openTestDatabase()
+  connection = await connectOnce(database.options, 'migration')
+  await connection.query('CREATE TABLE numbers (n INT PRIMARY KEY)')
+  await connection.query('INSERT INTO numbers VALUES (0)')
+  for (let count = 1; count < OBJECTS; count *= 2) {
+    await connection.query(`INSERT INTO numbers SELECT n + ${count} FROM numbers WHERE n + ${count} < ${OBJECTS}`)
+  }
+  for (const [index, table] of TABLES.entries()) {
+    await connection.query(`INSERT INTO ${table} SELECT ${VALUES[index]} FROM numbers`)
+    await connection.query(`ANALYZE TABLE ${table.split(' ')[0]}`)
+  }
+}, 240_000)
+afterAll(async () => {
+  await connection.end()
+  await database[Symbol.asyncDispose]()
+})
+
+type Step = { table: string | null; type: string | null; key: string | null }
+
+/** Explains each statement before it runs it. */
+function explaining(plans: { sql: string; step: Step }[]): Transaction {
+  const explain = async (sql: string, values: readonly SqlValue[]) => {
+    const steps = await connection.query<Step[]>(`EXPLAIN FORMAT=TRADITIONAL ${sql}`, values)
+    for (const step of steps) if (step.table && !sql.startsWith('INSERT')) plans.push({ sql, step })
+  }
+  return {
+    execute: async ({ sql, values }) => {
+      await explain(sql, values)
+      return (await connection.query<{ affectedRows: number }>(sql, values)).affectedRows
+    },
+    query: async (sql, values) => {
+      await explain(sql, values)
+      return connection.query(sql, values)
+    },
+  }
+}
+
+test(`with ${OBJECTS} objects no statement of the hot path reads a table from end to end`, async () => {
+  const batch = Array.from({ length: 50 }, (_, index) =>
+    userCreated(`user_${index * 100}`, { data: { username: 'x' } }),
+  )
+  batch.push(
+    ...[1001, 1002].map((n) => userDeleted(`user_${n}`, { at: 5000 })),
+    arrival('organization.deleted', 'org_77', { at: 5000 }),
+    arrival('organizationDomain.deleted', 'orgdmn_5', { at: 5000 }),
+    membership('created', 'orgmem_new', { user: 'user_3', organization: 'org_3' }),
+    membership('deleted', 'orgmem_9', { user: 'user_9', organization: 'org_0' }, { at: 5000 }),
+    arrival('organization.created', 'org_new', { data: { created_by: 'user_4' } }),
+    arrival('organizationInvitation.created', 'orginv_new', { data: { organization_id: 'org_3' } }),
+  )
+  const plans: { sql: string; step: Step }[] = []
+  await connection.query('BEGIN')
+  const reactions = { to: () => ['recorder'], wantUpdatesOf: () => true }
+  const { outcomes } = await applyBatch(explaining(plans), batch, Date.now(), reactions)
+  await connection.query('ROLLBACK')
+  expect(new Set(outcomes)).toEqual(new Set(['applied']))
+  const kinds = new Set(plans.map(({ sql }) => sql.split(' ', 3).join(' ')))
+  expect(kinds.size, 'selects, updates and deletes were explained').toBeGreaterThan(8)
+  // `ALL` reads the table, `index` an index, from end to end.
+  const scans = plans.filter(({ step }) => step.type === 'ALL' || step.type === 'index')
+  expect(scans).toEqual([])
+})

@@ -1,0 +1,52 @@
+import { Failure } from '@clerk-mirror/events'
+import { openQueueView, parseRedisUrl, type QueueView } from '@clerk-mirror/queue'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { envelope, openTestQueue, type TestQueue } from '../../support/queue/queue.js'
+import { until } from '../../support/until.js'
+
+let queue: TestQueue
+let view: QueueView
+beforeEach(async () => {
+  queue = await openTestQueue()
+  view = await openQueueView(parseRedisUrl(inject('redisUrl')), [queue.partition])
+})
+afterEach(async () => {
+  view[Symbol.dispose]()
+  await queue[Symbol.asyncDispose]()
+})
+
+test('a worker is seen as alive until it ends', async () => {
+  const [one] = [queue.work(), queue.work()]
+  await until(async () => (await view.workers()).length === 2)
+  expect((await view.workers())[0]).toMatchObject({ pid: process.pid, breaker: 'closed', held: 0 })
+  await one?.[Symbol.asyncDispose]()
+  expect(await view.workers()).toHaveLength(1)
+})
+
+test('a worker whose database is away is seen to hold its events, at once', async () => {
+  let isAway = false
+  const probe = async () => {
+    if (isAway) throw new Failure('outage', 'mysql_1290', 'read-only')
+  }
+  const handle = async () => {
+    isAway = true
+    await probe()
+    return []
+  }
+  queue.work({ handle, probe })
+  await queue.door.accept(envelope('msg_held'))
+  const beganAtMs = performance.now()
+  await until(async () => (await view.workers())[0]?.breaker === 'open', 2500)
+  expect(performance.now() - beganAtMs).toBeLessThan(2500)
+  expect(await view.workers()).toMatchObject([{ breaker: 'open', held: 1 }])
+})
+
+test('the word of a worker that was killed runs out', async () => {
+  const key = queue.partition.key('clerk-mirror:workers')
+  const word = JSON.stringify({ host: 'gone', pid: 1, startedAtMs: 1, breaker: 'closed', held: 3 })
+  await queue.redis.hset(key, 'killed', `${Date.now() - 10_500} ${word}`, 'alive', `${Date.now()} ${word}`)
+  expect(await view.workers()).toHaveLength(1)
+  queue.work()
+  await until(async () => (await queue.redis.hget(key, 'killed')) === null)
+  expect(await queue.redis.pttl(key)).toBeGreaterThan(0)
+})

@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import type { Envelope, Failure } from '@clerk-mirror/events'
+import {
+  type Consumer,
+  type ConsumerOptions,
+  consume,
+  type DeadLetters,
+  type Disposition,
+  type Door,
+  type EnvelopeKeys,
+  openDeadLetters,
+  openDoor,
+  type Partition,
+  parseRedisUrl,
+  partition,
+  type QueueName,
+} from '@clerk-mirror/queue'
+import { Redis } from 'ioredis'
+import { inject } from 'vitest'
+import { EVENTS_PACE, type Pace } from '../../../packages/queue/src/consume/consumer-profile.js'
+import { until } from '../until.js'
+
+export type TestQueue = AsyncDisposable & {
+  partition: Partition
+  door: Door
+  letters: DeadLetters
+  redis: Redis
+  /** A worker on this queue; handles everything as done unless told otherwise. */
+  work: (options?: Partial<ConsumerOptions>) => Consumer & { seen: Seen }
+}
+
+export type Seen = {
+  handled: string[][]
+  retried: string[]
+  blocked: string[]
+  dead: { id: string; failure: Failure }[]
+}
+
+type TestQueueOptions = {
+  prefix?: string
+  queue?: QueueName
+  /** Bodies are sealed with them. */
+  keys?: EnvelopeKeys
+}
+
+/** A queue of its own on the Redis of this run. Disposing stops its workers and removes its keys. */
+export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): Promise<TestQueue> {
+  const target = parseRedisUrl(inject('redisUrl'))
+  const own = partition(place.prefix ?? `{test-${randomBytes(6).toString('hex')}}`, place.queue)
+  const redis = new Redis(inject('redisUrl'))
+  const observer = { redisLost: () => {}, redisBack: () => {} }
+  const door = openDoor(target, [own], observer, keys)
+  const letters = await openDeadLetters(target, [own], keys)
+  const consumers: Consumer[] = []
+  await until(() => door.inspect().then(() => true))
+  return {
+    partition: own,
+    door,
+    letters,
+    redis,
+    work(options = {}) {
+      const seen: Seen = { handled: [], retried: [], blocked: [], dead: [] }
+      const handle = options.handle ?? (async (batch) => batch.map(() => done))
+      const consumer = consume({
+        target,
+        partitions: [own],
+        probe: async () => {},
+        keys,
+        observer: {
+          ...observer,
+          workerFailed: () => {},
+          blocked: ({ envelope }) => void seen.blocked.push(envelope.eventId),
+          wedged: () => {},
+          breakerChanged: () => {},
+          retrying: ({ envelope }) => void seen.retried.push(envelope.eventId),
+          deadLettered: ({ envelope }, failure) => void seen.dead.push({ id: envelope.eventId, failure }),
+        },
+        ...options,
+        handle: (batch) => {
+          seen.handled.push(batch.map(({ envelope }) => envelope.eventId))
+          return handle(batch)
+        },
+      })
+      consumers.push(consumer)
+      return Object.assign(consumer, { seen })
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(consumers.map((consumer) => consumer[Symbol.asyncDispose]()))
+      door[Symbol.dispose]()
+      letters[Symbol.dispose]()
+      const keys = await redis.keys(`${own.prefix}*`)
+      if (keys.length > 0) await redis.del(...keys)
+      redis.disconnect()
+    },
+  }
+}
+
+/** Events as ever, with this delay before every further try. */
+export const retryingAfter = (delayMs: number): Pace => ({
+  ...EVENTS_PACE,
+  retryDelaysMs: EVENTS_PACE.retryDelaysMs.map(() => delayMs),
+})
+
+export const done: Disposition = { kind: 'done' }
+
+export function envelope(eventId: string, changes: Partial<Envelope> = {}): Envelope {
+  const body = JSON.stringify({ type: 'user.created', data: { id: 'user_1' } })
+  const read = { type: 'user.created', objectId: 'user_1', instanceId: null, source: 'clerk' as const }
+  return { eventId, ...read, receivedAtMs: 1_700_000_000_000, body, ...changes }
+}
