@@ -76,7 +76,7 @@ const faultOf = (road: Road, way: Way): Fault => ({
 })
 
 async function watchNotice({ journal, totals, violated }: Scene, { endedAtMs, ...part }: Ended): Promise<void> {
-  const promise = 'who has a half-open connection notices'
+  const promise = 'a half-open connection is noticed'
   const tookMs = await journal.recovery(endedAtMs, part, PATIENCE_MS)
   if (tookMs !== null) return recordPromise(totals, promise, WEDGED_MS, tookMs)
   violated(promise, `${Object.values(part).join()} not within ${PATIENCE_MS / 1000} s`)
