@@ -51,7 +51,7 @@ class Senders {
 
   async moreThan(count: number): Promise<void> {
     const wanted = this.statuses.length + count
-    await until(() => this.statuses.length >= wanted, 60_000)
+    await until(() => this.statuses.length >= wanted, 150_000)
   }
 
   async stop(): Promise<void> {

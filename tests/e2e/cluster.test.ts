@@ -11,7 +11,7 @@ import { until } from '../support/until.js'
  * second, 3 on the third.
  */
 /** Many processes start one after the other, and the machine may have others to run. */
-const PATIENTLY = { timeout: 180_000 }
+const PATIENTLY = { timeout: 600_000 }
 const FOUR = { QUEUE_PARTITIONS: '4' }
 const nothingLeft = { wait: 0, active: 0, delayed: 0, failed: 0 }
 

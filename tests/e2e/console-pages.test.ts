@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
 import { type ConsoleWorld, OPERATOR_TOKEN, openConsoleWorld, VIEWER_TOKEN } from '../support/console.js'
 import { CHROMIUM, openBrowser } from '../support/profiles/browser.js'
+import { PATIENCE_MS } from '../support/until.js'
 
 if (!CHROMIUM) console.warn('SKIPPED: the console in Chromium; there is none here (CHROMIUM_PATH names one)')
 
@@ -42,6 +43,7 @@ beforeEach(async () => {
   complaints = []
   context = await browser.newContext()
   page = await context.newPage()
+  page.setDefaultTimeout(PATIENCE_MS)
   // A script that fails, or one that the policy stops.
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('console', (message) => {

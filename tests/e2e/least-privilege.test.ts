@@ -23,7 +23,7 @@ const TOKEN = 'operator-token-of-the-tests-of-the-console'
 const KEY = madeUpKey('k1')
 const ANY_PORT = '0'
 /** Some ten starts of the command line, on a machine that has other work to do. */
-const COMMANDS_MS = 180_000
+const COMMANDS_MS = 600_000
 
 let owned: Releasers
 let redis: TlsRedis

@@ -17,7 +17,7 @@ const EVENTS = 2_000
 
 describe.skipIf(!isPossible)('a reader of the log that stalls', () => {
   test('stops neither ingest nor worker: events are applied, and their lines come later', {
-    timeout: 120_000,
+    timeout: 600_000,
   }, async () => {
     await using ingest = await house.ingest({ LOG_LEVEL: 'debug' })
     await using worker = await house.worker()

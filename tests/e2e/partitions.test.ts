@@ -6,7 +6,7 @@ import { canOpenHouse, type House, type IngestProcess, openHouse } from '../supp
 import { until } from '../support/until.js'
 
 /** A dozen processes start one after the other, and the machine may have others to run. */
-const PATIENTLY = { timeout: 180_000 }
+const PATIENTLY = { timeout: 600_000 }
 const nothingLeft = { wait: 0, active: 0, delayed: 0, failed: 0 }
 
 describe.skipIf(!(await canOpenHouse('own redis')))('the number of partitions', () => {

@@ -10,6 +10,7 @@ import {
   type Site,
   sessionToken,
 } from '../support/profiles/profiles.js'
+import { PATIENCE_MS } from '../support/until.js'
 import { openWorld, type World } from '../support/world.js'
 
 let world: World
@@ -75,6 +76,7 @@ async function open(options: Parameters<Browser['newContext']>[0] = {}) {
     route.fulfill({ contentType: 'image/svg+xml', body: PICTURE }),
   )
   const page = await context.newPage()
+  page.setDefaultTimeout(PATIENCE_MS)
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))

@@ -8,7 +8,7 @@ import { reckonReactions } from '../support/reactions.js'
 import { until } from '../support/until.js'
 
 /** A killed worker's events and runs are with another after 15 s. */
-const TAKEN_OVER_WITHIN_MS = 4 * 15_000
+const TAKEN_OVER_WITHIN_MS = 10 * 15_000
 
 describe.skipIf(!(await canOpenHouse('own redis')))('reactions of workers that are killed', () => {
   let house: House

@@ -6,7 +6,7 @@ import { type ConsoleWorld, OPERATOR_TOKEN, openConsoleWorld } from '../support/
 import { openReceiver, type Receiver } from '../support/http/receiver.js'
 import { CHROMIUM, openBrowser } from '../support/profiles/browser.js'
 import { webhooksTo } from '../support/reactions.js'
-import { until } from '../support/until.js'
+import { PATIENCE_MS, until } from '../support/until.js'
 
 let receiver: Receiver
 let world: ConsoleWorld
@@ -138,6 +138,7 @@ test.skipIf(!CHROMIUM)('the pages show the runs of reactions at a switch, and re
   if (!browser) return
   const { users } = await refused(2)
   const page = await (await browser.newContext()).newPage()
+  page.setDefaultTimeout(PATIENCE_MS)
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))
   await page.goto(`${world.consoleUrl}/sign-in`)

@@ -12,7 +12,7 @@ import {
 import { until } from '../support/until.js'
 
 /** Several workers start one after the other, on a machine that may have others to run. */
-const PATIENTLY = { timeout: 180_000, skip: !(await canOpenHouse('own redis')) }
+const PATIENTLY = { timeout: 600_000, skip: !(await canOpenHouse('own redis')) }
 const WITH_REACTIONS = { REACTIONS: 'log-new-users' }
 
 let house: House

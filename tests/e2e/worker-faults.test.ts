@@ -11,11 +11,11 @@ import { canOpenHouse, type House, openHouse } from '../support/processes/stack.
 import { envelope, openTestQueue, type TestQueue } from '../support/queue/queue.js'
 import { until } from '../support/until.js'
 
-const WEDGED_WITHIN_MS = 4 * 30_000
+const WEDGED_WITHIN_MS = 10 * 30_000
 /** Six deaths, each followed by the end of a lease and, for who was struck before, by the wait for the others. */
-const JUDGED_WITHIN_MS = 4 * 6 * 20_000
+const JUDGED_WITHIN_MS = 10 * 6 * 20_000
 // They mostly wait, and so they wait beside each other.
-const ALONGSIDE = { concurrent: true, timeout: JUDGED_WITHIN_MS + 60_000 }
+const ALONGSIDE = { concurrent: true, timeout: JUDGED_WITHIN_MS + 300_000 }
 const nothingLeft = { wait: 0, active: 0, delayed: 0, failed: 0 }
 
 const idsOf = (events: readonly Delivery[]) => events.map(({ eventId }) => eventId)

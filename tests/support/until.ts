@@ -1,5 +1,8 @@
+/** Long enough for a machine that is ten times slower than a quiet one: a test that passes never waits so long. */
+export const PATIENCE_MS = 90_000
+
 /** Waits until it is true; throws when it does not become true in time. Errors count as "not yet". */
-export async function until(condition: () => boolean | Promise<boolean>, patienceMs = 20_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, patienceMs = PATIENCE_MS): Promise<void> {
   const deadline = Date.now() + patienceMs
   for (;;) {
     const isLast = Date.now() > deadline

@@ -109,7 +109,7 @@ const client = await findProgram('mysql')
 
 test.skipIf(client === undefined)(
   'MySQL gives each account its rights, again at each start, and follows a changed password',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async () => {
     const name = `clerk_mirror_${randomBytes(6).toString('hex')}`
     const url = new URL(inject('databaseUrl'))

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { findRedisServer, redisAnswers } from '../../../packages/devstack/src/services/redis-server.js'
 import { fromCompose } from '../../../packages/devstack/src/services/service-sources.js'
 import { makePrivateFolder, prepareSite, servicesFolder } from '../../../packages/devstack/src/services/site.js'
+import { until } from '../../support/until.js'
 
 // Stands in for a container engine: what it is told to bring up is a real Redis on the port that it is told to publish.
 const DOCKER = `#!/bin/sh
@@ -54,9 +55,7 @@ test('a container engine gives the services that are missing, and they are stopp
   expect(statSync(join(folder, 'compose.env')).mode & 0o077).toBe(0)
 
   await owned[Symbol.asyncDispose]()
-  await vi.waitFor(async () =>
-    expect(await redisAnswers({ port: site.ports.redis, password: site.password })).toBe(false),
-  )
+  await until(async () => !(await redisAnswers({ port: site.ports.redis, password: site.password })))
   await removeServices(dataDir, say)
   expect(calls()).toMatch(/ down --volumes$/m)
   expect(said).toEqual(['starting redis with Docker Compose (the first time it downloads their images)'])

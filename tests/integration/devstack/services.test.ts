@@ -26,6 +26,7 @@ import { fromPrograms } from '../../../packages/devstack/src/services/service-so
 import { prepareSite, servicesFolder } from '../../../packages/devstack/src/services/site.js'
 import { connectOnce } from '../../../packages/mirror/src/database/connection.js'
 import { parseDatabaseUrl } from '../../../packages/mirror/src/database/database-url.js'
+import { PATIENCE_MS } from '../../support/until.js'
 
 const supportFile = (name: string) => fileURLToPath(new URL(`../../support/processes/${name}`, import.meta.url))
 const OWNER_PROCESS = supportFile('services-process.mjs')
@@ -118,7 +119,7 @@ function commandOf(pid: string): string {
 }
 
 const areGone = (pids: readonly number[]) =>
-  vi.waitFor(() => expect(pids.filter((pid) => identify(pid) !== undefined)).toEqual([]), { timeout: 15_000 })
+  vi.waitFor(() => expect(pids.filter((pid) => identify(pid) !== undefined)).toEqual([]), PATIENCE_MS)
 
 describe('private servers', () => {
   test('keep what they acknowledged, and their ports, from one start to the next', async () => {

@@ -41,7 +41,7 @@ const columnsOf = async (database: TestDatabase): Promise<Column[]> => {
   )
 }
 
-test('a table or a column that is missing is an outage, whichever it is', { timeout: 300_000 }, async () => {
+test('a table or a column that is missing is an outage, whichever it is', { timeout: 600_000 }, async () => {
   await using database = await openTestDatabase()
   await using mirror = open(database)
   await using connection = await connectOnce(database.options)
@@ -64,7 +64,7 @@ test('a table or a column that is missing is an outage, whichever it is', { time
   expect(await verdict(mirror)).toBe('works')
 })
 
-test('a right that is missing is an outage, and the documented ones are enough', { timeout: 120_000 }, async () => {
+test('a right that is missing is an outage, and the documented ones are enough', { timeout: 600_000 }, async () => {
   await using database = await openAccountsDatabase()
   await using mirror = openMirror(parseDatabaseUrl(database.url('worker')), { reactions })
   expect(await verdict(mirror)).toBe('works')
@@ -82,7 +82,7 @@ test('a right that is missing is an outage, and the documented ones are enough',
   }
 })
 
-test('a column that does not give back its text is an outage that names it', { timeout: 120_000 }, async () => {
+test('a column that does not give back its text is an outage that names it', { timeout: 600_000 }, async () => {
   await using database = await openTestDatabase()
   await using mirror = open(database)
   await using connection = await connectOnce(database.options)
@@ -150,7 +150,7 @@ test('nothing is left of it but its one row, and it waits for no other process',
   ])
 })
 
-test('a row that is held is no outage, a table that is locked is one', { timeout: 120_000 }, async () => {
+test('a row that is held is no outage, a table that is locked is one', { timeout: 600_000 }, async () => {
   await using database = await openTestDatabase()
   await using mirror = open(database)
   await mirror.apply([userCreated('user_1')])

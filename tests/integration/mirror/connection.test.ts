@@ -94,7 +94,7 @@ describe('a connection that fails names its cause', () => {
   // The driver's own way to set up sessions leaves a rejection unhandled here, for which this run would fail.
   test('a server that goes away while a session is set up', async () => {
     await using server = await listen((socket) => cutAtSessionSetUp(socket, database.options))
-    const options = { ...database.options, host: '127.0.0.1', port: server.port, connectTimeoutMs: 500 }
+    const options = { ...database.options, host: '127.0.0.1', port: server.port, connectTimeoutMs: 3_000 }
     expect(await codeOf(options)).toBe('database_unreachable')
     const prisma = openPrisma(options)
     await expect(prisma.$queryRaw`SELECT 1`).rejects.toThrow()

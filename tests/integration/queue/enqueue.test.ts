@@ -150,5 +150,5 @@ test('a door whose connection is dead without a word refuses, notices, and takes
   proxy.halfOpen()
   expect(await door.accept(envelope('msg_b'))).toMatchObject({ kind: 'refused', code: 'redis_unavailable' })
   proxy.pass()
-  await until(isTaken, 4 * 5_000)
+  await until(isTaken, 10 * 5_000)
 })

@@ -66,7 +66,7 @@ test('workers that are alive count for nothing, however many of them ran an even
   await redis.hset(partition.key('msg_lives'), 'ats', 5, 'struckBy', workers.join(' '))
   await redis.hset(partition.key('msg_kills'), 'ats', 5, 'struckBy', ids(5, 'dead-').join(' '))
   const worker = queue.work()
-  await until(() => isDrained(queue), 60_000)
+  await until(() => isDrained(queue), 150_000)
   expect(worker.seen.handled).toEqual([['msg_lives']])
   expect(worker.seen.dead).toMatchObject([{ id: 'msg_kills', failure: { class: 'killer' } }])
 })
@@ -83,11 +83,11 @@ test('an event that crashed a worker is not run while the database is away', asy
       if (isDown && probes > 1) throw outage()
     },
   })
-  await until(() => worker.breaker().kind === 'open' && probes > 3, 60_000)
+  await until(() => worker.breaker().kind === 'open' && probes > 3, 150_000)
   expect(worker.seen.handled).toEqual([])
   expect(await jobField(queue, 'msg_a', 'struckBy')).toBe('dead')
   isDown = false
-  await until(() => isDrained(queue), 60_000)
+  await until(() => isDrained(queue), 150_000)
   expect(worker.seen).toMatchObject({ handled: [['msg_a']], dead: [] })
 })
 
@@ -101,7 +101,7 @@ test('one event that fails as an outage by itself waits alone, and the others ar
       return batch.map(() => done)
     },
   })
-  await until(() => worker.seen.blocked.length > 0, 60_000)
+  await until(() => worker.seen.blocked.length > 0, 150_000)
   await until(() => isDrained(queue))
   expect(worker.breaker().kind).toBe('closed')
   expect(await queue.redis.zrange(queue.partition.key('delayed'), '0', '-1')).toEqual(['msg_odd'])

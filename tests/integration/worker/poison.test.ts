@@ -55,7 +55,7 @@ test('a poisoned event among ten thousand delays none of the others by more than
 
   const { batches, handle } = noting(handlerFor(mirror, parseMirroredKinds('*'), () => {}))
   const { seen } = queue.work({ handle, probe: mirror.canary })
-  await until(() => batches.reduce((sum, { ids }) => sum + ids.length, 0) >= EVENTS, 60_000)
+  await until(() => batches.reduce((sum, { ids }) => sum + ids.length, 0) >= EVENTS, 150_000)
   await until(() => seen.dead.length > 0)
   expect(seen.dead).toMatchObject([{ id: idOf(POISONED), failure: { class: 'poison' } }])
   expect(seen.retried).toEqual([])

@@ -123,7 +123,7 @@ test.each(LINES)('a relay that dies %s leaves each change to another, under the 
   // Another has its turn when that of the dead one has run out; once is enough to wait for it.
   if (line !== 'before the rows are removed') await queue.redis.del(recorder.key('clerk-mirror:relay'))
   relay()
-  await until(async () => (await waiting()).length === 5 && (await inOutbox()) === 0, 30_000)
+  await until(async () => (await waiting()).length === 5 && (await inOutbox()) === 0, 150_000)
   expect(new Set(await waiting()).size).toBe(5)
 })
 

@@ -144,7 +144,7 @@ test('a receiver that is gone holds up neither an event nor the end of a process
   expect(span.traceparent).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-01$/)
   span.end()
   await tracing[Symbol.asyncDispose]()
-  expect(performance.now() - sinceMs, '2 s are promised; asserted with fivefold slack').toBeLessThan(10_000)
+  expect(performance.now() - sinceMs, '2 s are promised; asserted with tenfold slack').toBeLessThan(20_000)
   expect(logged()).toEqual(['traces.lost'])
 })
 

@@ -12,7 +12,7 @@ export type Options = { env: Environment; cwd?: string; args?: readonly string[]
 const EMPTY_FOLDER = fileURLToPath(new URL('.', import.meta.url))
 
 /** Long enough for a start on a busy machine, and for a shutdown that uses the whole of its deadline. */
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 120_000
 
 /** Loaded before the program: the runner may be killed in a way that no test can answer, and nothing may survive it. */
 export const DIE_WITH_TEST = `data:text/javascript,${encodeURIComponent(`

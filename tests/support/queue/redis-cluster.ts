@@ -70,7 +70,7 @@ export async function openRedisCluster(
   return Object.assign(cluster, { [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() })
 }
 
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 120_000
 
 async function openNode(program: string, folder: string, password: string, owned: Releasers): Promise<ClusterNode> {
   const [port, bus] = [await choosePort(), await choosePort()]

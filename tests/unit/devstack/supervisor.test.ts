@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { choosePort } from '../../../packages/devstack/src/services/ports.js'
 import { SupervisedProcess } from '../../../packages/devstack/src/supervisor.js'
+import { PATIENCE_MS } from '../../support/until.js'
 
 const READY_SERVER = `
   import { createServer } from 'node:http'
@@ -47,9 +48,9 @@ async function supervise(code: string) {
 test('a process that dies once it is up is started again, with one line about it', async () => {
   await using app = await supervise(READY_SERVER)
   expect(await app.comeUp()).toBeUndefined()
-  await vi.waitFor(() => expect(app.pids()).toHaveLength(1))
+  await vi.waitFor(() => expect(app.pids()).toHaveLength(1), PATIENCE_MS)
   process.kill(app.pids()[0] ?? 0, 'SIGKILL')
-  await vi.waitFor(() => expect(app.pids()).toHaveLength(2), { timeout: 4000 })
+  await vi.waitFor(() => expect(app.pids()).toHaveLength(2), PATIENCE_MS)
   expect(said).toEqual([
     expect.stringMatching(/^app exited \(SIGKILL\) and is started again in 0.5 s; its log: .*app.log$/),
   ])
@@ -78,7 +79,7 @@ test('of what a process repeats, people see the first line and the log has all',
   const lines = [refused('a'), refused('b'), '{"level":"info","event":"event.accepted"}']
   await using app = await supervise(`console.log(${JSON.stringify(lines.join('\n'))});${READY_SERVER}`)
   await app.comeUp()
-  await vi.waitFor(() => expect(app.log()).toContain('process.started'))
+  await vi.waitFor(() => expect(app.log()).toContain('process.started'), PATIENCE_MS)
   expect(app.log()).toMatch(/No signature: a[\s\S]*No signature: b[\s\S]*event.accepted/)
   expect(said).toEqual(['app    │ warn  event.refused  No signature: a'])
 })

@@ -11,6 +11,7 @@ import {
 } from '@clerk-mirror/runtime'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { exchange } from '../../edge/wire.js'
+import { PATIENCE_MS } from '../../support/until.js'
 
 const ok: Check = { ok: true }
 const ready: Readiness = async () => ({ redis: ok })
@@ -60,7 +61,7 @@ describe('the health port', () => {
     await using health = await served({ readiness: readinessOf({ redis: hangs, mysql: async () => ok }, never) })
     const startedMs = performance.now()
     const { status, body } = await health.get('/readyz')
-    expect(performance.now() - startedMs).toBeLessThan(2_000)
+    expect(performance.now() - startedMs).toBeLessThan(10 * 2_000)
     expect(status).toBe(503)
     expect(JSON.parse(body).checks).toEqual({ redis: { ok: false, cause: 'no answer in time' }, mysql: ok })
     expect((await health.get('/livez')).status).toBe(200)
@@ -144,7 +145,7 @@ describe('the health port', () => {
   test('is free again once it is released, also while a request hangs', async () => {
     const health = await served({ readiness: hangs })
     const cut = health.get('/readyz').catch(() => 'cut')
-    await vi.waitFor(async () => expect((await health.get('/livez')).status).toBe(200))
+    await vi.waitFor(async () => expect((await health.get('/livez')).status).toBe(200), PATIENCE_MS)
     await health[Symbol.asyncDispose]()
     expect(await cut).toBe('cut')
     const next = createServer()

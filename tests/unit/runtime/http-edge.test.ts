@@ -5,6 +5,7 @@ import { HttpEdge } from '@clerk-mirror/runtime'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { UNANSWERED_MAX } from '../../../packages/runtime/src/limits.js'
 import { answersIn } from '../../edge/wire.js'
+import { PATIENCE_MS } from '../../support/until.js'
 
 const REQUEST = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n'
 const DRAIN_MS = 10_000
@@ -51,8 +52,8 @@ async function visit(port: number) {
     send: (text: string) => socket.write(text),
     answers: () => answersIn(received),
     text: () => received.toString('latin1'),
-    closed: () => vi.waitFor(() => expect(socket.closed).toBe(true), 10_000),
-    answered: (count: number) => vi.waitFor(() => expect(answersIn(received)).toHaveLength(count), 10_000),
+    closed: () => vi.waitFor(() => expect(socket.closed).toBe(true), PATIENCE_MS),
+    answered: (count: number) => vi.waitFor(() => expect(answersIn(received)).toHaveLength(count), PATIENCE_MS),
   }
 }
 
@@ -62,7 +63,7 @@ const ok: RequestListener = (_request, response) => void response.end('ok')
 function waiting() {
   const responses: ServerResponse[] = []
   const listener: RequestListener = (_request, response) => void responses.push(response)
-  const arrived = (count: number) => vi.waitFor(() => expect(responses).toHaveLength(count), 10_000)
+  const arrived = (count: number) => vi.waitFor(() => expect(responses).toHaveLength(count), PATIENCE_MS)
   return { responses, listener, arrived }
 }
 
@@ -201,7 +202,7 @@ describe('a server that is closed while it is asked', () => {
     const { port, stop, close } = await open(ok)
     const client = await visit(port)
     client.send(REQUEST.slice(0, 10))
-    await vi.waitFor(() => expect(client.socket.bytesWritten).toBe(10))
+    await vi.waitFor(() => expect(client.socket.bytesWritten).toBe(10), PATIENCE_MS)
     const other = await visit(port)
     other.send(REQUEST)
     await other.answered(1) // what the first one has sent has been read by now

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { ConfigFaults, run } from '@clerk-mirror/runtime'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { SAME_SIGNAL_MS } from '../../../packages/runtime/src/limits.js'
+import { PATIENCE_MS } from '../../support/until.js'
 
 const FIXTURE = fileURLToPath(new URL('../../support/processes/runtime-process.mjs', import.meta.url))
 
@@ -15,7 +16,7 @@ interface Line {
 }
 
 /** A process of its own, for exit codes and signals belong to processes. */
-function spawned(behaviour: string, { workerPort = '0', deadlineMs = 5_000, shutdownDelayMs = 0 } = {}) {
+function spawned(behaviour: string, { workerPort = '0', deadlineMs = 20_000, shutdownDelayMs = 0 } = {}) {
   const argument = JSON.stringify({ behaviour, environment: { WORKER_PORT: workerPort }, deadlineMs, shutdownDelayMs })
   const child: ChildProcess = spawn(process.execPath, [FIXTURE, argument])
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -38,7 +39,7 @@ function spawned(behaviour: string, { workerPort = '0', deadlineMs = 5_000, shut
     events: () => lines().map(({ event }) => event),
     line: (event: string) => lines().find((line) => line.event === event),
     signal: (name: NodeJS.Signals = 'SIGTERM') => child.kill(name),
-    says: (event: string) => vi.waitFor(() => expect(lines().map((line) => line.event)).toContain(event), 5_000),
+    says: (event: string) => vi.waitFor(() => expect(lines().map((line) => line.event)).toContain(event), PATIENCE_MS),
     exitCode: async (): Promise<unknown> => (await closed)[0],
     running: () => child.exitCode === null && child.signalCode === null,
   }
@@ -69,7 +70,10 @@ describe('a process that is told to stop', () => {
   test('exits 1 at once when it is signalled again while it stops', async () => {
     const child = spawned('hangs-in-release')
     await child.says('process.started')
-    await vi.waitFor(() => expect(child.signal() && child.running()).toBe(false), { timeout: 4_000, interval: 50 })
+    await vi.waitFor(() => expect(child.signal() && child.running()).toBe(false), {
+      timeout: PATIENCE_MS,
+      interval: 50,
+    })
     expect(await child.exitCode()).toBe(1)
     expect(child.line('process.stop_forced')).toMatchObject({ level: 'error', signal: 'SIGTERM' })
   })
@@ -129,7 +133,7 @@ describe('a process that serves on for a while after SIGTERM', () => {
     await child.says('process.started')
     const startedMs = performance.now()
     child.signal()
-    await vi.waitFor(() => expect(performance.now() - startedMs).toBeGreaterThan(2 * SAME_SIGNAL_MS), 10_000)
+    await vi.waitFor(() => expect(performance.now() - startedMs).toBeGreaterThan(2 * SAME_SIGNAL_MS), PATIENCE_MS)
     child.signal()
     expect(await child.exitCode()).toBe(0)
     expect(child.events()).not.toContain('process.stop_forced')
