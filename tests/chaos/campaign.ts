@@ -1,5 +1,5 @@
 import type { Check } from './check.js'
-import { expectWorlds } from './oracle/expected.js'
+import { expectDiscarded, expectWorlds } from './oracle/expected.js'
 import { runRound, streamOf } from './round.js'
 import type { Fault } from './stage/scene.js'
 import { openStage } from './stage/stage.js'
@@ -38,9 +38,14 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const kinds = options.kinds.filter(({ isPossible }) => isPossible?.(stage.site) ?? true)
   for (const [round, taken] of state.taken.entries()) {
     const stream = streamOf({ seed, round, cursedShare })
-    for (let count = 0; count < taken; count += 1) stream.next()
+    const poisoned: string[] = []
+    for (let count = 0; count < taken; count += 1) {
+      const item = stream.next()
+      if (item.kind === 'poison') poisoned.push(item.broken.eventId)
+    }
     stream.rest()
     expectWorlds(stage.expected, stream.delivered)
+    expectDiscarded(stage.expected, poisoned)
   }
   const beforeMs = state.elapsedMs
   const startedMs = performance.now()
