@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import {
   BODY_BYTES_MAX,
@@ -14,7 +14,7 @@ import { BODY_PIECE_BYTES, UNANSWERED_MAX } from '../../packages/runtime/src/lim
 import { bytesOf, nowS, signedRequest, withBody, withHeader, withMore } from '../edge/request.js'
 import { besiege } from '../edge/siege.js'
 import { type EdgeSite, openEdgeSite } from '../edge/site.js'
-import { codeOf, exchange } from '../edge/wire.js'
+import { answersIn, codeOf, exchange, lifeOf } from '../edge/wire.js'
 import { health } from '../support/processes/processes.js'
 import { until } from '../support/until.js'
 
@@ -133,20 +133,6 @@ test('while Redis is nearly full, ingest takes nothing and is not ready; with ro
   expect((await send(signed('192.0.2.9'))).status).toBe(202)
 })
 
-/** How long a connection lives, and the last that was said on it. */
-function lifeOf(begin: (socket: Socket) => void): Promise<{ livedMs: number; said: string }> {
-  return new Promise((resolve) => {
-    const startedMs = performance.now()
-    let said = ''
-    const socket = connect({ port: site.port, host: '127.0.0.1' }, () => begin(socket))
-    socket.on('data', (chunk) => {
-      said += chunk
-    })
-    socket.on('error', () => {})
-    socket.on('close', () => resolve({ livedMs: performance.now() - startedMs, said }))
-  })
-}
-
 const trickle = (socket: Socket) => {
   const timer = setInterval(() => socket.write('x'), 200)
   socket.once('close', () => clearInterval(timer))
@@ -186,9 +172,9 @@ describe('a request that is refused for its first line or its headers', () => {
 
   test('without a length, or beyond the limit, ends its connection', async () => {
     const endless = headOf(withHeader({ ...signed('192.0.2.11'), target: '/nope' }, 'content-length', '9000000'))
-    for (const head of [chunked('/nope'), endless]) {
-      const { said } = await lifeOf((socket) => socket.write(head))
-      expect(said).toMatch(/^HTTP\/1\.1 404 .*connection: close/is)
+    for (const head of [chunked('/nope'), endless, chunked('/%E0%A4%A')]) {
+      const { said } = await lifeOf(site.port, (socket) => socket.write(head))
+      expect(answersIn(Buffer.from(said))).toMatchObject([{ status: 404, headers: { connection: 'close' } }])
     }
   })
 })
@@ -204,17 +190,18 @@ describe('a client that asks before it sends its body', () => {
       415,
     ],
     ['to an unknown path', () => awaiting({ ...signed('192.0.2.12'), target: '/nope' }), 404],
+    ['to a path that cannot be decoded', () => awaiting({ ...signed('192.0.2.12'), target: '/%E0%A4%A' }), 404],
     ['by another method', () => awaiting(signed('192.0.2.12')).replace(POST, 'PUT /webhooks/clerk'), 405],
   ]
   test.each(wrong)('%s is refused and not asked for it, and the connection ends', async (_name, head, status) => {
-    const { said } = await lifeOf((socket) => socket.write(head()))
+    const { said } = await lifeOf(site.port, (socket) => socket.write(head()))
     expect(said).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
     expect(said).not.toContain('100 Continue')
   })
 
   test('with headers that may be signed is asked for it', async () => {
     const request = withMore(signed('192.0.2.12'), ['connection', 'close'])
-    const { said } = await lifeOf((socket) => {
+    const { said } = await lifeOf(site.port, (socket) => {
       socket.write(awaiting(request))
       socket.once('data', () => socket.write(request.body))
     })
@@ -225,11 +212,11 @@ describe('a client that asks before it sends its body', () => {
 test.concurrent('who is slow with headers or with a body is cut off in time, and honest events are taken meanwhile', async ({
   annotate,
 }) => {
-  const inHeaders = lifeOf((socket) => {
+  const inHeaders = lifeOf(site.port, (socket) => {
     socket.write('POST /webhooks/clerk HTTP/1.1\r\nhost: x\r\nx-slow: ')
     trickle(socket)
   })
-  const inBody = lifeOf((socket) => {
+  const inBody = lifeOf(site.port, (socket) => {
     socket.write(bytesOf(withHeader({ ...signed('192.0.2.3'), framed: Buffer.from('{') }, 'content-length', '1000000')))
     trickle(socket)
   })

@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 
 export type RawAnswer = { status: number; headers: Record<string, string>; body: string }
 export type Exchange = { answers: RawAnswer[]; isClosed: boolean }
@@ -50,6 +50,22 @@ export function exchange(port: number, bytes: Buffer | string, options: WireOpti
       isClosed = true
       settle()
     })
+  })
+}
+
+export type Life = { livedMs: number; said: string }
+
+/** The life of one connection: its duration, and the server's bytes. */
+export function lifeOf(port: number, begin: (socket: Socket) => void): Promise<Life> {
+  return new Promise((resolve) => {
+    const startedMs = performance.now()
+    let said = ''
+    const socket = connect({ port, host: '127.0.0.1' }, () => begin(socket))
+    socket.on('data', (chunk) => {
+      said += chunk
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve({ livedMs: performance.now() - startedMs, said }))
   })
 }
 

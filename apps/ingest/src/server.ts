@@ -1,6 +1,7 @@
 import {
   bodyHooks,
   type Connections,
+  closeBeforeLongBody,
   connectionHooks,
   type HttpEdge,
   LIVEZ,
@@ -87,7 +88,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => raw.refuse(error, socket),
     // A path that cannot be decoded reaches no route, no hook and no error handler.
-    frameworkErrors: onError,
+    frameworkErrors: (error, request, reply) => {
+      closeBeforeLongBody(request.raw, reply, BODY_BYTES_MAX)
+      onError(error, request, reply)
+    },
   })
   server.server.maxHeadersCount = HEADERS_MAX + 1 // one more than is allowed shows that there were too many
   connections.watch(server.server)

@@ -1,6 +1,7 @@
 import {
   bodyHooks,
   type Connections,
+  closeBeforeLongBody,
   connectionHooks,
   type HttpEdge,
   LIVEZ,
@@ -76,6 +77,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     // A path that cannot be decoded, or is too long, reaches no route, no hook and no error handler.
     frameworkErrors: (error, request, reply) => {
       report(log, error)
+      closeBeforeLongBody(request.raw, reply, BODY_BYTES_MAX)
       refuse(assets, request, reply.headers(SECURITY_HEADERS), error)
     },
   })

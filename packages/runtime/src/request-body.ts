@@ -42,10 +42,15 @@ export const bodyHooks = (limits: BodyLimits) => ({
     done(null, payload)
   },
   onSend<T>({ raw }: Request, reply: Reply, payload: T, done: (error: null, payload: T) => void): void {
-    if (!isLeftShort(raw, limits.bytesMax)) reply.header('connection', 'close')
+    closeBeforeLongBody(raw, reply, limits.bytesMax)
     done(null, payload)
   },
 })
+
+/** For answers that pass no hook: Fastify calls none for a path that it cannot decode. */
+export function closeBeforeLongBody(request: IncomingMessage, reply: Pick<Reply, 'header'>, bytesMax: number): void {
+  if (!isLeftShort(request, bytesMax)) reply.header('connection', 'close')
+}
 
 /** The hooks that tell whose turn it is on each connection, and how much of its bodies is in memory. */
 export const connectionHooks = (connections: Connections) => ({
