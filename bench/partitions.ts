@@ -20,14 +20,14 @@ const PLANS: Readonly<Record<string, Plan>> = {
 }
 
 /**
- * The door and the worker on one Redis, on four, and on one with a replica that must have every event: Redis Clusters
+ * Ingest and the worker on one Redis, on four, and on one with a replica that must have every event: Redis Clusters
  * all of them, so that nothing but that is different.
  */
 export async function partitionsSection(stage: Stage, owned: Releasers, { quick, say }: Run): Promise<Report> {
   const contestants: Record<string, Contestant> = {}
   for (const [name, plan] of Object.entries(PLANS)) {
     const { accept, drain } = await openSubjects(stage, owned, await openHome(owned, plan))
-    contestants[`the door, ${name}`] = accept
+    contestants[`ingest, ${name}`] = accept
     contestants[`the worker, ${name}`] = drain
   }
   const scores = await contest(stage, contestants, { rounds: 5, roundMs: quick ? 1_000 : 3_000, say })
@@ -40,10 +40,10 @@ export async function partitionsSection(stage: Stage, owned: Releasers, { quick,
   return {
     title: 'Partitions and replicas',
     about:
-      'what the door takes while the worker is frozen, and what the worker then drains, with one Redis process, with ' +
+      'what ingest takes while the worker is frozen, and what the worker then drains, with one Redis process, with ' +
       'four partitions on it, with four processes of one partition each, and with a replica that has to have each event ' +
       'before its 202 (`REDIS_WAIT_REPLICAS=1`). All of them are Redis Clusters on the same two cores.',
-    rows: ['the door', 'the worker'].flatMap((who) => subjects.map((subject) => row(who, subject))),
+    rows: ['ingest', 'the worker'].flatMap((who) => subjects.map((subject) => row(who, subject))),
     cpu: Object.fromEntries(Object.entries(scores).map(([name, of]) => [name, cpuOf(of)])),
   }
 }

@@ -29,7 +29,7 @@ export async function redisMemorySection(stage: Stage, owned: Releasers, { quick
   await stage.queue.addBulk(data)
   const stock = ((await usedBytes(stage)) - empty) / deliveries.length
   await stage.queue.obliterate({ force: true })
-  say('the door and the worker')
+  say('ingest and the worker')
   const worker = await stage.start('worker', owned)
   const drain = async (some: readonly Delivery[]) => {
     worker.freeze()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Delivery, openServices, openTables, type Services, type Tables } from '@clerk-mirror/devstack'
 import { connectionConfig, migrate, parseDatabaseUrl } from '@clerk-mirror/mirror'
-import { openDoor, type Partition, parseRedisUrl, partitions } from '@clerk-mirror/queue'
+import { openProducer, type Partition, parseRedisUrl, partitions } from '@clerk-mirror/queue'
 import type { Releasers } from '@clerk-mirror/runtime'
 import { Queue } from 'bullmq'
 import { type Cluster, Redis } from 'ioredis'
@@ -169,20 +169,25 @@ export class Stage {
 
   /** Puts events into the queue as ingest does, without ingest. */
   async fill(deliveries: readonly Delivery[], home = this.home): Promise<void> {
-    const door = openDoor(parseRedisUrl(home.redisUrl), home.partitions, { redisLost: () => {}, redisBack: () => {} })
+    const producer = openProducer(parseRedisUrl(home.redisUrl), home.partitions, {
+      redisLost: () => {},
+      redisBack: () => {},
+    })
     const todo = deliveries.values()
     const lane = async () => {
       for (const { eventId, type, objectId, body } of todo) {
         const read = { instanceId: null, source: 'clerk' as const, receivedAtMs: Date.now() }
-        // A refused event is sent again, as Clerk would: the door promises an answer in time, on a busy machine too.
-        await until(async () => (await door.accept({ eventId, type, objectId, body, ...read })).kind === 'accepted')
+        // A refused event is sent again, as Clerk would: ingest promises an answer in time, on a busy machine too.
+        await until(
+          async () => (await producer.enqueue({ eventId, type, objectId, body, ...read })).kind === 'accepted',
+        )
       }
     }
     try {
-      await until(() => door.inspect().then(() => true))
+      await until(() => producer.inspect().then(() => true))
       await Promise.all(Array.from({ length: FILLING }, lane))
     } finally {
-      door[Symbol.dispose]()
+      producer[Symbol.dispose]()
     }
   }
 

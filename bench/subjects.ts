@@ -8,7 +8,7 @@ import type { Home, Stage } from './stage.js'
 export type Subjects = {
   ingest: Program & { port: number }
   worker: Program
-  /** The door alone, the worker on a backlog, and both together. */
+  /** Ingest alone, the worker on a backlog, and both together. */
   accept: Contestant
   drain: Contestant
   road: Contestant
@@ -21,7 +21,7 @@ export async function openSubjects(stage: Stage, owned: Releasers, home: Home = 
   return {
     ingest,
     worker,
-    /** The worker is frozen while the door takes events; afterwards it applies them. */
+    /** The worker is frozen while ingest takes events; afterwards it applies them. */
     async accept(deliveries) {
       const signed = stage.sign(deliveries)
       const processes = stage.processes(['generator', 'Redis'], { ingest: ingest.pid }, home)

@@ -127,10 +127,10 @@ test.skipIf(!isPossible)(
   'the command erases a person whose events are encrypted with a key that is not here, and says what it could not read',
   async () => {
     const [ada, bob] = [clerkId('user'), clerkId('user')]
-    const door = await house.ingest({ ENVELOPE_KEYS: madeUpKey('k1') })
+    const ingest = await house.ingest({ ENVELOPE_KEYS: madeUpKey('k1') })
     for (const user of [ada, bob]) {
       const body = JSON.stringify(clerkEvent('session.created', { id: clerkId('sess'), user_id: user }))
-      await until(async () => (await post(door, { eventId: messageId(), body })).status === 202)
+      await until(async () => (await post(ingest, { eventId: messageId(), body })).status === 202)
     }
     await until(async () => (await house.counts()).delayed === 2)
     const { code, stdout, stderr } = await ops(`erase --user ${ada} --yes --json`)

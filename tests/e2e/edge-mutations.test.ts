@@ -9,7 +9,7 @@ const REQUESTS = 2000
 const PATIENCE_MS = 180_000
 
 test(
-  'whatever is made of a signed request, the door stays up, answers in its own words, and lets in what is signed',
+  'whatever is made of a signed request, ingest stays up, answers in its own words, and lets in what is signed',
   async ({ annotate }) => {
     const seed = randomInt(GREATEST_SEED)
     process.stdout.write(`mutations from seed ${seed}\n`)

@@ -28,12 +28,12 @@ const isLedgered = async (house: House, ids: readonly string[]) =>
   (await house.tables.outcomesOf(ids)).size === ids.length
 
 inHouses('with a namespace for each, apply their own events, and see nothing of each other', async () => {
-  const doors = [await production.ingest(), await staging.ingest({ ...STAGING, QUEUE_PARTITIONS: '2' })] as const
+  const ingests = [await production.ingest(), await staging.ingest({ ...STAGING, QUEUE_PARTITIONS: '2' })] as const
   await Promise.all([production.worker({ REACTIONS: '*' }), staging.worker({ ...STAGING, REACTIONS: '*' })])
-  await until(async () => (await isReady(doors[0])) && isReady(doors[1]))
+  await until(async () => (await isReady(ingests[0])) && isReady(ingests[1]))
   const [ours, theirs] = [signUps(71, 20), signUps(72, 20)]
-  for (const delivery of ours) expect((await post(doors[0], delivery)).status).toBe(202)
-  for (const delivery of theirs) expect((await post(doors[1], delivery)).status).toBe(202)
+  for (const delivery of ours) expect((await post(ingests[0], delivery)).status).toBe(202)
+  for (const delivery of theirs) expect((await post(ingests[1], delivery)).status).toBe(202)
   const [ourIds, theirIds] = [ours, theirs].map((all) => all.map(({ eventId }) => eventId)) as [string[], string[]]
   await until(async () => (await isLedgered(production, ourIds)) && isLedgered(staging, theirIds))
   expect((await production.tables.outcomesOf(theirIds)).size).toBe(0)

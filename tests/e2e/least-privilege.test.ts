@@ -28,14 +28,14 @@ const COMMANDS_MS = 600_000
 let owned: Releasers
 let redis: TlsRedis
 let database: AccountsDatabase
-let door: Started
+let ingest: Started
 let worker: Started
 beforeAll(async () => {
   if (!isPossible) return
   owned = new Releasers()
   redis = owned.use(await openTlsRedis(documented('acl').join('')))
   database = owned.use(await openAccountsDatabase())
-  door = await started('ingest', 'ingest.listening')
+  ingest = await started('ingest', 'ingest.listening')
   worker = await started('worker', 'health.listening')
 })
 afterAll(() => owned?.[Symbol.asyncDispose]())
@@ -98,7 +98,7 @@ const dead = () => redis.admin.zrange('{clerk-0}:clerk-events:failed', '0', '-1'
 
 /** An event that no worker can apply, dead by the time that this returns. */
 async function sentInVain(): Promise<string> {
-  const id = await sent(door.url, 'user.created', { id: 7 })
+  const id = await sent(ingest.url, 'user.created', { id: 7 })
   await until(async () => (await dead()).includes(id))
   return id
 }
@@ -107,20 +107,20 @@ const [ada, bob, pinned, acme] = [clerkId('user'), clerkId('user'), clerkId('use
 
 inWorld('events are taken, applied and deleted, given up and tried again', async () => {
   const ids = [
-    await sent(door.url, 'user.created', clerkUser(ada, 1000, { username: 'ada' })),
-    await sent(door.url, 'user.created', clerkUser(bob, 1000, { username: 'bob' })),
-    await sent(door.url, 'organization.created', { id: acme, name: 'Acme', created_by: ada }),
-    await sent(door.url, 'organizationMembership.created', memberOf(bob, acme)),
-    await sent(door.url, 'organizationInvitation.created', { id: clerkId('orginv'), organization_id: acme }),
-    await sent(door.url, 'organizationDomain.created', { id: clerkId('orgdmn'), organization_id: acme, name: 'x.y' }),
+    await sent(ingest.url, 'user.created', clerkUser(ada, 1000, { username: 'ada' })),
+    await sent(ingest.url, 'user.created', clerkUser(bob, 1000, { username: 'bob' })),
+    await sent(ingest.url, 'organization.created', { id: acme, name: 'Acme', created_by: ada }),
+    await sent(ingest.url, 'organizationMembership.created', memberOf(bob, acme)),
+    await sent(ingest.url, 'organizationInvitation.created', { id: clerkId('orginv'), organization_id: acme }),
+    await sent(ingest.url, 'organizationDomain.created', { id: clerkId('orgdmn'), organization_id: acme, name: 'x.y' }),
   ]
   await applied(...ids)
-  await applied(await sent(door.url, 'organization.deleted', { id: acme, deleted: true }))
-  const far = await sent(door.url, 'user.updated', clerkUser(pinned, 4e12))
+  await applied(await sent(ingest.url, 'organization.deleted', { id: acme, deleted: true }))
+  const far = await sent(ingest.url, 'user.updated', clerkUser(pinned, 4e12))
   await until(() => worker.logged('object.future_version').some((line) => line['eventId'] === far))
   const id = await sentInVain()
-  await applied(await sent(door.url, 'user.created', clerkUser(clerkId('user'), 1000), id))
-  // A door with a key that this worker lacks: the event is to be tried again.
+  await applied(await sent(ingest.url, 'user.created', clerkUser(clerkId('user'), 1000), id))
+  // An ingest process with a key that this worker lacks: the event is to be tried again.
   const other = await started('ingest', 'ingest.listening', { ENVELOPE_KEYS: madeUpKey('k2') })
   const unreadable = await sent(other.url, 'user.updated', clerkUser(bob, 2000))
   await until(() => worker.logged('event.retrying').some((line) => line['eventId'] === unreadable))
@@ -132,7 +132,7 @@ inWorld('events are taken, applied and deleted, given up and tried again', async
 inWorld('profiles are read and written', async () => {
   const site = await started('profiles', 'profiles.listening')
   const cara = clerkId('user')
-  await applied(await sent(door.url, 'user.created', clerkUser(cara, 1000, { username: 'cara' })))
+  await applied(await sent(ingest.url, 'user.created', clerkUser(cara, 1000, { username: 'cara' })))
   const headers = { authorization: `Bearer ${sessionToken(cara)}`, 'content-type': 'application/json' }
   const block = { type: 999, label: 'My engine', url: 'https://example.org/engine' }
   const body = JSON.stringify({ tagline: 'Poetical science', blocks: [block] })
@@ -190,7 +190,10 @@ inWorld('the console shows, replays and discards', async () => {
     expect({ path, status: response.status, text }).toMatchObject({ path, status: 200 })
     return text
   }
-  const [one, two] = [await sent(door.url, 'user.created', { id: 7 }), await sent(door.url, 'user.created', { id: 8 })]
+  const [one, two] = [
+    await sent(ingest.url, 'user.created', { id: 7 }),
+    await sent(ingest.url, 'user.created', { id: 8 }),
+  ]
   await until(async () =>
     [one, two].every(
       (
@@ -224,7 +227,7 @@ inWorld('the console shows, replays and discards', async () => {
 inWorld('a worker that lost a right stops, loses nothing, and gives back what it holds', async () => {
   const heads = 'INSERT, UPDATE ON clerk_mirror.clerk_objects'
   await database.run([`REVOKE ${heads} FROM clerk_mirror_worker`])
-  const id = await sent(door.url, 'user.updated', clerkUser(ada, 3000, { username: 'countess' }))
+  const id = await sent(ingest.url, 'user.updated', clerkUser(ada, 3000, { username: 'countess' }))
   expect(await worker.says('breaker.opened')).toMatchObject({ code: 'mysql_1142' })
   await until(async () => (await redis.admin.llen('{clerk-0}:clerk-events:active')) > 0)
   expect(await worker.stop()).toMatchObject({ code: 0 })

@@ -202,7 +202,7 @@ describe.skipIf(!isPossible)('a Redis', () => {
 
 describe.skipIf(!isPossible)('a Redis', () => {
   test(
-    'that fills up shuts the door in time for workers to empty it, and the door opens by itself',
+    'that fills up makes ingest refuse events in time for workers to empty it, and ingest accepts again by itself',
     WITH_TIME,
     async ({ annotate }) => {
       await using ingest = await house.ingest()

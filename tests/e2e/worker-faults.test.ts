@@ -122,7 +122,8 @@ test(
 type Story = { name: string; prepare: (queue: TestQueue) => Promise<unknown>; hasRoom?: boolean; inBetween?: InBetween }
 type InBetween = (queue: TestQueue) => Promise<unknown>
 
-const accept = ({ door }: TestQueue, ids: readonly string[]) => Promise.all(ids.map((id) => door.accept(envelope(id))))
+const accept = ({ producer }: TestQueue, ids: readonly string[]) =>
+  Promise.all(ids.map((id) => producer.enqueue(envelope(id))))
 const stories: Story[] = [
   { name: 'nothing waits', prepare: async () => {} },
   { name: 'the worker has no room', prepare: (queue) => accept(queue, ['msg_1']), hasRoom: false },

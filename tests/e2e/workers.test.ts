@@ -1,6 +1,6 @@
 import { type Delivery, history, send } from '@clerk-mirror/devstack'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Door } from '../support/http/deliveries.js'
+import type { IngestTarget } from '../support/http/deliveries.js'
 import { canOpenHouse, type House, openHouse, type WorkerProcess } from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
@@ -14,7 +14,7 @@ const trafficOf = (seed: number) => history({ seed, users: 560, deletes: 0.1, du
 
 const idsOf = (deliveries: readonly Delivery[]) => new Set(deliveries.map(({ eventId }) => eventId))
 
-async function sendAll({ url, secret }: Door, deliveries: readonly Delivery[]): Promise<void> {
+async function sendAll({ url, secret }: IngestTarget, deliveries: readonly Delivery[]): Promise<void> {
   const { signal } = new AbortController()
   const options = { url: `${url}/webhooks/clerk`, signingSecret: secret, concurrency: 32, signal }
   const { accepted } = await send(deliveries, { ...options, onDelivered: () => {} })

@@ -6,12 +6,12 @@ import { codeFiles, files, read, sources, workspaceOf, workspaces } from './tree
 const NAMED_PROGRAM = /\w+\/[\w./-]+\.(?:ts|m?js)/g
 const QUOTED_FILE = /['"`]([^'"`\s]+\.(?:ts|m?js))['"`]/g
 
-/** What an outsider starts: the doors of packages, the apps, and the programs that scripts and containers name. */
+/** What an outsider starts: the entry points of packages, the apps, and the programs that scripts and containers name. */
 function entries(): string[] {
   const naming = ['package.json', ...files().filter((path) => /^(?:Dockerfile|docker-compose\.yml)$/.test(path))]
   const programs = naming.flatMap((path) => read(path).match(NAMED_PROGRAM) ?? []).map(sourceFile)
-  const doors = workspaces().flatMap((folder) => [`${folder}/src/index.ts`, `${folder}/src/main.ts`])
-  return [...programs, ...doors].filter((path) => path !== null)
+  const entries = workspaces().flatMap((folder) => [`${folder}/src/index.ts`, `${folder}/src/main.ts`])
+  return [...programs, ...entries].filter((path) => path !== null)
 }
 
 /** The files that a file imports, and those that it names in order to start them as a process of their own. */
@@ -35,7 +35,7 @@ function reachableFrom(begin: readonly string[]): Set<string> {
   return reached
 }
 
-test('every source file is used by a program or a door, and not by tests alone', () => {
+test('every source file is used by a program or an entry point, and not by tests alone', () => {
   const reached = reachableFrom(entries())
   expect(sources().filter((path) => !reached.has(path))).toEqual([])
 })

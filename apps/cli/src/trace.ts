@@ -21,7 +21,7 @@ export const showTrace: Command = {
     return withOperations<ExitCode>(call, async (operations) => {
       const trace = await operations.trace(id)
       if (!trace) {
-        call.note(`Neither queue nor ledger nor tables know of ${id}. What was refused at the door is in ingest's log.`)
+        call.note(`Neither queue nor ledger nor tables know of ${id}. What was refused by ingest is in its log.`)
         return 1
       }
       call.out(...(call.values['json'] ? [JSON.stringify(trace)] : inWords(trace)))

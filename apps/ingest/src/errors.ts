@@ -1,4 +1,4 @@
-/** Every refusal of the door: its code, status and text. docs/errors.md explains them. */
+/** Every refusal of ingest: its code, status and text. docs/errors.md explains them. */
 export const REFUSALS = {
   missing_header: { status: 400, message: 'A signature header is missing or empty.' },
   repeated_header: { status: 400, message: 'A signature header was sent more than once.' },

@@ -1,4 +1,4 @@
-/** Every limit of the door, with its reason. docs/settings.md lists them. */
+/** Every limit of ingest, with its reason. docs/settings.md lists them. */
 
 /** Bytes of a body. Clerk's largest are some 30 KB and Svix takes up to 350 KB: this is not met by an honest sender. */
 export const BODY_BYTES_MAX = 1024 * 1024

@@ -1,15 +1,15 @@
-import type { Door, RedisInspection } from '@clerk-mirror/queue'
+import type { Producer, RedisInspection } from '@clerk-mirror/queue'
 import type { Check, Log } from '@clerk-mirror/runtime'
 
 /** Ready: Redis takes writes, has room for events, and its settings do not throw away what was acknowledged. */
-export async function redisCheck(door: Door, allowEviction: boolean): Promise<Check> {
-  const inspection = await door.inspect().catch(() => null)
+export async function redisCheck(producer: Producer, allowEviction: boolean): Promise<Check> {
+  const inspection = await producer.inspect().catch(() => null)
   if (inspection === null) return { ok: false, cause: 'Redis does not answer, or takes no writes' }
   if (inspection.evicts && !allowEviction) {
     return { ok: false, cause: 'maxmemory-policy may evict events: set noeviction, or REDIS_ALLOW_EVICTION=true' }
   }
   // Whoever takes no event is not ready, though it answers: a balancer may have another place to go.
-  if (door.isShedding()) return { ok: false, cause: 'the memory of Redis is nearly full: no event is taken' }
+  if (producer.isShedding()) return { ok: false, cause: 'the memory of Redis is nearly full: no event is taken' }
   return { ok: true }
 }
 

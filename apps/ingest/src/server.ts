@@ -60,7 +60,7 @@ const NODE_LIMITS = {
 
 type Refuse = (reply: FastifyReply, code: RefusalCode) => FastifyReply
 
-/** The door as a Fastify server that does not listen yet. */
+/** Ingest as a Fastify server that does not listen yet. */
 export function buildServer(options: ServerOptions): FastifyInstance {
   const { edge, connections, keepAliveMs, readiness, metrics, log, trustProxy } = options
   const refuse: Refuse = (reply, code) => {

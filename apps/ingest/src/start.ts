@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Door, exportQueueGauges, openDoor, openQueueGauges } from '@clerk-mirror/queue'
+import { exportQueueGauges, openProducer, openQueueGauges, type Producer } from '@clerk-mirror/queue'
 import {
   Connections,
   HttpEdge,
@@ -23,7 +23,7 @@ import { buildServer } from './server.js'
 
 export type Ingest = AsyncDisposable & { port: number; metricsPort: number }
 
-/** Starts the door. Redis need not be there: until it is, the answer is 503. */
+/** Starts ingest. Redis need not be there: until it is, the answer is 503. */
 export async function startIngest(config: IngestConfig, { log, signal }: Surroundings): Promise<Ingest> {
   await using owned = new Releasers()
   const keys = config.signingKeys.reveal()
@@ -31,8 +31,8 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   testSigningKeys(keys, Date.now())
   const metrics = openMetrics('ingest')
   const tracing = owned.use(await openTracing('ingest', config.tracesUrl, log))
-  const door = owned.use(
-    openDoor(
+  const producer = owned.use(
+    openProducer(
       config.redis.reveal(),
       placeOf(config),
       {
@@ -44,12 +44,12 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
     ),
   )
   // Here too: when all workers are gone, somebody must still say how long events have waited.
-  exportQueueGauges(owned.use(openQueueGauges(config.redis.reveal(), door.partitions)), metrics)
-  const readiness = readinessOf({ redis: () => redisCheck(door, config.allowEviction) }, signal)
+  exportQueueGauges(owned.use(openQueueGauges(config.redis.reveal(), producer.partitions)), metrics)
+  const readiness = readinessOf({ redis: () => redisCheck(producer, config.allowEviction) }, signal)
   const { host, keepAliveMs, trustProxy } = config
   const about = { readiness, metrics, log, stopping: signal }
   const health = owned.use(await serveHealth({ host, port: config.metricsPort, settingName: 'METRICS_PORT', ...about }))
-  const webhook = { keys, instanceId: config.instanceId, accept: door.accept, tracing, clock: Date.now }
+  const webhook = { keys, instanceId: config.instanceId, enqueue: producer.enqueue, tracing, clock: Date.now }
   const ingest = ingestMetrics(metrics)
   const limits = { connectionsMax: CONNECTIONS_MAX, bodyBytesMax: BODY_BYTES_SUM_MAX }
   const connections = new Connections(limits, (reason) => ingest.closed.inc({ reason }))
@@ -64,14 +64,14 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
   })
   owned.defer(() => server.close())
   owned.defer(() => edge.close())
-  await redisAnswers(door, signal)
+  await redisAnswers(producer, signal)
   await server.listen({ host, port: config.port, backlog: BACKLOG_MAX }).catch((error: unknown) => {
     throw listenError(error, { host, port: config.port, settingName: 'INGEST_PORT' })
   })
   const address = server.server.address()
   const port = typeof address === 'object' && address ? address.port : config.port
   log.info({ event: 'ingest.listening', host, port })
-  void watchSafety(door, log, signal)
+  void watchSafety(producer, log, signal)
   const released = owned.move()
   return { port, metricsPort: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
 }
@@ -80,11 +80,11 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
  * Resolves when Redis takes events, or after START_WAIT_MS: a balancer that asks no `/readyz` sends events as soon as the
  * port is open, and those before the first connection to Redis would be refused.
  */
-async function redisAnswers(door: Door, signal: AbortSignal): Promise<void> {
+async function redisAnswers(producer: Producer, signal: AbortSignal): Promise<void> {
   const given = AbortSignal.any([signal, AbortSignal.timeout(START_WAIT_MS)])
   while (!given.aborted) {
     try {
-      return void (await door.inspect())
+      return void (await producer.inspect())
     } catch {
       await pause(START_LOOK_MS, undefined, { signal: given }).catch(() => {})
     }
@@ -98,10 +98,10 @@ function placeOf({ partitions, instanceId, envelopeKeys }: IngestConfig): Ingest
   return { ...partitions, settings: { version: releaseName(), instanceId: instanceId ?? null, keyIds } }
 }
 
-async function watchSafety(door: Door, log: Log, signal: AbortSignal): Promise<void> {
+async function watchSafety(producer: Producer, log: Log, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      return warnOfLoss(await door.inspect(), log)
+      return warnOfLoss(await producer.inspect(), log)
     } catch {
       await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => {})
     }

@@ -1,5 +1,5 @@
 import { eventIdOf, isNeverStored, type Peeked, peek, type SigningKey, verifySignature } from '@clerk-mirror/events'
-import type { Acceptance, Arriving, Door } from '@clerk-mirror/queue'
+import type { EnqueueResult, IncomingEvent, Producer } from '@clerk-mirror/queue'
 import type { Span, Tracing } from '@clerk-mirror/runtime'
 import type { DroppedEvent, DropReason } from './dropped-events.js'
 import type { RefusalCode } from './errors.js'
@@ -12,13 +12,13 @@ export type WebhookDecision =
 export type WebhookOptions = {
   keys: readonly SigningKey[]
   instanceId: string | undefined
-  accept: Door['accept']
+  enqueue: Producer['enqueue']
   tracing: Tracing
   clock: () => number
 }
 
 /**
- * One delivery: verified, read as far as the door must, made durable. Nothing that was not verified gets further than
+ * One delivery: verified, read as far as ingest must, made durable. Nothing that was not verified gets further than
  * the first line.
  */
 export async function receive(
@@ -41,29 +41,29 @@ export async function receive(
   // Events that name no instance are old shapes, and ours as far as anybody can tell.
   const isForeign = instanceId !== undefined && event.instanceId !== null && event.instanceId !== instanceId
   if (isForeign) return dropped('other_instance')
-  const acceptance = await acceptTraced(arrivingOf(eventId, event, body, nowMs), options, span)
+  const acceptance = await enqueueTraced(incomingEventOf(eventId, event, body, nowMs), options, span)
   if (acceptance.kind === 'accepted') return { kind: 'accepted', eventId, how: acceptance.how }
   return { kind: 'refused', code: acceptance.code, eventId, cause: acceptance.cause }
 }
 
 /** The worker goes on with this trace. */
-async function acceptTraced(
-  envelope: Arriving,
-  { accept, tracing }: WebhookOptions,
+async function enqueueTraced(
+  envelope: IncomingEvent,
+  { enqueue, tracing }: WebhookOptions,
   parent: Span,
-): Promise<Acceptance> {
+): Promise<EnqueueResult> {
   const attributes = { 'messaging.system': 'bullmq', 'messaging.message.id': envelope.eventId }
   const span = tracing.start('accept', { kind: 'producer', parent: parent.traceparent, attributes })
-  const acceptance = await accept(envelope, span.traceparent)
+  const acceptance = await enqueue(envelope, span.traceparent)
   span.end(acceptance.kind === 'refused' ? { error: acceptance.code } : {})
   return acceptance
 }
 
-function arrivingOf(
+function incomingEventOf(
   eventId: string,
   { type, objectId, userId, instanceId }: Peeked & { kind: 'event' },
   body: Buffer,
   receivedAtMs: number,
-): Arriving {
+): IncomingEvent {
   return { eventId, type, objectId, userId, instanceId, source: 'clerk', receivedAtMs, body }
 }

@@ -3,7 +3,7 @@ import type { Disposition, Handle } from '@clerk-mirror/queue'
 import type { Tracing } from '@clerk-mirror/runtime'
 
 /**
- * A span for each event of a batch, in the trace that began at the door. It ends when the batch has been committed, or
+ * A span for each event of a batch, in the trace that began at ingest. It ends when the batch has been committed, or
  * has failed.
  */
 export const traced =

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 /** Who put the event on the road. Recorded in the ledger. */
 export type EventSource = 'clerk' | 'backfill' | 'reconcile'
 
-/** What travels through the queue: Clerk's bytes, untouched, and the little that was read from them at the door. */
+/** What travels through the queue: Clerk's bytes, untouched, and the little that was read from them by ingest. */
 export type Envelope = {
   /** The event's identity everywhere: job id, ledger key, last part of the version. See `eventIdOf`. */
   eventId: string

@@ -11,7 +11,7 @@ export type Peeked =
 const PLAIN = /^[ -~]*$/
 
 /**
- * What the door needs to know of a body. Everything else that may be wrong with it is the worker's to judge, where a
+ * What ingest needs to know of a body. Everything else that may be wrong with it is the worker's to judge, where a
  * wrong judgement costs a dead letter and not an event.
  */
 export function peek(body: Buffer): Peeked {

@@ -5,7 +5,7 @@ export type Trace = EventTrace | ObjectTrace
 
 /** What happened, and when, in ms. A `due` step lies ahead. */
 export type TraceStep =
-  /** At our door: durable from then on. */
+  /** At ingest: durable from then on. */
   | { kind: 'received'; atMs: number }
   /** Began to wait, for the first time or again. */
   | { kind: 'queued'; atMs: number }

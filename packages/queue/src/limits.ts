@@ -113,19 +113,19 @@ export const HAND_OVER_TURN_MS = 5 * SECOND
 export const PROBE_DELAYS_MS = [250, 500, SECOND, 2 * SECOND, 3 * SECOND] as const
 
 /** Milliseconds until a command to a Redis that does not answer counts as failed: 503 is promised within 500. */
-export const ACCEPT_MS = 400
+export const PROMPT_COMMAND_MS = 400
 
-/** Events, and characters of their data, that the door sends to Redis in one script: some 2 ms of Redis. */
-export const ACCEPT_MAX = 100
-export const ACCEPT_BYTES_MAX = 1024 * 1024
+/** Events, and characters of their data, that ingest sends to Redis in one script: some 2 ms of Redis. */
+export const ENQUEUE_BATCH_MAX = 100
+export const ENQUEUE_BATCH_BYTES_MAX = 1024 * 1024
 /** Milliseconds that an event waits for those before it to be answered, so that more go together: about one fsync. What
  * it costs and gives shows in clerk_mirror_ingest_request_seconds. */
-export const ACCEPT_GATHER_MS = 5
+export const ENQUEUE_GATHER_MS = 5
 
 /** Milliseconds that an operator's command waits for a Redis under load. */
 export const OPERATOR_MS = 10 * SECOND
 
-/** Share of Redis' maxmemory at which the door closes: at 100 % workers could not take events out any more. */
+/** Share of Redis' maxmemory at which ingest refuses events: at 100 % workers could not take events out any more. */
 export const SHED_ABOVE = 0.75
 /** Milliseconds between looks at Redis' memory. */
 export const MEMORY_CHECK_MS = SECOND
@@ -133,7 +133,7 @@ export const MEMORY_CHECK_MS = SECOND
 /** Milliseconds between attempts to reach a Redis that is gone: the first, doubled each time, and the longest. */
 export const RECONNECT_FIRST_MS = 50
 export const RECONNECT_MAX_MS = SECOND
-/** Milliseconds for a connection to be made: the door has others waiting, a worker has nothing better to do. */
+/** Milliseconds for a connection to be made: ingest has requests waiting, a worker has nothing better to do. */
 export const CONNECT_PROMPT_MS = SECOND
 export const CONNECT_PATIENT_MS = 5 * SECOND
 /** Milliseconds that a server has to finish the handshake of a connection that was made; it is longer only for one that
@@ -158,7 +158,7 @@ export const REFUSAL_MS = 3 * (FETCH_RETRY_MS + LEASE_CHECK_MS)
 export const PROBE_TTL_MS = 10 * SECOND
 /** Milliseconds without a byte until a worker's connection counts as half-open; longer than any blocking read. */
 export const SOCKET_SILENCE_MS = 30 * SECOND
-/** The same for a door's connection, whose commands are answered at once: some time-outs in a row, and a new connection. */
+/** The same for ingest's connection, whose commands are answered at once: some time-outs in a row, and a new connection. */
 export const PROMPT_SILENCE_MS = 3 * SECOND
 
 /** Milliseconds between looks at the event that is to be taken next, and looks that may find the same one while this
@@ -207,7 +207,7 @@ export const CLOCK_ANSWER_MS = 200
 /** Replicas that an event can be waited for on: nobody keeps more of one master. */
 export const REPLICAS_MAX = 5
 /** Milliseconds that replicas have to say that they have an event, and then that it is on their disks, which is known by
- * then: together what is left of the door's 400 after one round trip. */
+ * then: together what is left of ingest's 400 after one round trip. */
 export const REPLICAS_MS = 250
 export const DISKS_MS = 100
 
@@ -224,7 +224,7 @@ export const REACTION_REGISTER_TRUST_MS = 5 * SECOND
 /** Milliseconds after which a worker that registered a reaction warns of those that do not know of it yet: a look, and the
  * longest batch that is under way. */
 export const REACTION_ACKNOWLEDGE_MS = 15 * SECOND
-/** Milliseconds until a door that could not put its partitions on the register tries again. */
+/** Milliseconds until an ingest process that could not put its partitions on the register tries again. */
 export const ENROL_RETRY_MS = 250
 
 /**

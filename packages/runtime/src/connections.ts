@@ -14,7 +14,7 @@ export type CloseReason = 'displaced' | 'body_memory' | 'no_place'
 
 /**
  * What is kept of a connection's requests. By request, for a client may send the next one before the answer to the last:
- * bytes that were counted for one and taken off for another would in the end shut the door.
+ * bytes that were counted for one and taken off for another would in the end refuse every body.
  */
 type Held = {
   withBodies: Set<IncomingMessage>
@@ -23,7 +23,7 @@ type Held = {
 }
 
 /**
- * The places at the door. A connection waits as long as it is the client's turn: to send a request, to finish one, to
+ * The connection slots. A connection waits as long as it is the client's turn: to send a request, to finish one, to
  * read an answer. When all places are taken, whoever has waited longest makes room for the newcomer. Who only holds a
  * place is therefore in nobody's way, however many they are: an honest request is complete within milliseconds of its
  * connection, long before ten thousand others have come. There is no limit by address: behind a proxy all connections

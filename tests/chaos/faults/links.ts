@@ -15,8 +15,8 @@ const ROADS: readonly Road[] = [
     name: 'sender → ingest',
     isDoor: true,
     choose: ({ fleet }, random) => {
-      const { member, door } = anyOf(fleet.ingests, random)
-      return { link: door, part: { ingest: member.name } }
+      const { member, link } = anyOf(fleet.ingests, random)
+      return { link, part: { ingest: member.name } }
     },
   },
   {

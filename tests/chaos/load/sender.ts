@@ -7,8 +7,8 @@ import type { Clockwork } from '../oracle/lag.js'
 import { increase, recordPromise, type Totals } from '../totals.js'
 
 export type Message = { eventId: string; body: string }
-/** `name` is that of the ingest behind it. */
-export type Door = { name: string; port: number }
+/** `name` is that of the ingest process behind it. */
+export type IngestTarget = { name: string; port: number }
 /** Status 0: none came. */
 type Answer = { status: number; code: string }
 
@@ -21,7 +21,7 @@ const DUPLICATE_AFTER_SILENCE = 0.3
 const REFUSED_WITHIN_MS = 500
 
 export type SenderOptions = {
-  doors: readonly Door[]
+  ingests: readonly IngestTarget[]
   secret: string
   random: Random
   journal: Journal
@@ -36,13 +36,13 @@ export class Sender {
   readonly #webhook: Webhook
   #open = 0
   #isClosed = false
-  /** False while the way to the door is slow itself: then no answer tells how quick ingest is. */
+  /** False while the way to ingest is slow itself: then no answer tells how quick ingest is. */
   isTimed = true
 
   constructor(options: SenderOptions) {
     this.#options = options
     this.#webhook = new Webhook(options.secret)
-    this.#agents = new Map(options.doors.map(({ name }) => [name, new Agent({ keepAlive: true })]))
+    this.#agents = new Map(options.ingests.map(({ name }) => [name, new Agent({ keepAlive: true })]))
   }
 
   /** Messages that were given in and not taken yet. */
@@ -56,24 +56,24 @@ export class Sender {
     this.#open += 1
     let wasSilent = false
     for (let attempt = 0; !this.#isClosed; attempt += 1) {
-      const door = this.#anyDoor()
-      const { status } = await this.#post(door, message, this.#webhook)
+      const ingest = this.#anyIngest()
+      const { status } = await this.#post(ingest, message, this.#webhook)
       if (status === 202) {
-        journal.accepted(message.eventId, door.name)
+        journal.accepted(message.eventId, ingest.name)
         break
       }
       wasSilent ||= status === 0
       const longest = RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)] ?? 0
       await pause(longest * (0.5 + random.fraction() / 2))
     }
-    if (wasSilent && random.chance(DUPLICATE_AFTER_SILENCE)) await this.#post(this.#anyDoor(), message, this.#webhook)
+    if (wasSilent && random.chance(DUPLICATE_AFTER_SILENCE)) await this.#post(this.#anyIngest(), message, this.#webhook)
     this.#open -= 1
   }
 
   /** One try with another's secret; the status. */
   async forge(message: Message): Promise<number> {
     const forger = new Webhook(Buffer.from('a secret of somebody else').toString('base64'))
-    return (await this.#post(this.#anyDoor(), message, forger)).status
+    return (await this.#post(this.#anyIngest(), message, forger)).status
   }
 
   /** What is not accepted by now never will be. */
@@ -82,18 +82,18 @@ export class Sender {
     for (const agent of this.#agents.values()) agent.destroy()
   }
 
-  #anyDoor(): Door {
-    const { doors, random } = this.#options
-    const door = doors[random.integer(0, doors.length - 1)]
-    if (!door) throw new Error('there is no door to send to')
-    return door
+  #anyIngest(): IngestTarget {
+    const { ingests, random } = this.#options
+    const ingest = ingests[random.integer(0, ingests.length - 1)]
+    if (!ingest) throw new Error('there is no ingest process to send to')
+    return ingest
   }
 
-  async #post(door: Door, message: Message, webhook: Webhook): Promise<Answer> {
+  async #post(ingest: IngestTarget, message: Message, webhook: Webhook): Promise<Answer> {
     const { totals, clockwork } = this.#options
     const startedMs = clockwork.nowMs()
     const wasTimed = this.isTimed
-    const answer = await this.#exchange(door, message, webhook)
+    const answer = await this.#exchange(ingest, message, webhook)
     totals.sent += 1
     if (answer.status === 0) totals.unanswered += 1
     else if (answer.status !== 202) increase(totals.refused, `${answer.status} ${answer.code}`)
@@ -103,7 +103,7 @@ export class Sender {
     return answer
   }
 
-  #exchange(door: Door, { eventId, body }: Message, webhook: Webhook): Promise<Answer> {
+  #exchange(ingest: IngestTarget, { eventId, body }: Message, webhook: Webhook): Promise<Answer> {
     const signedAt = new Date()
     const headers = {
       'content-type': 'application/json',
@@ -112,10 +112,10 @@ export class Sender {
       'svix-timestamp': String(Math.floor(signedAt.getTime() / 1000)),
       'svix-signature': webhook.sign(eventId, signedAt, body),
     }
-    const options = { port: door.port, host: '127.0.0.1', path: '/webhooks/clerk', method: 'POST', headers }
+    const options = { port: ingest.port, host: '127.0.0.1', path: '/webhooks/clerk', method: 'POST', headers }
     return new Promise((resolve) => {
       const silence = { status: 0, code: 'no answer' }
-      const asked = request({ ...options, agent: this.#agents.get(door.name) }, (response) => {
+      const asked = request({ ...options, agent: this.#agents.get(ingest.name) }, (response) => {
         let text = ''
         response.setEncoding('utf8')
         response.on('data', (piece: string) => {

@@ -18,7 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: '202-before-redis-answered',
     file: 'packages/queue/dist/enqueue/enqueue.js',
-    find: "return { kind: 'accepted', how: (await within(ACCEPT_MS, store(envelope, trace))) };",
+    find: "return { kind: 'accepted', how: (await within(PROMPT_COMMAND_MS, store(envelope, trace))) };",
     replace: "store(envelope, trace).catch(() => {}); return { kind: 'accepted', how: 'added' };",
     only: /kill Redis$|freeze Redis|ingest → Redis (?:cut|refused|half-open)/,
     caughtBy: /^I1/,
@@ -27,12 +27,12 @@ export const MUTANTS: readonly Mutant[] = [
     // What the script does in one step, in three.
     name: '202-without-a-job-when-a-revive-meets-a-discard',
     file: 'packages/queue/dist/enqueue/enqueue-batcher.js',
-    find: 'return write(prefix, (client) => client.clerkAccept(keys.length, ...keys, options, STREAM_LENGTH, ...values));',
+    find: 'return write(prefix, (client) => client.clerkEnqueue(keys.length, ...keys, options, STREAM_LENGTH, ...values));',
     replace: `return write(prefix, async (client) => {
       const queueKeys = (id) => [...SCRIPT_KEYS.map(key), key(id)];
       const accept = async ({ id, name, data, timestampMs }) => {
         const all = [...queueKeys(id), options, STREAM_LENGTH, id, name, data, timestampMs];
-        return (await client.clerkAccept(queueKeys(id).length, ...all))[0];
+        return (await client.clerkEnqueue(queueKeys(id).length, ...all))[0];
       };
       const revive = async ({ id, data }) => {
         await client.hset(key(id), 'data', data);

@@ -7,7 +7,7 @@ import { Member, type MemberFailure } from './member.js'
 import type { Site } from './site.js'
 
 /** A process, and the proxies between it and each of its peers: a fault can hit it alone. */
-export type Ingest = { member: Member; door: FaultProxy; redis: FaultProxy }
+export type Ingest = { member: Member; link: FaultProxy; redis: FaultProxy }
 export type Worker = { member: Member; redis: FaultProxy; database: FaultProxy }
 
 export type Fleet = AsyncDisposable & {
@@ -56,12 +56,12 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
   const ingests: Ingest[] = []
   for (let index = 1; index <= INGESTS; index += 1) {
     const [redis, port] = [await linkTo(site.redisUrl), await choosePort()]
-    const door = await linkTo(`http://127.0.0.1:${port}`)
+    const proxy = await linkTo(`http://127.0.0.1:${port}`)
     const env = { REDIS_URL: redis.url, CLERK_WEBHOOK_SIGNING_SECRET: secret, LOG_LEVEL: 'debug' }
     const ports = { INGEST_PORT: String(port), METRICS_PORT: '0' }
     ingests.push({
       member: open(`ingest ${index}`, 'ingest', port, { ...env, ...ports }),
-      door: door.link,
+      link: proxy.link,
       redis: redis.link,
     })
   }

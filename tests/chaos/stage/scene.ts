@@ -29,7 +29,7 @@ export type Ended = { endedAtMs: number } & Part
 
 export type Fault = {
   name: string
-  /** The way to the doors is slow or a door is frozen: no refusal is timed. */
+  /** The way to ingest is slow or an ingest process is frozen: no refusal is timed. */
   slowsDoors?: true
   /** Not on every machine. */
   isPossible?: (site: Site) => boolean

@@ -73,8 +73,8 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
   // From then on every change is requested, whichever worker applies it.
   await until(() => promising.size === fleet.workers.length - 1, UP_WITHIN_MS)
   const clockwork = owned.use(openClockwork())
-  const doors = fleet.ingests.map(({ member, door }) => ({ name: member.name, port: door.port }))
-  const sender = new Sender({ doors, secret, random, journal, totals, clockwork })
+  const ingests = fleet.ingests.map(({ member, link }) => ({ name: member.name, port: link.port }))
+  const sender = new Sender({ ingests, secret, random, journal, totals, clockwork })
   owned.defer(() => sender.close())
   const letters = owned.use(await Letters.open({ site, sender, random, totals, journal }))
   const { redis } = site

@@ -1,5 +1,5 @@
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
-import { openDoor, openHandOver, parseRedisUrl, partition, reactionPartition } from '@clerk-mirror/queue'
+import { openHandOver, openProducer, parseRedisUrl, partition, reactionPartition } from '@clerk-mirror/queue'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCommand } from '../../../apps/cli/src/run-command.js'
@@ -21,7 +21,7 @@ redisUrl.pathname = `/${REDIS_DATABASE}`
 let database: TestDatabase
 let mirror: Mirror
 let redis: Redis
-let queue: Pick<TestQueue, 'partition' | 'door' | 'redis'>
+let queue: Pick<TestQueue, 'partition' | 'producer' | 'redis'>
 const written = new Written()
 
 beforeAll(async () => {
@@ -31,14 +31,14 @@ beforeAll(async () => {
   redis = new Redis(redisUrl.href)
   const observer = { redisLost: () => {}, redisBack: () => {} }
   const own = partition('{clerk-0}')
-  const door = openDoor(parseRedisUrl(redisUrl.href), [own], observer)
-  await until(() => door.inspect().then(() => true))
-  queue = { partition: own, door, redis }
+  const producer = openProducer(parseRedisUrl(redisUrl.href), [own], observer)
+  await until(() => producer.inspect().then(() => true))
+  queue = { partition: own, producer, redis }
 })
 afterAll(async () => {
   await redis.flushdb()
   redis.disconnect()
-  queue.door[Symbol.dispose]()
+  queue.producer[Symbol.dispose]()
   await mirror[Symbol.asyncDispose]()
   await database[Symbol.asyncDispose]()
 })

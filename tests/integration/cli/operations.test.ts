@@ -1,5 +1,5 @@
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
-import { openDoor, parseRedisUrl, partitions } from '@clerk-mirror/queue'
+import { openProducer, parseRedisUrl, partitions } from '@clerk-mirror/queue'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCommand } from '../../../apps/cli/src/run-command.js'
@@ -95,9 +95,9 @@ test('erase lists what only mentions the user, by id and member, and removes it 
 test('erase --yes --json removes rows and waiting events, and prints how many of which', async () => {
   await mirror.apply([userCreated('user_erased', { data: { username: 'ada' } })])
   const observer = { redisLost: () => {}, redisBack: () => {} }
-  using door = openDoor(parseRedisUrl(redisUrl.href), partitions(1), observer)
+  using producer = openProducer(parseRedisUrl(redisUrl.href), partitions(1), observer)
   const event = envelope('msg_erased', { objectId: 'user_erased' })
-  await until(async () => (await door.accept(event)).kind === 'accepted')
+  await until(async () => (await producer.enqueue(event)).kind === 'accepted')
   expect(await ops('erase', '--user', 'user_erased', '--yes', '--json')).toBe(0)
   expect(JSON.parse(written.out)).toEqual({
     userId: 'user_erased',

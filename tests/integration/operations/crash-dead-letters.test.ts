@@ -57,7 +57,7 @@ test('letters that were condemned without a record of dead workers are told from
 })
 
 test('an event that a worker condemns today keeps its record, and is not among those', async () => {
-  await queue.door.accept(envelope('msg_condemned'))
+  await queue.producer.enqueue(envelope('msg_condemned'))
   await queue.redis.hset(queue.partition.key('msg_condemned'), 'ats', 6, 'struckBy', 'a b c d e')
   const worker = queue.work()
   await until(async () => (await queue.letters.find('msg_condemned')) !== null)
@@ -73,7 +73,7 @@ test('a replayed killer runs alone from its first start on, with a clean record,
     expect(await queue.redis.hexists(queue.partition.key('msg_proven'), field)).toBe(0)
   }
   const healthy = Array.from({ length: 50 }, (_, index) => `msg_healthy${index}`)
-  await Promise.all(healthy.map((id) => queue.door.accept(envelope(id))))
+  await Promise.all(healthy.map((id) => queue.producer.enqueue(envelope(id))))
   const suspected: string[] = []
   const handle = async (batch: readonly Delivery[]) => {
     suspected.push(...batch.filter(({ isSuspect }) => isSuspect).map(({ envelope: { eventId } }) => eventId))
@@ -86,7 +86,7 @@ test('a replayed killer runs alone from its first start on, with a clean record,
 })
 
 test('a killer that Clerk sends again with a fresh body runs alone too, and a replayed letter of another class does not', async () => {
-  await queue.door.accept(envelope('msg_proven', { body: '{"type":"user.created","data":{"id":"user_2"}}' }))
+  await queue.producer.enqueue(envelope('msg_proven', { body: '{"type":"user.created","data":{"id":"user_2"}}' }))
   await operations.deadLetters.replay({ ids: ['msg_poison'] }, { actor: 'ada' })
   expect(await queue.redis.hget(queue.partition.key('msg_proven'), 'ats')).toBe('1')
   expect(await queue.redis.hget(queue.partition.key('msg_poison'), 'ats')).toBeNull()

@@ -170,7 +170,7 @@ test('discard removes what matches, notes it in the ledger, and leaves everythin
 test('a discarded event that Clerk sends again is taken, and decided anew', async () => {
   await deadLettered(queue, [{ id: 'msg_again', reason: ONE_OF_EACH.malformed.reason, objectId: null }])
   await operations.deadLetters.discard({ ids: ['msg_again'] }, ada)
-  expect(await queue.door.accept(envelope('msg_again'))).toEqual({ kind: 'accepted', how: 'added' })
+  expect(await queue.producer.enqueue(envelope('msg_again'))).toEqual({ kind: 'accepted', how: 'added' })
   expect(await mirror.apply([userCreated('user_again', { id: 'msg_again' })])).toMatchObject([{ outcome: 'applied' }])
   const row = { outcome: 'applied', object_id: 'user_again' }
   expect(await database.query("SELECT outcome, object_id FROM webhook_events WHERE event_id = 'msg_again'")).toEqual([
@@ -180,7 +180,7 @@ test('a discarded event that Clerk sends again is taken, and decided anew', asyn
 
 test('a letter that Clerk revives while it is being discarded stays in the queue', async () => {
   await deadLettered(queue, [{ id: 'msg_revived', reason: 'moved by hand' }])
-  await queue.door.accept(envelope('msg_revived'))
+  await queue.producer.enqueue(envelope('msg_revived'))
   expect(await queue.letters.discard('msg_revived')).toBe(false)
   expect(await placesOf(queue, ['msg_revived'])).toEqual({ msg_revived: 'waiting' })
 })

@@ -133,7 +133,8 @@ test('events and dead letters that hold an address go too, those that mention it
     event('msg_bob', 'user.updated', { id: 'user_2', unsafe_metadata: { boss: ADA, mail: EMAIL } } as never),
     event('msg_far', 'waitlistEntry.created', { id: 'wle_3', email_address: 'far@example.com' } as never),
   ]
-  for (const each of [...hers, ...others]) expect(await queue.door.accept(each)).toMatchObject({ kind: 'accepted' })
+  for (const each of [...hers, ...others])
+    expect(await queue.producer.enqueue(each)).toMatchObject({ kind: 'accepted' })
   await queue.redis.lrem(queue.partition.key('wait'), 1, 'msg_dead')
   await queue.redis.zadd(queue.partition.key('failed'), 1, 'msg_dead')
   const result = await eraseAda(world)
@@ -155,7 +156,7 @@ test('an invitation that a worker was just applying is removed when it has been'
   await world.mirror.apply([ada()])
   const gate = latch()
   const body = JSON.stringify({ type: 'waitlistEntry.created', data: { id: 'wle_1', email_address: EMAIL } })
-  await world.queue.door.accept(envelope('msg_1', { type: 'waitlistEntry.created', objectId: 'wle_1', body }))
+  await world.queue.producer.enqueue(envelope('msg_1', { type: 'waitlistEntry.created', objectId: 'wle_1', body }))
   const handle = async (batch: readonly Delivery[]): Promise<Disposition[]> => {
     await gate.opened
     await world.mirror.apply([
@@ -173,7 +174,7 @@ test("after Clerk's own delete the addresses are unknown, and erase says so", as
   await using world = await openWorld()
   await world.mirror.apply([ada(), invitation('orginv_hers', EMAIL)])
   await world.mirror.apply([userDeleted(ADA, { at: 2000 })])
-  await world.queue.door.accept(
+  await world.queue.producer.enqueue(
     envelope('msg_del', { type: 'user.deleted', objectId: ADA, body: `{"data":{"id":"${ADA}"}}` }),
   )
   expect(await eraseAda(world)).toMatchObject({ addressesKnown: false, objects: 0 })

@@ -11,7 +11,7 @@ const ADA = 'user_1'
 const KEYS = parseEnvelopeKeys(madeUpKey('A'))
 const NONE: EnvelopeKeys = new Map()
 
-/** As the door makes it of a body. */
+/** As ingest makes it of a body. */
 function arrived(eventId: string, type: string, data: object) {
   const body = Buffer.from(JSON.stringify({ type, data }))
   const peeked = peek(body)
@@ -45,7 +45,7 @@ async function eraseAda(queue: TestQueue, keys: EnvelopeKeys): Promise<{ result:
   await using database = await openTestDatabase()
   await using mirror = openMirror(database.options)
   for (const event of [...hers, ...inPassing, ...others]) {
-    expect(await queue.door.accept(event)).toMatchObject({ kind: 'accepted' })
+    expect(await queue.producer.enqueue(event)).toMatchObject({ kind: 'accepted' })
   }
   using events = await openStoredEvents(parseRedisUrl(inject('redisUrl')), [queue.partition], keys)
   using reactions = await openStoredEvents(parseRedisUrl(inject('redisUrl')), [])

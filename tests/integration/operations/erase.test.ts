@@ -90,7 +90,8 @@ test('erase leaves nothing of a person but their ids: not in the tables, not in 
     envelope('msg_bob', { objectId: 'user_12', body: '{"type":"user.updated","data":{"id":"user_12"}}' }),
     envelope('msg_org', { type: 'organization.updated', objectId: 'org_1', body: `{"data":{"created_by":"${ADA}"}}` }),
   ]
-  for (const event of [...hers, ...others]) expect(await queue.door.accept(event)).toMatchObject({ kind: 'accepted' })
+  for (const event of [...hers, ...others])
+    expect(await queue.producer.enqueue(event)).toMatchObject({ kind: 'accepted' })
   await moveTo(queue, 'delayed', 'msg_delayed')
   for (const id of ['msg_dead', 'msg_malformed']) await moveTo(queue, 'failed', id)
   await moveTo(queue, 'completed', 'msg_kept')
@@ -141,7 +142,7 @@ test("Clerk's own delete leaves nothing of the person in the tables either", asy
 test('what comes again after an erase is tombstoned, the erased event included', async () => {
   await using world = await openWorld()
   await liveAdasLife(world)
-  await world.queue.door.accept(eventAbout('msg_again', 'user.updated', ADA))
+  await world.queue.producer.enqueue(eventAbout('msg_again', 'user.updated', ADA))
   await eraseAda(world)
   const again = [
     userUpdated(ADA, { id: 'msg_again', at: 9000, data: { username: MARKER } }),
@@ -156,8 +157,8 @@ test('erase waits for the event that a worker has, and removes it if it comes ba
   await using world = await openWorld()
   const { queue } = world
   const gate = latch()
-  await queue.door.accept(eventAbout('msg_done', 'user.updated', ADA))
-  await queue.door.accept(eventAbout('msg_fails', 'user.updated', ADA))
+  await queue.producer.enqueue(eventAbout('msg_done', 'user.updated', ADA))
+  await queue.producer.enqueue(eventAbout('msg_fails', 'user.updated', ADA))
   const failure = new Failure('unknown', 'mysql_9999', 'odd')
   const handle = async (batch: readonly Delivery[]): Promise<Disposition[]> => {
     await gate.opened
@@ -177,7 +178,7 @@ test('an erase that was interrupted after the tombstone is finished by the next;
   await using world = await openWorld()
   await liveAdasLife(world)
   const count = 30
-  for (let n = 0; n < count; n += 1) await world.queue.door.accept(eventAbout(`msg_${n}`, 'user.updated', ADA))
+  for (let n = 0; n < count; n += 1) await world.queue.producer.enqueue(eventAbout(`msg_${n}`, 'user.updated', ADA))
   const begun = await world.mirror.beginErase({ userId: ADA, actor: 'op@test' })
   if (begun.kind === 'begun') await world.mirror.eraseUser({ userId: ADA, actionId: begun.actionId })
   const [one, two] = await Promise.all([eraseAda(world), eraseAda(world)])
@@ -192,7 +193,7 @@ test('an event that the ledger has decided stays as it was decided, and its left
   await using world = await openWorld()
   const id = eventIdOf('msg_decided')
   await world.mirror.apply([userCreated(ADA, { id })])
-  await world.queue.door.accept(eventAbout(id, 'user.created', ADA))
+  await world.queue.producer.enqueue(eventAbout(id, 'user.created', ADA))
   expect(await eraseAda(world)).toMatchObject({ jobs: { waiting: 1 } })
   expect(await outcomes(world)).toMatchObject({ [id]: 'applied' })
 })

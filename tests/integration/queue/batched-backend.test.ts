@@ -14,7 +14,7 @@ import { latch, until } from '../../support/until.js'
  */
 const ids = (count: number, name = 'msg_') => Array.from({ length: count }, (_, index) => `${name}${index}`)
 const acceptAll = (queue: TestQueue, events: string[]) =>
-  Promise.all(events.map((id) => queue.door.accept(envelope(id))))
+  Promise.all(events.map((id) => queue.producer.enqueue(envelope(id))))
 const isDrained = async ({ redis, partition: { key } }: TestQueue) =>
   (await redis.llen(key('wait'))) === 0 && (await redis.llen(key('active'))) === 0
 /** Long enough for the test to add events before those that wait are all taken. */

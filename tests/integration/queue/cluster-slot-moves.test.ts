@@ -1,4 +1,4 @@
-import { consume, openDoor, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { consume, openProducer, parseRedisUrl, partition } from '@clerk-mirror/queue'
 import { Releasers } from '@clerk-mirror/runtime'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { done, envelope } from '../../support/queue/queue.js'
@@ -42,12 +42,12 @@ async function refusals({ client }: ClusterNode): Promise<number> {
 test.each([0, 1])(
   'a producer that waits for %s replicas tries again within its time, and then loses nothing',
   async (replicas) => {
-    const door = owned.use(openDoor(target(), [own], quiet, undefined, replicas))
-    const accepted = async (id: string) => (await door.accept(envelope(id))).kind === 'accepted'
+    const producer = owned.use(openProducer(target(), [own], quiet, undefined, replicas))
+    const accepted = async (id: string) => (await producer.enqueue(envelope(id))).kind === 'accepted'
     for (let event = 0; event < 5; event += 1) await until(() => accepted(`msg_r${replicas}x${event}`))
     const { from, finish } = await cluster.beginMove(own.prefix)
     const before = await refusals(from)
-    expect(await door.accept(envelope(`msg_r${replicas}moving`))).toMatchObject({
+    expect(await producer.enqueue(envelope(`msg_r${replicas}moving`))).toMatchObject({
       kind: 'refused',
       code: 'redis_unavailable',
     })
@@ -58,19 +58,19 @@ test.each([0, 1])(
 )
 
 test('a producer whose register is on its way asks the node that imports it', async () => {
-  const enrolled = () => openDoor(target(), { count: 1, namespace: 'clerk' }, quiet, undefined, 1)
+  const enrolled = () => openProducer(target(), { count: 1, namespace: 'clerk' }, quiet, undefined, 1)
   const first = owned.use(enrolled())
-  await until(async () => (await first.accept(envelope('msg_enrolled'))).kind === 'accepted')
+  await until(async () => (await first.enqueue(envelope('msg_enrolled'))).kind === 'accepted')
   const { moveKeys, finish } = await cluster.beginMove('{clerk-partitions}')
   await moveKeys()
   const second = owned.use(enrolled())
-  await until(async () => (await second.accept(envelope('msg_asked'))).kind === 'accepted')
+  await until(async () => (await second.enqueue(envelope('msg_asked'))).kind === 'accepted')
   await finish()
 })
 
 test('a worker holds what it has done until the slot has moved', async () => {
-  const door = owned.use(openDoor(target(), [own], quiet))
-  await until(async () => (await door.accept(envelope('msg_first'))).kind === 'accepted')
+  const producer = owned.use(openProducer(target(), [own], quiet))
+  await until(async () => (await producer.enqueue(envelope('msg_first'))).kind === 'accepted')
   const handled: string[] = []
   const holding: (() => void)[] = []
   let isHolding = true

@@ -4,8 +4,8 @@ import {
   consume,
   type Delivery,
   openDeadLetters,
-  openDoor,
   openPartitionDesk,
+  openProducer,
   openQueueBrowser,
   openQueueGauges,
   openQueueView,
@@ -61,19 +61,19 @@ function work(handle: (batch: readonly Delivery[]) => Promise<void>): Consumer {
 }
 
 test('a queue of four partitions works: road, letters, replay, gauges, status, search, browser, retirement', async () => {
-  const door = owned.use(openDoor(target, { count: 4, namespace: 'clerk' }, observer))
-  await until(() => door.inspect().then(() => true))
+  const producer = owned.use(openProducer(target, { count: 4, namespace: 'clerk' }, observer))
+  await until(() => producer.inspect().then(() => true))
   const handled = new Set<string>()
   const worker = work(async (batch) => {
     for (const { envelope: each } of batch) handled.add(each.eventId)
   })
   const events = eventsOf(200)
   const poisoned = eventsOf(20).map((event) => ({ ...event, eventId: event.eventId.replace('_', '_poison') }))
-  const isTaken = async (event: Envelope) => (await door.accept(event)).kind === 'accepted'
+  const isTaken = async (event: Envelope) => (await producer.enqueue(event)).kind === 'accepted'
   await Promise.all([...events, ...poisoned].map((event) => until(() => isTaken(event))))
   await until(() => handled.size === 220)
   expect([...handled].sort()).toEqual(idsOf([...events, ...poisoned]))
-  const { partitions } = door
+  const { partitions } = producer
   using letters = await openDeadLetters(target, partitions)
   await until(async () => (await collect(letters.list())).length === 20)
   expect((await collect(letters.list())).map(({ id }) => id).sort()).toEqual(idsOf(poisoned))
@@ -102,15 +102,15 @@ test('a queue of four partitions works: road, letters, replay, gauges, status, s
   await until(() => handled.size === 19)
   await until(async () => (await collect(letters.list())).length === 19)
   for (const { eventId } of poisoned) expect(await letters.discard(eventId)).toBe(eventId !== 'msg_poison7')
-  door[Symbol.dispose]()
+  producer[Symbol.dispose]()
   using desk = await openPartitionDesk(target, 'clerk')
   await until(async () => (await desk.retire(3)).kind === 'retired')
   await worker[Symbol.asyncDispose]()
 })
 
 test('a planned failover under load loses nothing, and the worker goes on by itself', async () => {
-  const door = owned.use(openDoor(target, { count: 4, namespace: 'clerk' }, observer))
-  await until(() => door.inspect().then(() => true))
+  const producer = owned.use(openProducer(target, { count: 4, namespace: 'clerk' }, observer))
+  await until(() => producer.inspect().then(() => true))
   const handled = new Set<string>()
   const worker = work(async (batch) => {
     for (const { envelope: each } of batch) handled.add(each.eventId)
@@ -120,7 +120,7 @@ test('a planned failover under load loses nothing, and the worker goes on by its
   const pouring = Array.from({ length: 8 }, async (_, lane) => {
     for (let number = 0; isPouring; number += 1) {
       const id = `msg_${lane}x${number}`
-      const answer = await door.accept(envelope(id, { objectId: `user_${lane}_${number}` }))
+      const answer = await producer.enqueue(envelope(id, { objectId: `user_${lane}_${number}` }))
       if (answer.kind === 'accepted') accepted.add(id)
     }
   })
@@ -137,7 +137,7 @@ test('a planned failover under load loses nothing, and the worker goes on by its
   await Promise.all(pouring)
   await until(() => [...accepted].every((id) => handled.has(id)))
   await worker[Symbol.asyncDispose]()
-  door[Symbol.dispose]()
+  producer[Symbol.dispose]()
 })
 
 /** As if the network between a master and its replica were gone: what is written from now on is on the master alone. */
@@ -167,13 +167,13 @@ describe.each([
   { replicas: 0, words: 'loses what was acknowledged while its replica lagged, unless replicas are waited for' },
 ])('a master that is killed', ({ replicas, words }) => {
   test(words, async ({ annotate }) => {
-    using door = openDoor(target, { count: 4, namespace: 'clerk' }, observer, undefined, replicas)
-    await until(() => door.inspect().then(() => true))
+    using producer = openProducer(target, { count: 4, namespace: 'clerk' }, observer, undefined, replicas)
+    await until(() => producer.inspect().then(() => true))
     const events = inTheLast.map((event) => ({ ...event, eventId: `${event.eventId}r${replicas}` }))
     const [before, meanwhile] = [events.slice(0, 40), events.slice(40, 60)]
     const acceptAll = async (some: typeof events) => {
       const sinceMs = performance.now()
-      const answers = await Promise.all(some.map((event) => door.accept(event)))
+      const answers = await Promise.all(some.map((event) => producer.enqueue(event)))
       const tookMs = performance.now() - sinceMs
       return { tookMs, taken: some.filter((_, index) => answers[index]?.kind === 'accepted') }
     }
@@ -185,15 +185,15 @@ describe.each([
       if (replicas > 0) {
         expect(tookMs).toBeLessThan(20 * 400)
         const [one] = meanwhile
-        await until(async () => JSON.stringify(one && (await door.accept(one))).includes('on 0 of 1 replicas'))
+        await until(async () => JSON.stringify(one && (await producer.enqueue(one))).includes('on 0 of 1 replicas'))
         // The other partitions have their replicas.
         const elsewhere = envelope('msg_elsewhere', { objectId: 'user_2' })
-        await until(async () => (await door.accept(elsewhere)).kind === 'accepted')
+        await until(async () => (await producer.enqueue(elsewhere)).kind === 'accepted')
       }
       await loseMasterOf('{clerk-3}')
     }
     await cluster.mend()
-    using view = await openQueueView(target, door.partitions)
+    using view = await openQueueView(target, producer.partitions)
     const lost = []
     for (const { eventId } of [...before, ...meanwhile]) if (!(await view.find(eventId))) lost.push(eventId)
     await annotate(`${lost.length} of ${before.length + meanwhile.length} are gone`)

@@ -10,7 +10,7 @@ const outage = () => new Failure('outage', 'mysql_1290', 'the database is read-o
 const failed = (failure: Failure): Disposition => ({ kind: 'failed', failure })
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `msg_${index}`)
 const acceptAll = (queue: TestQueue, events: string[]) =>
-  Promise.all(events.map((id) => queue.door.accept(envelope(id))))
+  Promise.all(events.map((id) => queue.producer.enqueue(envelope(id))))
 /** Both at one moment: between two questions an event may move from the one to the other. */
 const isDrained = async ({ redis, partition: { key } }: TestQueue) => {
   const lengths = await redis.multi().llen(key('wait')).llen(key('active')).exec()
@@ -33,7 +33,7 @@ test('a worker has 256 events in hand at most, 128 in a batch, and 4 MiB of bodi
   await acceptAll(queue, ids(500))
   const large = Array.from({ length: 60 }, (_, index) => `msg_large${index}`)
   const body = 'x'.repeat(120_000)
-  for (const id of large) await queue.door.accept(envelope(id, { body }))
+  for (const id of large) await queue.producer.enqueue(envelope(id, { body }))
   const [gate, largeGate] = [latch(), latch()]
   const bytes: number[] = []
   const handle = async (batch: readonly Delivery[]) => {

@@ -2,7 +2,7 @@ import {
   type DeadLetters,
   type EnvelopeKeys,
   openDeadLetters,
-  openDoor,
+  openProducer,
   openQueueBrowser,
   openQueueView,
   parseEnvelopeKeys,
@@ -31,13 +31,13 @@ beforeEach(async () => {
   return () => queue[Symbol.asyncDispose]()
 })
 
-const accept = (id: string) => queue.door.accept(envelope(id, { body, userId: 'user_9' }))
+const accept = (id: string) => queue.producer.enqueue(envelope(id, { body, userId: 'user_9' }))
 
-/** A door of a release that has these keys. */
+/** A producer of a release that has these keys. */
 async function acceptWith(keys: EnvelopeKeys, id: string) {
-  using door = openDoor(target, [queue.partition], { redisLost: () => {}, redisBack: () => {} }, keys)
-  await until(() => door.inspect().then(() => true))
-  return await door.accept(envelope(id, { body }))
+  using producer = openProducer(target, [queue.partition], { redisLost: () => {}, redisBack: () => {} }, keys)
+  await until(() => producer.inspect().then(() => true))
+  return await producer.enqueue(envelope(id, { body }))
 }
 
 /** All that Redis holds of the queue. */

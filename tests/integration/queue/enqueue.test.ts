@@ -1,6 +1,6 @@
 import { openFaultProxy } from '@clerk-mirror/devstack'
 import { Failure } from '@clerk-mirror/events'
-import { openDoor, parseRedisUrl } from '@clerk-mirror/queue'
+import { openProducer, parseRedisUrl } from '@clerk-mirror/queue'
 import { expect, inject, test } from 'vitest'
 import { done, envelope, openTestQueue, type TestQueue } from '../../support/queue/queue.js'
 import { collect, latch, until } from '../../support/until.js'
@@ -16,14 +16,14 @@ const stateOf = async ({ redis, partition }: TestQueue, id: string) => ({
 
 async function killed(queue: TestQueue, id: string, changes = {}): Promise<void> {
   const worker = queue.work({ handle: poison })
-  await queue.door.accept(envelope(id, changes))
+  await queue.producer.enqueue(envelope(id, changes))
   await until(async () => (await stateOf(queue, id)).dead)
   await worker[Symbol.asyncDispose]()
 }
 
 test('an event is stored once, however often it is delivered while it waits', async () => {
   await using queue = await openTestQueue()
-  const answers = [await queue.door.accept(envelope('msg_a')), await queue.door.accept(envelope('msg_a'))]
+  const answers = [await queue.producer.enqueue(envelope('msg_a')), await queue.producer.enqueue(envelope('msg_a'))]
   expect(answers).toEqual([
     { kind: 'accepted', how: 'added' },
     { kind: 'accepted', how: 'duplicate' },
@@ -35,20 +35,20 @@ test('an event that is delivered again while it runs is dropped, and afterwards 
   await using queue = await openTestQueue()
   const finish = latch()
   const worker = queue.work({ handle: (batch) => finish.opened.then(() => batch.map(() => done)) })
-  await queue.door.accept(envelope('msg_a'))
+  await queue.producer.enqueue(envelope('msg_a'))
   await until(() => worker.seen.handled.length === 1)
-  expect(await queue.door.accept(envelope('msg_a'))).toEqual({ kind: 'accepted', how: 'duplicate' })
+  expect(await queue.producer.enqueue(envelope('msg_a'))).toEqual({ kind: 'accepted', how: 'duplicate' })
   finish.open()
   await until(async () => !(await stateOf(queue, 'msg_a')).stored)
   await worker[Symbol.asyncDispose]()
-  expect(await queue.door.accept(envelope('msg_a'))).toEqual({ kind: 'accepted', how: 'added' })
+  expect(await queue.producer.enqueue(envelope('msg_a'))).toEqual({ kind: 'accepted', how: 'added' })
 })
 
 test('a dead letter that is delivered again is revived with the fresh body and the first receive time', async () => {
   await using queue = await openTestQueue()
   await killed(queue, 'msg_a', { receivedAtMs: 1000 })
   const resent = envelope('msg_a', { receivedAtMs: 2000, body: '{"type":"user.created","data":{"id":"user_2"}}' })
-  expect(await queue.door.accept(resent)).toEqual({ kind: 'accepted', how: 'revived' })
+  expect(await queue.producer.enqueue(resent)).toEqual({ kind: 'accepted', how: 'revived' })
   expect(await stateOf(queue, 'msg_a')).toEqual({ waiting: 1, dead: false, stored: true })
   const taken: unknown[] = []
   queue.work({
@@ -83,7 +83,7 @@ test('of a revive and replays that race for one letter exactly one puts it back,
   for (const id of ['msg_a', 'msg_b', 'msg_c']) {
     await killed(queue, id)
     const [accepted, ...replays] = await Promise.all([
-      queue.door.accept(envelope(id)),
+      queue.producer.enqueue(envelope(id)),
       queue.letters.replay(id),
       queue.letters.replay(id),
     ])
@@ -98,13 +98,13 @@ test('of a revive and replays that race for one letter exactly one puts it back,
 test('the notes that a late worker leaves of a finished event do not swallow its next delivery', async () => {
   await using queue = await openTestQueue()
   await queue.redis.hset(queue.partition.key('msg_a'), 'ats', 1)
-  expect(await queue.door.accept(envelope('msg_a'))).toEqual({ kind: 'accepted', how: 'added' })
+  expect(await queue.producer.enqueue(envelope('msg_a'))).toEqual({ kind: 'accepted', how: 'added' })
 })
 
 test('every dead letter is listed exactly once, with many in the same millisecond', async () => {
   await using queue = await openTestQueue()
   const ids = Array.from({ length: 450 }, (_, index) => `msg_${String(index).padStart(4, '0')}`)
-  await Promise.all(ids.map((id) => queue.door.accept(envelope(id))))
+  await Promise.all(ids.map((id) => queue.producer.enqueue(envelope(id))))
   await queue.redis.del(queue.partition.key('wait'))
   // Two milliseconds only, so that pages end in the middle of one.
   await queue.redis.zadd(queue.partition.key('failed'), ...ids.flatMap((id, index) => [index < 300 ? 1000 : 1001, id]))
@@ -139,16 +139,19 @@ test.each(['', 'localhost:6379', 'http://secret@host', 'redis://', 'redis://secr
   },
 )
 
-test('a door whose connection is dead without a word refuses, notices, and takes events again', async () => {
+test('a producer whose connection is dead without a word refuses, notices, and takes events again', async () => {
   await using queue = await openTestQueue()
   const url = new URL(inject('redisUrl'))
   await using proxy = await openFaultProxy({ targetPort: Number(url.port) })
   url.port = String(proxy.port)
-  using door = openDoor(parseRedisUrl(url.href), [queue.partition], { redisLost: () => {}, redisBack: () => {} })
-  const isTaken = async () => (await door.accept(envelope('msg_a'))).kind === 'accepted'
+  using producer = openProducer(parseRedisUrl(url.href), [queue.partition], {
+    redisLost: () => {},
+    redisBack: () => {},
+  })
+  const isTaken = async () => (await producer.enqueue(envelope('msg_a'))).kind === 'accepted'
   await until(isTaken)
   proxy.halfOpen()
-  expect(await door.accept(envelope('msg_b'))).toMatchObject({ kind: 'refused', code: 'redis_unavailable' })
+  expect(await producer.enqueue(envelope('msg_b'))).toMatchObject({ kind: 'refused', code: 'redis_unavailable' })
   proxy.pass()
   await until(isTaken, 10 * 5_000)
 })

@@ -1,7 +1,7 @@
 import {
   consume,
-  openDoor,
   openHandOver,
+  openProducer,
   openQueueBrowser,
   openQueueGauges,
   openQueueView,
@@ -72,9 +72,9 @@ test.each([
   { replicas: 0, name: 'a producer' },
   { replicas: 1, name: 'a producer that waits for a replica' },
 ])('$name and an idle worker follow the name, and nothing that was acknowledged is lost', async ({ replicas }) => {
-  const door = owned.use(openDoor(target(), [own], quiet, undefined, replicas))
+  const producer = owned.use(openProducer(target(), [own], quiet, undefined, replicas))
   const { handled } = work()
-  const accepted = async (id: string) => (await door.accept(envelope(id))).kind === 'accepted'
+  const accepted = async (id: string) => (await producer.enqueue(envelope(id))).kind === 'accepted'
   await until(() => accepted('msg_before'))
   await until(() => handled.has('msg_before'))
   await pair.promote()
@@ -89,26 +89,26 @@ test('a worker takes what a producer that started after the failover was answere
   await until(async () => (await connectionsOf(pair.master())) > 0)
   await pair.promote()
   pair.moveName()
-  const door = owned.use(openDoor(target(), [own], quiet))
-  await until(async () => (await door.accept(envelope('msg_1'))).kind === 'accepted', MOVED_WITHIN_MS)
+  const producer = owned.use(openProducer(target(), [own], quiet))
+  await until(async () => (await producer.enqueue(envelope('msg_1'))).kind === 'accepted', MOVED_WITHIN_MS)
   await until(() => handled.has('msg_1'), MOVED_WITHIN_MS)
 })
 
 test('the name may follow later: until then events are refused and nobody hammers the replica', async () => {
-  const door = owned.use(openDoor(target(), [own], quiet))
+  const producer = owned.use(openProducer(target(), [own], quiet))
   const { handled } = work()
-  await until(async () => (await door.accept(envelope('msg_1'))).kind === 'accepted')
+  await until(async () => (await producer.enqueue(envelope('msg_1'))).kind === 'accepted')
   await until(() => handled.has('msg_1'))
   await pair.promote()
   const old = pair.replica()
-  await until(async () => (await door.accept(envelope('msg_2'))).kind === 'refused')
+  await until(async () => (await producer.enqueue(envelope('msg_2'))).kind === 'refused')
   const made = async () => Number(/total_connections_received:(\d+)/.exec(await old.client.info('stats'))?.[1])
   const [before, sinceMs] = [await made(), performance.now()]
   await until(async () => (await made()) > before + 20)
   // Ingest has one connection and the worker two: each makes four attempts in the first 1.5 s, then one a second.
   expect(performance.now() - sinceMs).toBeGreaterThan(3_000)
   pair.moveName()
-  await until(async () => (await door.accept(envelope('msg_2'))).kind === 'accepted', MOVED_WITHIN_MS)
+  await until(async () => (await producer.enqueue(envelope('msg_2'))).kind === 'accepted', MOVED_WITHIN_MS)
   await until(() => handled.has('msg_2'), MOVED_WITHIN_MS)
 })
 
@@ -161,9 +161,9 @@ test('an account that may not ask for the role is led by what it is refused, and
 })
 
 test('a server that loads its data for long is left for the one that the name leads to', async () => {
-  const door = owned.use(openDoor(target(), [own], quiet))
+  const producer = owned.use(openProducer(target(), [own], quiet))
   const { handled } = work()
-  await until(async () => (await door.accept(envelope('msg_1'))).kind === 'accepted')
+  await until(async () => (await producer.enqueue(envelope('msg_1'))).kind === 'accepted')
   await until(() => handled.has('msg_1'))
   const [old, next] = [pair.master(), pair.replica()]
   for (let key = 0; key < 1_000; key += 1) await old.client.set(`ballast:${key}`, 'x'.repeat(4_096))
@@ -176,10 +176,10 @@ test('a server that loads its data for long is left for the one that the name le
   owned.defer(() => starting)
   owned.defer(() => old.server.kill())
   await until(async () => /LOADING/.test(await refusalOf(old)))
-  await until(async () => (await door.accept(envelope('msg_2'))).kind === 'refused')
+  await until(async () => (await producer.enqueue(envelope('msg_2'))).kind === 'refused')
   await next.client.replicaof('NO', 'ONE')
   pair.name.retarget(next.port)
-  await until(async () => (await door.accept(envelope('msg_2'))).kind === 'accepted', MOVED_WITHIN_MS)
+  await until(async () => (await producer.enqueue(envelope('msg_2'))).kind === 'accepted', MOVED_WITHIN_MS)
   await until(() => handled.has('msg_2'), MOVED_WITHIN_MS)
 })
 

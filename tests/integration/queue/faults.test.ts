@@ -15,7 +15,7 @@ const blocked = (code = 'mysql_1062'): Disposition => ({
 })
 const ids = (count: number, name = 'msg_') => Array.from({ length: count }, (_, index) => `${name}${index}`)
 const acceptAll = (queue: TestQueue, events: string[]) =>
-  Promise.all(events.map((id) => queue.door.accept(envelope(id))))
+  Promise.all(events.map((id) => queue.producer.enqueue(envelope(id))))
 const isDrained = async ({ redis, partition: { key } }: TestQueue) => {
   const lengths = await redis.multi().llen(key('wait')).llen(key('active')).exec()
   return lengths?.every(([, length]) => length === 0) ?? false

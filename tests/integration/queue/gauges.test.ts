@@ -43,7 +43,7 @@ test('the oldest event counts whether it waits or runs, from when it was queued 
   await using queue = await openTestQueue()
   await using gauges = gaugesOf(queue)
   for (const id of ['msg_a', 'msg_b', 'msg_c']) {
-    await queue.door.accept(envelope(id, { receivedAtMs: Date.now() - WEEK_MS }))
+    await queue.producer.enqueue(envelope(id, { receivedAtMs: Date.now() - WEEK_MS }))
   }
   const fresh = await readingOf(gauges)
   expect(fresh.events.waiting).toBe(3)
@@ -65,14 +65,14 @@ test.each(['replayed by an operator', 'sent again by Clerk'])(
     await using queue = await openTestQueue()
     await using gauges = gaugesOf(queue)
     const worker = queue.work({ handle: failing('poison') })
-    await queue.door.accept(envelope('msg_a', { receivedAtMs: Date.now() - WEEK_MS }))
+    await queue.producer.enqueue(envelope('msg_a', { receivedAtMs: Date.now() - WEEK_MS }))
     await until(() => isDead(queue, 'msg_a'))
     await worker[Symbol.asyncDispose]()
     await queuedEarlier(queue, 'msg_a', WEEK_MS)
     const dead = await readingOf(gauges)
     expect({ dead: dead.events.dead, oldestMs: dead.oldestMs }).toEqual({ dead: 1, oldestMs: 0 })
     if (how.startsWith('replayed')) await queue.letters.replay('msg_a')
-    else await queue.door.accept(envelope('msg_a'))
+    else await queue.producer.enqueue(envelope('msg_a'))
     const { events, oldestMs } = await readingOf(gauges)
     expect(events).toMatchObject({ waiting: 1, dead: 0 })
     expect(oldestMs).toBeLessThan(MINUTE_MS)
@@ -82,7 +82,7 @@ test.each(['replayed by an operator', 'sent again by Clerk'])(
 test('an event between two tries is retrying, and neither waits nor ages', async () => {
   await using queue = await openTestQueue()
   await using gauges = gaugesOf(queue)
-  await queue.door.accept(envelope('msg_a'))
+  await queue.producer.enqueue(envelope('msg_a'))
   await queuedEarlier(queue, 'msg_a', WEEK_MS)
   const worker = queue.work({ handle: failing('unknown'), pace: retryingAfter(WEEK_MS) })
   await until(() => worker.seen.retried.length === 1)
@@ -111,7 +111,7 @@ test('blocked events are counted by code until they are done, given up, or remov
         return { kind: 'failed' as const, failure: new Failure(failureClass, codes[eventId] ?? '', 'a cause') }
       }),
   })
-  for (const id of Object.keys(codes)) await queue.door.accept(envelope(id))
+  for (const id of Object.keys(codes)) await queue.producer.enqueue(envelope(id))
   await until(() => worker.seen.blocked.length === 4)
   await until(async () => (await redis.zcard(partition.key('delayed'))) === 4)
   const { blockedByCode, events } = await readingOf(gauges)
@@ -131,7 +131,7 @@ test('blocked events are counted by code until they are done, given up, or remov
 test('an event that comes back for its next try is as old as its time for it', async () => {
   await using queue = await openTestQueue()
   await using gauges = gaugesOf(queue)
-  await queue.door.accept(envelope('msg_a'))
+  await queue.producer.enqueue(envelope('msg_a'))
   await queuedEarlier(queue, 'msg_a', WEEK_MS)
   const gate = latch()
   const fail = failing('unknown')
@@ -205,7 +205,7 @@ test('without Redis there is no reading, and nobody waits for one', async () => 
 
 test('a scrape has the series of the queue while this process exports them, and none otherwise', async () => {
   await using queue = await openTestQueue()
-  await queue.door.accept(envelope('msg_a'))
+  await queue.producer.enqueue(envelope('msg_a'))
   const gauges = gaugesOf(queue)
   const metrics = openMetrics('worker')
   exportQueueGauges(gauges, metrics)

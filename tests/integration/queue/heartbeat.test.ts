@@ -34,7 +34,7 @@ test('a worker whose database is away is seen to hold its events, at once', asyn
     return []
   }
   queue.work({ handle, probe })
-  await queue.door.accept(envelope('msg_held'))
+  await queue.producer.enqueue(envelope('msg_held'))
   const beganAtMs = performance.now()
   await until(async () => (await view.workers())[0]?.breaker === 'open', 2500)
   expect(performance.now() - beganAtMs).toBeLessThan(2500)

@@ -38,7 +38,7 @@ test('an accepted event lies in Redis, key by key, as a stock Queue would have p
   const data = { objectId, instanceId, source, body }
   const queue = stock(theirs)
   for (let deliveries = 0; deliveries < 2; deliveries += 1) {
-    await ours.door.accept(envelope('msg_a'))
+    await ours.producer.enqueue(envelope('msg_a'))
     await queue.add(type, data, { jobId: eventId, timestamp: receivedAtMs, ...BACKOFF })
   }
   const expected = withoutPrefix(theirs, await keysOf(theirs))
@@ -63,7 +63,7 @@ test('an accepted event lies in Redis, key by key, as a stock Queue would have p
 
 test('a stock Worker takes an accepted event, and a stock Queue sees and replays its dead letter', async () => {
   await using queue = await openTestQueue()
-  await queue.door.accept(envelope('msg_a'))
+  await queue.producer.enqueue(envelope('msg_a'))
   const options = { connection: { url: inject('redisUrl') }, prefix: queue.partition.prefix }
   const taken: unknown[] = []
   const worker = new Worker(
@@ -81,7 +81,7 @@ test('two queues of one prefix keep their events, letters and workers apart', as
   await using reactions = await openTestQueue({ prefix: events.partition.prefix, queue: 'clerk-reactions' })
   const poison = new Failure('poison', 'malformed', 'data is not an object')
   const worker = reactions.work({ handle: async (batch) => batch.map(() => ({ kind: 'failed', failure: poison })) })
-  for (const queue of [events, reactions]) await queue.door.accept(envelope('msg_a'))
+  for (const queue of [events, reactions]) await queue.producer.enqueue(envelope('msg_a'))
   await until(async () => (await reactions.letters.find('msg_a')) !== null)
   expect(worker.seen.dead.map(({ id }) => id)).toEqual(['msg_a'])
   expect(await events.letters.find('msg_a')).toBeNull()

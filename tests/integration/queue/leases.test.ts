@@ -9,7 +9,7 @@ const isDrained = async ({ redis, partition: { key } }: TestQueue) => {
   return lengths?.every(([, length]) => length === 0) ?? false
 }
 const ids = ['msg_0', 'msg_1', 'msg_2']
-const acceptAll = (queue: TestQueue) => Promise.all(ids.map((id) => queue.door.accept(envelope(id))))
+const acceptAll = (queue: TestQueue) => Promise.all(ids.map((id) => queue.producer.enqueue(envelope(id))))
 /** Waits until the worker renews its lease, for it has begun to work on it. */
 async function begun({ redis, partition: { key } }: TestQueue, id: string): Promise<void> {
   await redis.del(key(`${id}:lock`))
@@ -78,7 +78,7 @@ test('a process that is given an event which it is working on does not run it tw
 
 test('a try that fails after its event was given twice counts once, and leaves no suspicion', async () => {
   await using queue = await openTestQueue()
-  await queue.door.accept(envelope('msg_a'))
+  await queue.producer.enqueue(envelope('msg_a'))
   const gate = latch()
   const failed = { kind: 'failed' as const, failure: new Failure('unknown', 'mysql_9999', 'odd') }
   const worker = queue.work({ handle: (batch) => gate.opened.then(() => batch.map(() => failed)) })

@@ -15,8 +15,8 @@ beforeEach(async () => {
 })
 afterEach(() => family[Symbol.asyncDispose]())
 
-const acceptAll = (door: Awaited<ReturnType<Family['door']>>, events: ReturnType<typeof eventsOf>) =>
-  Promise.all(events.map((event) => until(async () => (await door.accept(event)).kind === 'accepted')))
+const acceptAll = (producer: Awaited<ReturnType<Family['producer']>>, events: ReturnType<typeof eventsOf>) =>
+  Promise.all(events.map((event) => until(async () => (await producer.enqueue(event)).kind === 'accepted')))
 const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0)
 /** Somebody whose events are in these partitions, by how many there are of them. */
 function personIn(homes: Readonly<Record<number, number>>): string {
@@ -26,14 +26,14 @@ function personIn(homes: Readonly<Record<number, number>>): string {
 
 describe('events', () => {
   test('are spread over the partitions, those of one object in one of them, and all are handled', async () => {
-    const door = await family.door(4)
+    const producer = await family.producer(4)
     const events = eventsOf(200)
-    await acceptAll(door, events)
+    await acceptAll(producer, events)
     const sizes = await family.sizes(4, 'wait')
     expect(sum(sizes)).toBe(200)
     for (const size of sizes) expect(size).toBeGreaterThan(20)
     const again = Array.from({ length: 20 }, (_, index) => envelope(`msg_again${index}`, { objectId: 'user_7' }))
-    await acceptAll(door, again)
+    await acceptAll(producer, again)
     const grown = (await family.sizes(4, 'wait')).filter((size, index) => size !== sizes[index])
     expect(grown).toEqual([(sizes[indexOf('user_7', 4)] ?? 0) + 20])
     const worker = family.work()
@@ -41,14 +41,14 @@ describe('events', () => {
     expect([...worker.handled].sort()).toEqual(idsOf([...events, ...again]))
   })
 
-  test('are handled while the number of partitions goes up and down, with old doors beside new ones', async () => {
+  test('are handled while the number of partitions goes up and down, with old ingest processes beside new ones', async () => {
     const worker = family.work()
     const events = eventsOf(400)
-    const one = await family.door(1)
+    const one = await family.producer(1)
     await acceptAll(one, events.slice(0, 100))
-    const four = await family.door(4)
+    const four = await family.producer(4)
     await Promise.all([acceptAll(one, events.slice(100, 150)), acceptAll(four, events.slice(150, 300))])
-    const two = await family.door(2)
+    const two = await family.producer(2)
     await Promise.all([acceptAll(four, events.slice(300, 350)), acceptAll(two, events.slice(350))])
     await until(() => worker.handled.length === 400)
     expect([...worker.handled].sort()).toEqual(idsOf(events))
@@ -56,8 +56,8 @@ describe('events', () => {
   })
 
   test('of all partitions share what one worker has in hand, in equal parts', async () => {
-    const door = await family.door(4)
-    await acceptAll(door, eventsOf(600))
+    const producer = await family.producer(4)
+    await acceptAll(producer, eventsOf(600))
     await until(() => family.served() === 4)
     const gate = latch()
     const worker = family.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
@@ -68,7 +68,7 @@ describe('events', () => {
   })
 
   test('of a partition that comes while the breaker is open wait until it is closed', async () => {
-    const one = await family.door(1)
+    const one = await family.producer(1)
     let isDown = true
     const outage = () => new Failure('outage', 'mysql_1290', 'read-only')
     const worker = family.work({
@@ -82,7 +82,7 @@ describe('events', () => {
     })
     await acceptAll(one, eventsOf(1))
     await until(() => worker.breaker().kind === 'open')
-    const two = await family.door(2)
+    const two = await family.producer(2)
     await acceptAll(two, [envelope('msg_new', { objectId: personIn({ 2: 1 }) })])
     await until(() => family.served() === 2)
     // Twice the time in which a worker that is not paused would have taken it.
@@ -94,10 +94,10 @@ describe('events', () => {
 })
 
 test('a backlog of one partition alone is one too, although the worker has room for those of the others', async () => {
-  const door = await family.door(4)
+  const producer = await family.producer(4)
   const ada = personIn({ 4: 2 })
   await acceptAll(
-    door,
+    producer,
     Array.from({ length: 100 }, (_, index) => envelope(`msg_ada${index}`, { objectId: ada })),
   )
   await until(() => family.served() === 4)
@@ -111,12 +111,12 @@ test('a backlog of one partition alone is one too, although the worker has room 
 })
 
 describe('a dead letter in a partition where its events do not go any more', () => {
-  /** Dead in partition 0, where one door put it; its home is partition 2 of 4 now. */
+  /** Dead in partition 0, where one producer put it; its home is partition 2 of 4 now. */
   async function letterElsewhere() {
     const objectId = personIn({ 4: 2 })
-    const one = await family.door(1)
+    const one = await family.producer(1)
     const worker = family.work({ handle: poison })
-    await one.accept(envelope('msg_a', { objectId, receivedAtMs: 1000 }))
+    await one.enqueue(envelope('msg_a', { objectId, receivedAtMs: 1000 }))
     await until(async () => sum(await family.sizes(1, 'failed')) === 1)
     await worker[Symbol.asyncDispose]()
     return { resent: envelope('msg_a', { objectId, receivedAtMs: 2000, body: '{"type":"user.created","data":{}}' }) }
@@ -124,9 +124,9 @@ describe('a dead letter in a partition where its events do not go any more', () 
 
   test('is revived where it lies when Clerk sends it again, with the fresh body and the first time of receipt', async () => {
     const { resent } = await letterElsewhere()
-    const four = await family.door(4)
-    expect(await four.accept(resent)).toEqual({ kind: 'accepted', how: 'revived' })
-    expect(await four.accept(resent)).toEqual({ kind: 'accepted', how: 'duplicate' })
+    const four = await family.producer(4)
+    expect(await four.enqueue(resent)).toEqual({ kind: 'accepted', how: 'revived' })
+    expect(await four.enqueue(resent)).toEqual({ kind: 'accepted', how: 'duplicate' })
     expect([await family.sizes(4, 'wait'), await family.sizes(4, 'failed')]).toEqual([
       [1, 0, 0, 0],
       [0, 0, 0, 0],
@@ -147,11 +147,11 @@ describe('a dead letter in a partition where its events do not go any more', () 
     'may be %s in that moment: after a 202 the event is live',
     async (how) => {
       const { resent } = await letterElsewhere()
-      const four = await family.door(4)
+      const four = await family.producer(4)
       await until(() => family.served() === 4)
       const move = () => (how === 'discarded' ? family.letters.discard('msg_a') : family.letters.replay('msg_a'))
       for (let round = 0; round < 20; round += 1) {
-        const [accepted] = await Promise.all([four.accept(resent), move(), move()])
+        const [accepted] = await Promise.all([four.enqueue(resent), move(), move()])
         expect(accepted.kind).toBe('accepted')
         expect(sum(await family.sizes(4, 'wait'))).toBeGreaterThan(0)
         expect(sum(await family.sizes(4, 'failed'))).toBe(0)
@@ -171,19 +171,19 @@ describe('a dead letter in a partition where its events do not go any more', () 
 
   test('does not keep its event from being stored when its partition does not answer', async () => {
     const { resent } = await letterElsewhere()
-    const four = await family.door(4)
+    const four = await family.producer(4)
     // What was a list of dead letters is no such thing any more: every question to it fails.
     await family.redis.set(family.key(0, 'failed'), 'x')
-    expect(await four.accept({ ...resent, eventId: 'msg_b' })).toEqual({ kind: 'accepted', how: 'added' })
+    expect(await four.enqueue({ ...resent, eventId: 'msg_b' })).toEqual({ kind: 'accepted', how: 'added' })
     await family.redis.del(family.key(0, 'failed'))
   })
 })
 
 describe('operators', () => {
   test('are shown the letters of all partitions in the order of their death, each once, a page at a time', async () => {
-    const door = await family.door(4)
+    const producer = await family.producer(4)
     const events = eventsOf(1200)
-    await acceptAll(door, events)
+    await acceptAll(producer, events)
     for (const [number, { eventId, objectId }] of events.entries()) {
       const index = indexOf(objectId ?? '', 4)
       // Two at a time, and now and then many in one millisecond.
@@ -200,7 +200,7 @@ describe('operators', () => {
 
   test('find, replay and remove an event wherever it is, and both where two partitions have it', async () => {
     const objectId = personIn({ 2: 1, 4: 3 })
-    const [two, four] = [await family.door(2), await family.door(4)]
+    const [two, four] = [await family.producer(2), await family.producer(4)]
     await until(() => family.served() === 4)
     await acceptAll(two, [envelope('msg_a', { objectId, body: '{"marker":"M4RK"}' })])
     await acceptAll(four, [envelope('msg_a', { objectId, body: '{"marker":"M4RK"}' })])

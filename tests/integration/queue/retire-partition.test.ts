@@ -27,8 +27,8 @@ const forgetDoors = () => family.redis.del(doorsKey())
 describe('a partition is retired', () => {
   test('when it is empty and no process puts events there, and workers stop to serve it', async () => {
     const worker = family.work()
-    const two = await family.door(2)
-    await two.accept(event())
+    const two = await family.producer(2)
+    await two.enqueue(event())
     await until(() => worker.handled.length === 1)
     two[Symbol.dispose]()
     await until(async () => (await family.desk.list()).doors.length === 0)
@@ -42,7 +42,7 @@ describe('a partition is retired', () => {
   })
 
   test('never when it is the first, and not before those of higher numbers', async () => {
-    const four = await family.door(4)
+    const four = await family.producer(4)
     four[Symbol.dispose]()
     await until(async () => (await family.desk.list()).doors.length === 0)
     expect(await family.desk.retire(0)).toEqual({ kind: 'first' })
@@ -52,19 +52,19 @@ describe('a partition is retired', () => {
   })
 
   test('not while a process puts events there, whatever else runs beside it', async () => {
-    const [one, two] = [await family.door(1), await family.door(2)]
+    const [one, two] = [await family.producer(1), await family.producer(2)]
     const doors = [expect.objectContaining({ pid: process.pid, partitions: 2 })]
     expect(await family.desk.retire(1)).toEqual({ kind: 'in-use', doors })
     expect((await family.desk.list()).partitions).toMatchObject([{ doors: 2 }, { doors: 1 }])
     two[Symbol.dispose]()
     await until(async () => (await family.desk.list()).doors.length === 1)
     expect(await family.desk.retire(1)).toEqual({ kind: 'retired' })
-    expect((await one.accept(event())).kind).toBe('accepted')
+    expect((await one.enqueue(event())).kind).toBe('accepted')
   })
 
   test.each(['waiting', 'running', 'to be tried again', 'dead'])('not while an event in it is %s', async (state) => {
-    const two = await family.door(2)
-    await two.accept(event())
+    const two = await family.producer(2)
+    await two.enqueue(event())
     const gate = latch()
     if (state === 'running') {
       const worker = family.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
@@ -85,17 +85,17 @@ describe('a partition is retired', () => {
 
 describe('a process that was frozen while its partition was retired', () => {
   test('puts it on the register again before its next event is answered, and the event is handled', async () => {
-    const two = await family.door(2)
+    const two = await family.producer(2)
     await forgetDoors()
     expect(await family.desk.retire(1)).toEqual({ kind: 'retired' })
-    expect(await two.accept(event())).toEqual({ kind: 'accepted', how: 'added' })
+    expect(await two.enqueue(event())).toEqual({ kind: 'accepted', how: 'added' })
     expect((await family.desk.list()).partitions).toMatchObject([{ events: 0 }, { events: 1, doors: 1 }])
     const worker = family.work()
     await until(() => worker.handled.includes('msg_a'))
   })
 
   test('loses nothing, wherever in between it wakes up', async () => {
-    const two = await family.door(2)
+    const two = await family.producer(2)
     const worker = family.work()
     const ids = Array.from({ length: 60 }, (_, number) => `msg_${number}`)
     const retiring = async () => {
@@ -105,17 +105,17 @@ describe('a process that was frozen while its partition was retired', () => {
       }
     }
     const retired = retiring()
-    for (const id of ids) expect((await two.accept(event(id))).kind).toBe('accepted')
+    for (const id of ids) expect((await two.enqueue(event(id))).kind).toBe('accepted')
     await retired
     await until(() => new Set(worker.handled).size === ids.length)
   })
 })
 
 test('an operator who sleeps between closing a partition and taking it off the register does no harm', async () => {
-  const two = await family.door(2)
+  const two = await family.producer(2)
   await family.redis.hset(registerKey(), 'retiring', 'token-of-the-sleeper')
   await family.redis.hset(family.key(1, 'meta'), 'clerk-mirror:closed', 'token-of-the-sleeper')
-  expect(await two.accept(event())).toEqual({ kind: 'accepted', how: 'added' })
+  expect(await two.enqueue(event())).toEqual({ kind: 'accepted', how: 'added' })
   const scripted = withRegisterScripts(family.redis)
   expect(await scripted.clerkEndRetiring(...registerKeys(family.name), 1, 'token-of-the-sleeper')).toBe(0)
   expect((await family.desk.list()).partitions).toMatchObject([{ events: 0 }, { events: 1 }])

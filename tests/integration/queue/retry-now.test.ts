@@ -8,7 +8,7 @@ import { until } from '../../support/until.js'
 const HOUR_MS = 3_600_000
 const odd: Disposition = { kind: 'failed', failure: new Failure('unknown', 'mysql_9999', 'odd') }
 const acceptAll = (queue: TestQueue, ids: readonly string[]) =>
-  Promise.all(ids.map((id) => queue.door.accept(envelope(id))))
+  Promise.all(ids.map((id) => queue.producer.enqueue(envelope(id))))
 const delayed = ({ redis, partition }: TestQueue) => redis.zcard(partition.key('delayed'))
 
 /** Events that failed once and wait an hour for their next try; the worker handles every further try. */

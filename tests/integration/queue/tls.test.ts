@@ -56,8 +56,8 @@ describe.skipIf(!isPossible)('Redis over TLS', () => {
       },
     })
     const { port } = await ingest.says('ingest.listening')
-    const door = { url: `http://127.0.0.1:${port}`, secret: SECRET }
-    expect(await post(door, { eventId: 'msg_a', body: '{"type":"user.created"}' })).toMatchObject({ status: 503 })
+    const target = { url: `http://127.0.0.1:${port}`, secret: SECRET }
+    expect(await post(target, { eventId: 'msg_a', body: '{"type":"user.created"}' })).toMatchObject({ status: 503 })
     expect(JSON.stringify(await ingest.says('redis.lost'))).toMatch(/certificate/)
   })
 })

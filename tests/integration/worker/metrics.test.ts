@@ -53,7 +53,7 @@ test('a dead letter is counted by its worker and in the queue, and people are to
   const notifyUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/`
   await using worker = await workerOn(queue, { database: database.options, notifyUrl })
   const body = JSON.stringify({ type: 'user.created', data: { id: 7, first_name: 'Ada', username: 'ada@example.com' } })
-  await queue.door.accept(envelope('msg_a', { objectId: null, body }))
+  await queue.producer.enqueue(envelope('msg_a', { objectId: null, body }))
   await until(() => told.length === 1)
   receiver.close()
   expect(told[0]).toContain('poison/malformed')
@@ -79,7 +79,7 @@ test('events that a constraint of the application stops are named everywhere, an
   const user = (id: string) =>
     JSON.stringify(clerkEvent('user.created', clerkUser(id, 1_750_000_000_000, { username: 'ada' })))
   const send = async (eventId: string, objectId = clerkId('user')) =>
-    queue.door.accept(envelope(eventId, { objectId, body: user(objectId) }))
+    queue.producer.enqueue(envelope(eventId, { objectId, body: user(objectId) }))
   const isGone = async (eventId: string) => (await queue.redis.exists(queue.partition.key(eventId))) === 0
   await send('msg_first')
   await until(() => isGone('msg_first'))
@@ -115,7 +115,7 @@ test('while the database takes no events a worker says how many events it holds,
   await database.query(
     `CREATE TRIGGER full BEFORE INSERT ON webhook_events FOR EACH ROW IF NEW.event_id LIKE 'msg%' THEN ${full}; END IF`,
   )
-  for (const id of ['msg_a', 'msg_b', 'msg_c']) await queue.door.accept(envelope(id))
+  for (const id of ['msg_a', 'msg_b', 'msg_c']) await queue.producer.enqueue(envelope(id))
   await queue.redis.hincrby(queue.partition.key('msg_b'), 'queuedAt', -600_000)
   await using worker = await workerOn(queue, { database: database.options })
   await until(async () => seriesValue(await scrape(worker), 'clerk_mirror_held_events{app="worker"}') === 3)

@@ -12,14 +12,14 @@ const EVENTS = 10_000
 const POISONED = 5_000
 const idOf = (index: number) => `msg_${index}`
 
-async function acceptAll({ door }: TestQueue): Promise<void> {
+async function acceptAll({ producer }: TestQueue): Promise<void> {
   const indexes = Array.from({ length: EVENTS }, (_, index) => index).values()
   const lane = async () => {
     for (const index of indexes) {
       const username = index === POISONED ? 'poison' : `u${index}`
       const data = { id: `user_${index}`, username, updated_at: 1_700_000_000_000 }
       const body = JSON.stringify({ type: 'user.created', timestamp: 1_700_000_000_000, data })
-      await door.accept(envelope(idOf(index), { objectId: data.id, body }))
+      await producer.enqueue(envelope(idOf(index), { objectId: data.id, body }))
     }
   }
   await Promise.all(Array.from({ length: 64 }, lane))

@@ -78,7 +78,7 @@ async function openRoad(tracesUrl: string | undefined) {
     await startWorker({ ...base, database: new Secret(database.options), mirroredKinds, reactions: [] }, surroundings),
   )
   const signingKeys = new Secret(parseSigningSecrets(SECRET))
-  const door = {
+  const config = {
     ...base,
     signingKeys,
     instanceId: undefined,
@@ -86,7 +86,7 @@ async function openRoad(tracesUrl: string | undefined) {
     metricsPort: 0,
     keepAliveMs: 75_000,
   }
-  const ingest = owned.use(await startIngest(door, surroundings))
+  const ingest = owned.use(await startIngest(config, surroundings))
   const url = `http://127.0.0.1:${ingest.port}`
   await until(async () => (await fetch(`${url}/readyz`)).status === 200)
   const outcomes = () => database.query<{ event_id: string; outcome: string }>('SELECT * FROM webhook_events')

@@ -6,7 +6,7 @@ import { Webhook } from 'svix'
 export type Answer = { eventId: string; status: number; body: unknown; retryAfter: string | null; tookMs: number }
 
 /** Webhooks go to `url`, signed with the secret. */
-export type Door = { url: string; secret: string }
+export type IngestTarget = { url: string; secret: string }
 
 /** So long a sender waits before it sends a refused event again. */
 const RETRY_MS = 50
@@ -19,7 +19,7 @@ export const signUps = (seed: number, users: number): Delivery[] =>
 
 /** One signed delivery. Throws when it is not answered at all. */
 export async function post(
-  { url, secret }: Door,
+  { url, secret }: IngestTarget,
   { eventId, body }: Pick<Delivery, 'eventId' | 'body'>,
 ): Promise<Answer> {
   const now = new Date()
@@ -46,16 +46,16 @@ export type Pour = {
 }
 
 /** Sends everything, so many at once, and whatever is answered 503 again until it is taken. */
-export function pour(door: Door, deliveries: readonly Delivery[], lanes = 16): Pour {
+export function pour(target: IngestTarget, deliveries: readonly Delivery[], lanes = 16): Pour {
   const answers: Answer[] = []
   const queue = deliveries.values()
   const lane = async () => {
     for (const delivery of queue) {
-      let answer = await post(door, delivery)
+      let answer = await post(target, delivery)
       answers.push(answer)
       while (answer.status === 503) {
         await pause(RETRY_MS)
-        answer = await post(door, delivery)
+        answer = await post(target, delivery)
         answers.push(answer)
       }
     }

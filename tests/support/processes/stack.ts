@@ -20,14 +20,14 @@ import { findDatabaseServer } from '../../../packages/devstack/src/services/data
 import { findRedisServer } from '../../../packages/devstack/src/services/redis-server.js'
 import { connectOnce } from '../../../packages/mirror/src/database/connection.js'
 import { parseDatabaseUrl } from '../../../packages/mirror/src/database/database-url.js'
-import type { Door } from '../http/deliveries.js'
+import type { IngestTarget } from '../http/deliveries.js'
 import { until } from '../until.js'
 import { type Environment, Program, runCli } from './processes.js'
 
 /** Which servers a test may freeze, kill and bring back. */
 type Own = 'own redis' | 'own redis and database'
 
-export type IngestProcess = Program & Door
+export type IngestProcess = Program & IngestTarget
 export type WorkerProcess = Program & { url: string }
 
 /** What the programs use, as many as the tests need; a Redis of its own keeps it apart from other tests. */

@@ -4,7 +4,7 @@ import { until } from '../until.js'
 import { envelope, type TestQueue } from './queue.js'
 
 /** What is needed of a queue to make letters in it. */
-type LetterQueue = Pick<TestQueue, 'partition' | 'door' | 'redis'>
+type LetterQueue = Pick<TestQueue, 'partition' | 'producer' | 'redis'>
 
 /** A letter in a story: what it was, and the line of its reason. */
 export type LetterPlan = { id: string; reason: string } & Partial<Omit<Envelope, 'eventId'>>
@@ -33,7 +33,7 @@ export async function aSelectionOfLetters(queue: LetterQueue): Promise<typeof ON
   await deadLettered(queue, Object.values(ONE_OF_EACH))
   await using stock = openStockQueue(queue)
   await stock.add('user.created', { body: '{}' }, { jobId: 'msg_retrying', delay: 3_600_000 })
-  await queue.door.accept(envelope('msg_waiting', { objectId: 'user_waiting' }))
+  await queue.producer.enqueue(envelope('msg_waiting', { objectId: 'user_waiting' }))
   return ONE_OF_EACH
 }
 
@@ -47,7 +47,7 @@ export async function deadLettered(queue: LetterQueue, plans: readonly LetterPla
   const { nodes } = targetOf(queue)
   const worker = new Worker('clerk-events', fail, { connection: nodes, prefix: queue.partition.prefix, concurrency: 1 })
   worker.on('error', () => {})
-  for (const { id, reason: _, ...changes } of plans) await queue.door.accept(envelope(id, changes))
+  for (const { id, reason: _, ...changes } of plans) await queue.producer.enqueue(envelope(id, changes))
   await until(async () => (await queue.redis.zcard(queue.partition.key('failed'))) === before + plans.length)
   await worker.close()
   // A worker is quick: those that died in one millisecond would be in the order of their ids.

@@ -5,12 +5,12 @@ import {
   type ConsumerOptions,
   consume,
   type DeadLetters,
-  type Door,
   openDeadLetters,
-  openDoor,
   openPartitionDesk,
+  openProducer,
   openRegister,
   type PartitionDesk,
+  type Producer,
   parseRedisUrl,
   partitions,
   type Register,
@@ -30,7 +30,7 @@ export type Family = AsyncDisposable & {
   /** Over the partitions on the register. */
   letters: DeadLetters
   /** Spreads events over so many partitions. */
-  door: (count: number) => Promise<Door>
+  producer: (count: number) => Promise<Producer>
   /** Serves what is on the register, and notes what it has handled. */
   work: (options?: Partial<ConsumerOptions>) => Consumer & { handled: string[] }
   key: (index: number, name: string) => string
@@ -56,10 +56,10 @@ export async function openFamily(): Promise<Family> {
   const key = (index: number, keyName: string) => partitions(index + 1, name)[index]?.key(keyName) ?? ''
   return {
     ...{ name, redis, register, desk, letters, key },
-    async door(count) {
-      const door = owned.use(openDoor(target, { count, namespace: name }, observer))
-      await until(() => door.inspect().then(() => true))
-      return door
+    async producer(count) {
+      const producer = owned.use(openProducer(target, { count, namespace: name }, observer))
+      await until(() => producer.inspect().then(() => true))
+      return producer
     },
     work(options = {}) {
       const handled: string[] = []

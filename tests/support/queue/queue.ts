@@ -6,11 +6,11 @@ import {
   consume,
   type DeadLetters,
   type Disposition,
-  type Door,
   type EnvelopeKeys,
   openDeadLetters,
-  openDoor,
+  openProducer,
   type Partition,
+  type Producer,
   parseRedisUrl,
   partition,
   type QueueName,
@@ -22,7 +22,7 @@ import { until } from '../until.js'
 
 export type TestQueue = AsyncDisposable & {
   partition: Partition
-  door: Door
+  producer: Producer
   letters: DeadLetters
   redis: Redis
   /** A worker on this queue; handles everything as done unless told otherwise. */
@@ -49,13 +49,13 @@ export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): 
   const own = partition(place.prefix ?? `{test-${randomBytes(6).toString('hex')}}`, place.queue)
   const redis = new Redis(inject('redisUrl'))
   const observer = { redisLost: () => {}, redisBack: () => {} }
-  const door = openDoor(target, [own], observer, keys)
+  const producer = openProducer(target, [own], observer, keys)
   const letters = await openDeadLetters(target, [own], keys)
   const consumers: Consumer[] = []
-  await until(() => door.inspect().then(() => true))
+  await until(() => producer.inspect().then(() => true))
   return {
     partition: own,
-    door,
+    producer,
     letters,
     redis,
     work(options = {}) {
@@ -86,7 +86,7 @@ export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): 
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(consumers.map((consumer) => consumer[Symbol.asyncDispose]()))
-      door[Symbol.dispose]()
+      producer[Symbol.dispose]()
       letters[Symbol.dispose]()
       const keys = await redis.keys(`${own.prefix}*`)
       if (keys.length > 0) await redis.del(...keys)

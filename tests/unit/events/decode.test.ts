@@ -215,11 +215,11 @@ test.each<[string, unknown]>([
   ['null', { kind: 'not-an-event', code: 'not_an_object' }],
   ['{"type":', { kind: 'not-an-event', code: 'invalid_json' }],
   ['', { kind: 'not-an-event', code: 'invalid_json' }],
-])('the door reads %s as %o', (body, expected) => {
+])('peek reads %s as %o', (body, expected) => {
   expect(peek(Buffer.from(body))).toMatchObject(expected as object)
 })
 
-test('the door takes data of any shape, of whatever kind, and looks no deeper than for whom it is about', () => {
+test('peek takes data of any shape, of whatever kind, and looks no deeper than for whom it is about', () => {
   const types = ['organizationMembership', 'organization', 'subscription', 'session', 'brand.new', '__proto__', '']
   const anything = fc.tuple(fc.constantFrom(...types), fc.jsonValue())
   fc.assert(
@@ -229,7 +229,7 @@ test('the door takes data of any shape, of whatever kind, and looks no deeper th
   )
 })
 
-test('the door takes for JSON what is JSON when it is read as UTF-8, and reads the same of it', () => {
+test('peek takes for JSON what is JSON when it is read as UTF-8, and reads the same of it', () => {
   const parts = [
     '{',
     '}',

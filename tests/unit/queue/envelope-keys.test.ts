@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
-import { type Arriving, type EnvelopeKeys, parseEnvelopeKeys } from '@clerk-mirror/queue'
+import { type EnvelopeKeys, type IncomingEvent, parseEnvelopeKeys } from '@clerk-mirror/queue'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { NO_KEYS } from '../../../packages/queue/src/job/encryption-keys.js'
-import { envelopeOf, jobOf } from '../../../packages/queue/src/job/stored-job.js'
+import { envelopeOf, queueJobOf } from '../../../packages/queue/src/job/stored-job.js'
 import { envelope } from '../../support/queue/queue.js'
 
 const base64 = () => randomBytes(32).toString('base64')
 const [one, two] = [base64(), base64()]
 const KEYS = parseEnvelopeKeys(`k1:${one}`)
 
-const stored = (event: Arriving, keys: EnvelopeKeys, opening: EnvelopeKeys = keys) => {
-  const { id, name, timestampMs, data } = jobOf(event, keys)
+const stored = (event: IncomingEvent, keys: EnvelopeKeys, opening: EnvelopeKeys = keys) => {
+  const { id, name, timestampMs, data } = queueJobOf(event, keys)
   return envelopeOf(id, name, timestampMs, JSON.parse(String(data)), opening)
 }
 
@@ -69,14 +69,14 @@ describe('a sealed body', () => {
 
   test('shows nothing of itself, and is another one each time', () => {
     const event = envelope('msg_1', { body: 'MARKER'.repeat(20) })
-    const [first, second] = [jobOf(event, KEYS).data, jobOf(event, KEYS).data]
+    const [first, second] = [queueJobOf(event, KEYS).data, queueJobOf(event, KEYS).data]
     expect(first).not.toContain('MARKER')
     expect(first).not.toBe(second)
   })
 
   test('leaves in clear what lists, traces and erasures need, and its key’s name', () => {
     const event = envelope('msg_1', { userId: 'user_7', instanceId: 'ins_1' })
-    expect(JSON.parse(String(jobOf(event, KEYS).data))).toEqual({
+    expect(JSON.parse(String(queueJobOf(event, KEYS).data))).toEqual({
       objectId: 'user_1',
       instanceId: 'ins_1',
       source: 'clerk',
@@ -87,7 +87,7 @@ describe('a sealed body', () => {
 
   test('is a third longer than in clear, and no more', () => {
     const body = 'x'.repeat(30_000)
-    expect(jobOf(envelope('msg_1', { body }), KEYS).data.length).toBeLessThan(30_000 * 1.34 + 200)
+    expect(queueJobOf(envelope('msg_1', { body }), KEYS).data.length).toBeLessThan(30_000 * 1.34 + 200)
   })
 
   test('opens with a key that is listed behind another, and without its key says which one it needs', () => {
@@ -101,11 +101,14 @@ describe('a sealed body', () => {
   test('is read in clear by those who have keys, when it was stored without', () => {
     const event = envelope('msg_1')
     expect(stored(event, NO_KEYS, KEYS)).toEqual(event)
-    expect(JSON.parse(String(jobOf({ ...event, userId: 'user_7' }, NO_KEYS).data))).not.toHaveProperty('userId')
+    expect(JSON.parse(String(queueJobOf({ ...event, userId: 'user_7' }, NO_KEYS).data))).not.toHaveProperty('userId')
   })
 
   test('opens in no other place: not as another event, of another type, object, user, instance or source', () => {
-    const { id, name, timestampMs, data } = jobOf(envelope('msg_1', { userId: 'user_7', instanceId: 'ins_1' }), KEYS)
+    const { id, name, timestampMs, data } = queueJobOf(
+      envelope('msg_1', { userId: 'user_7', instanceId: 'ins_1' }),
+      KEYS,
+    )
     const open = (place: { id?: string; name?: string; [field: string]: unknown }) => {
       const { id: otherId = id, name: otherName = name, ...fields } = place
       return envelopeOf(otherId, otherName, timestampMs, { ...JSON.parse(String(data)), ...fields }, KEYS)?.body
@@ -119,7 +122,7 @@ describe('a sealed body', () => {
   })
 
   test('opens with not one bit changed', () => {
-    const { id, name, timestampMs, data } = jobOf(envelope('msg_1', { body: '{}' }), KEYS)
+    const { id, name, timestampMs, data } = queueJobOf(envelope('msg_1', { body: '{}' }), KEYS)
     const job = JSON.parse(String(data))
     const bytes = Buffer.from(job.sealed.slice('k1:'.length), 'base64url')
     const isRefused = (changed: Buffer) => {
@@ -162,7 +165,9 @@ describe('a body that came as bytes', () => {
     fc.assert(
       fc.property(fc.oneof(bytes, text), beside, (body, ids) => {
         const event = { ...envelope('msg_1'), ...ids }
-        const [asBytes, asText] = [body, body.toString()].map((each) => jobOf({ ...event, body: each }, NO_KEYS).data)
+        const [asBytes, asText] = [body, body.toString()].map(
+          (each) => queueJobOf({ ...event, body: each }, NO_KEYS).data,
+        )
         expect(JSON.parse(String(asBytes))).toEqual(JSON.parse(String(asText)))
       }),
     )
@@ -170,7 +175,7 @@ describe('a body that came as bytes', () => {
 
   test('keeps its trace and what lists read first', () => {
     const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
-    const { data } = jobOf({ ...envelope('msg_1'), body: Buffer.from('{}') }, NO_KEYS, trace)
+    const { data } = queueJobOf({ ...envelope('msg_1'), body: Buffer.from('{}') }, NO_KEYS, trace)
     expect(String(data)).toBe(`{"objectId":"user_1","instanceId":null,"source":"clerk","trace":"${trace}","body":"{}"}`)
   })
 })

@@ -1,15 +1,15 @@
 import { type Partition, partitions } from '@clerk-mirror/queue'
 import { expect, test } from 'vitest'
-import { storeIn } from '../../../packages/queue/src/enqueue/enqueue.js'
+import { enqueueInto } from '../../../packages/queue/src/enqueue/enqueue.js'
 import { fixedPlacement } from '../../../packages/queue/src/enqueue/placement.js'
 import type { Write } from '../../../packages/queue/src/enqueue/replicas.js'
-import type { Scripted } from '../../../packages/queue/src/lua/job-scripts.js'
+import type { JobScripts } from '../../../packages/queue/src/lua/job-scripts.js'
 import { envelope } from '../../support/queue/queue.js'
 
 const [home, ...formerHomes] = partitions(33) as [Partition, ...Partition[]]
 const placement = { ...fixedPlacement([home]), formerHomesOf: () => formerHomes }
 const storing = (write: (tag: string) => Promise<string[]>) =>
-  storeIn(write as unknown as Write<Scripted>, placement, new Map())(envelope('msg_a'), undefined)
+  enqueueInto(write as unknown as Write<JobScripts>, placement, new Map())(envelope('msg_a'), undefined)
 
 test('former partitions are asked all at once: the one that has the letter is heard beside silent ones', async () => {
   const asked = new Set<string>()

@@ -85,7 +85,7 @@ export class Together {
     }
     backend.moveToCompleted = (job, value, removeOnComplete, token, fetchNext) => {
       const { id, parentKey, opts } = job
-      // No event of ours is part of a flow or names a key for duplicates; what is, was not put there by the door.
+      // No event of ours is part of a flow or names a key for duplicates; what is, was not put there by ingest.
       const isOrdinary = value === undefined && removeOnComplete === undefined && !parentKey && !opts.deduplication
       if (!isOrdinary || id === undefined) return completeAlone(job, value, removeOnComplete, token, fetchNext)
       return this.#whileFinishing(async () => {

@@ -34,7 +34,7 @@ export type ConsumerOptions = {
   /** Resolves when the database works; asked while the breaker is open. @throws Failure of class `outage` */
   probe: () => Promise<void>
   observer: ConsumerObserver
-  /** Open what was sealed at the door. */
+  /** Open what ingest sealed. */
   keys?: EnvelopeKeys | undefined
   /** That of events, unless told otherwise. */
   pace?: Pace

@@ -4,7 +4,7 @@ import { Breaker, type BreakerState } from './breaker.js'
 import { EVENTS_PACE, type Pace } from './consumer-profile.js'
 
 /**
- * An event to work on. `attempt` counts from 1; `trace` is a W3C traceparent, where the door made a trace. A suspect was
+ * An event to work on. `attempt` counts from 1; `trace` is a W3C traceparent, where ingest made a trace. A suspect was
  * started before and never finished. `blockedBy`: its last try was blocked, and by that.
  */
 export type Delivery = {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Arriving } from '../job/stored-job.js'
+import type { IncomingEvent } from '../job/stored-job.js'
 import { ENROL_RETRY_MS, PRESENCE_BEAT_MS, PRESENCE_MS } from '../limits.js'
 import { type RegisterScripts, registerKeys } from '../lua/partition-scripts.js'
 import { indexOf, type Partition, type Partitions, partitions, spreadBy } from '../partitions.js'
@@ -41,9 +41,9 @@ export type Placement = Disposable & {
   served: Partitions
   /** Resolves when events may go there; at once, but for the first time. @throws when Redis does not answer. */
   ready: () => Promise<void> | undefined
-  homeOf: (envelope: Arriving) => Partition
+  homeOf: (envelope: IncomingEvent) => Partition
   /** Where dead letters lie that may be this event's, from when events were spread over another number. */
-  formerHomesOf: (envelope: Arriving) => readonly Partition[]
+  formerHomesOf: (envelope: IncomingEvent) => readonly Partition[]
   /** Opens a partition again that was closed under this token. @throws when Redis does not answer. */
   reopen: (partition: Partition, token: string) => Promise<void>
 }

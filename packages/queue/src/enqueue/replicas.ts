@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Cluster, type Redis } from 'ioredis'
-import { ACCEPT_MS, DISKS_MS, REPLICAS_MS, SLOT_RETRY_MS } from '../limits.js'
+import { DISKS_MS, PROMPT_COMMAND_MS, REPLICAS_MS, SLOT_RETRY_MS } from '../limits.js'
 import type { RedisClient } from '../redis/connection.js'
 import { errorWord } from './redis-errors.js'
 
@@ -37,7 +37,7 @@ export function writerTo<C>(client: RedisClient, replicas: number, prepare: (cli
     return answer
   }
   return async (tag, write) => {
-    const deadlineMs = performance.now() + ACCEPT_MS
+    const deadlineMs = performance.now() + PROMPT_COMMAND_MS
     for (let asked: string | undefined, attempt = 1; ; attempt += 1) {
       try {
         return await once(tag, write, asked)

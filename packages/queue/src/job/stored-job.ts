@@ -7,10 +7,10 @@ import type { EnvelopeKeys } from './encryption-keys.js'
  * How an envelope lies in Redis: a BullMQ job whose id is the event's, whose name is the event's type and whose
  * timestamp is the time of receipt, so that a revived letter keeps it while its data is replaced.
  */
-export type StoredJob = { id: string; name: string; timestampMs: number; data: string | Buffer }
+export type QueueJob = { id: string; name: string; timestampMs: number; data: string | Buffer }
 
 /** An envelope on its way into the queue: the body is a text, or the bytes of one that nobody had to read as text. */
-export type Arriving = Omit<Envelope, 'body'> & { body: string | Buffer }
+export type IncomingEvent = Omit<Envelope, 'body'> & { body: string | Buffer }
 
 /** Scripts read the first three without reading the rest: they stay the first, in this order. */
 type JobHead = {
@@ -38,7 +38,7 @@ export const REACTION_JOB_OPTIONS = JSON.stringify({
   backoff: { type: BACKOFF_TYPE },
 })
 
-export function jobOf(envelope: Arriving, keys: EnvelopeKeys, trace?: string): StoredJob {
+export function queueJobOf(envelope: IncomingEvent, keys: EnvelopeKeys, trace?: string): QueueJob {
   const { eventId, type, receivedAtMs, objectId, instanceId, source, body, userId = null } = envelope
   const job = { id: eventId, name: type, timestampMs: receivedAtMs }
   const head = { objectId, instanceId, source, ...(trace !== undefined && { trace }) }
@@ -70,7 +70,7 @@ type Fields = Partial<Pick<JobData, 'objectId' | 'instanceId' | 'source'>> & {
   [K in 'body' | 'sealed' | 'userId']?: unknown
 }
 
-/** Null for a job that no `accept` of ours wrote, such as the ghost of a job whose hash is gone. */
+/** Null for a job that no `enqueue` of ours wrote, such as the ghost of a job whose hash is gone. */
 export function envelopeOf(
   id: string,
   name: unknown,

@@ -7,7 +7,7 @@ local function text(value) return type(value) == 'string' and value end
 local function letterOf(id, score)
   local job = redis.call('HMGET', ARGV[1] .. id, 'name', 'timestamp', 'atm', 'failedReason', 'data', 'struckBy')
   local data = job[5] or ''
-  -- As accept writes it, with plain ids: that can be read without reading all of it.
+  -- As enqueue writes it, with plain ids: that can be read without reading all of it.
   local object, instance, source = string.match(data, '^{"objectId":("?[^",\\\\]*"?),"instanceId":("?[^",\\\\]*"?),"source":"(%a+)",')
   if source then
     object, instance = string.match(object, '^"(.*)"$'), string.match(instance, '^"(.*)"$')

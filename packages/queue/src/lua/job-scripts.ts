@@ -49,7 +49,7 @@ end
  * Many at once, because most of what a script costs is to begin it. When Redis is full the first write fails, so either
  * none of them is stored or all are.
  */
-const ACCEPT = `${SHARED}
+const ENQUEUE = `${SHARED}
 local now = nowMs()
 local token = redis.call('HGET', meta, '${CLOSED}')
 local refusal = ARGV[1] == '' and 'absent' or token and 'closed ' .. token
@@ -169,13 +169,13 @@ redis.call('XADD', events, 'MAXLEN', '~', ARGV[2], '*', 'event', 'removed', 'job
 return state
 `
 
-/** What became of an event at the door. */
-export type Stored = 'added' | 'revived' | 'duplicate'
+/** What became of an event that was enqueued. */
+export type EnqueueOutcome = 'added' | 'revived' | 'duplicate'
 
 type Command = (...args: (string | number)[]) => Promise<unknown>
-export type Scripted = {
+export type JobScripts = {
   /** First the number of keys. */
-  clerkAccept: (...args: (string | number | Buffer)[]) => Promise<string[]>
+  clerkEnqueue: (...args: (string | number | Buffer)[]) => Promise<string[]>
   clerkReplay: Command
   clerkReplayMany: Command
   clerkRetryNow: Command
@@ -185,13 +185,13 @@ export type Scripted = {
 }
 
 /** A client that knows the scripts; ioredis sends their hash, and their text when the server has forgotten them. */
-export function withScripts(client: RedisClient): RedisClient & Scripted {
+export function withJobScripts(client: RedisClient): RedisClient & JobScripts {
   const numberOfKeys = SCRIPT_KEYS.length + 1
-  client.defineCommand('clerkAccept', { lua: ACCEPT })
+  client.defineCommand('clerkEnqueue', { lua: ENQUEUE })
   client.defineCommand('clerkReplay', { numberOfKeys, lua: REPLAY })
   client.defineCommand('clerkReplayMany', { numberOfKeys, lua: REPLAY_MANY })
   client.defineCommand('clerkRetryNow', { numberOfKeys, lua: RETRY_NOW })
   client.defineCommand('clerkHolding', { lua: HOLDING })
   client.defineCommand('clerkRemove', { numberOfKeys: REMOVE_KEYS.length + 2, lua: REMOVE })
-  return client as RedisClient & Scripted
+  return client as RedisClient & JobScripts
 }

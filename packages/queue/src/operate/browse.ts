@@ -1,7 +1,7 @@
 import { Job, Queue, type QueueOptions } from 'bullmq'
 import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
 import { envelopeOf } from '../job/stored-job.js'
-import { ACCEPT_MS, BROWSE_BYTES_MAX, BROWSE_METRICS_MAX, BROWSE_ROWS_MAX } from '../limits.js'
+import { BROWSE_BYTES_MAX, BROWSE_METRICS_MAX, BROWSE_ROWS_MAX, PROMPT_COMMAND_MS } from '../limits.js'
 import { firstOf, type Partition, type Partitions } from '../partitions.js'
 import { reactionPlacesOf } from '../reactions/reaction-partitions.js'
 import { openOperatorClient, type RedisClient } from '../redis/connection.js'
@@ -49,7 +49,7 @@ export function openQueueBrowser(
   }
   return {
     async queues() {
-      reactions = await within(ACCEPT_MS, reactionPlacesOf(client, firstOf(list))).catch(() => reactions)
+      reactions = await within(PROMPT_COMMAND_MS, reactionPlacesOf(client, firstOf(list))).catch(() => reactions)
       return [...list, ...reactions.values()].map(queueOf)
     },
     async [Symbol.asyncDispose]() {

@@ -4,7 +4,7 @@ import { type DeadLetter, isUnproven, type JobList, jobList, sourceOf } from '..
 import { envelopeOf, parsedField, type StoredEnvelope } from '../job/stored-job.js'
 import { STREAM_LENGTH } from '../limits.js'
 import { withLetterScripts } from '../lua/dead-letter-scripts.js'
-import { SCRIPT_KEYS, withScripts } from '../lua/job-scripts.js'
+import { SCRIPT_KEYS, withJobScripts } from '../lua/job-scripts.js'
 import type { Partition, Partitions } from '../partitions.js'
 import { connectOperator } from '../redis/connection.js'
 import { asked } from '../redis/queue-unavailable.js'
@@ -39,7 +39,7 @@ export async function openDeadLetters(
   list: Partitions,
   keys: EnvelopeKeys = NO_KEYS,
 ): Promise<DeadLetters> {
-  const client = withLetterScripts(withScripts(await connectOperator(target)))
+  const client = withLetterScripts(withJobScripts(await connectOperator(target)))
   const letters = jobList(client, list, 'failed')
   /** An event may have died in two partitions: both letters are moved. */
   const everywhere = async (move: (partition: Partition) => Promise<unknown>) =>

@@ -1,5 +1,5 @@
 import type { InstallationStamp } from '@clerk-mirror/events'
-import { ACCEPT_MS, OPERATOR_MS } from '../limits.js'
+import { OPERATOR_MS, PROMPT_COMMAND_MS } from '../limits.js'
 import { firstOf, type Partitions } from '../partitions.js'
 import { openOperatorClient, openPromptClient, type RedisClient } from '../redis/connection.js'
 import { asked } from '../redis/queue-unavailable.js'
@@ -43,13 +43,13 @@ function withStamp(client: RedisClient): RedisClient & Scripted {
   return client as RedisClient & Scripted
 }
 
-/** `worker`: connects in the background, and gives up a question after `ACCEPT_MS`. `operator`: waits for a busy Redis. */
+/** `worker`: connects in the background, and gives up a question after `PROMPT_COMMAND_MS`. `operator`: waits for a busy Redis. */
 export function openQueueInstallation(
   target: RedisTarget,
   partitions: Partitions,
   who: 'worker' | 'operator',
 ): QueueInstallation {
-  const [open, waitMs] = who === 'worker' ? [openPromptClient, ACCEPT_MS] : [openOperatorClient, OPERATOR_MS]
+  const [open, waitMs] = who === 'worker' ? [openPromptClient, PROMPT_COMMAND_MS] : [openOperatorClient, OPERATOR_MS]
   const client = withStamp(open(target))
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
   let isNew = true

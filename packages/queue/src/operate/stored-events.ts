@@ -2,7 +2,7 @@ import { Cluster } from 'ioredis'
 import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
 import { envelopeOf, parsedField, type StoredEnvelope } from '../job/stored-job.js'
 import { SCRIPT_BYTES_MAX, SEARCH_PAGE, STREAM_LENGTH } from '../limits.js'
-import { REMOVE_KEYS, type Scripted, withScripts } from '../lua/job-scripts.js'
+import { type JobScripts, REMOVE_KEYS, withJobScripts } from '../lua/job-scripts.js'
 import type { Partition, Partitions } from '../partitions.js'
 import { connectOperator, type RedisClient } from '../redis/connection.js'
 import { asked } from '../redis/queue-unavailable.js'
@@ -47,7 +47,7 @@ export async function openStoredEvents(
   list: Partitions,
   keys: EnvelopeKeys = NO_KEYS,
 ): Promise<StoredEvents> {
-  const client = withScripts(await connectOperator(target))
+  const client = withJobScripts(await connectOperator(target))
   return {
     async *holding(texts, options = {}) {
       const fragments = texts.map(lowerAscii)
@@ -88,7 +88,7 @@ const REMOVED_FROM: Readonly<Record<string, RemovedFrom>> = {
  * states could miss it, and SCAN promises every key that is there all the while.
  */
 async function* search(
-  client: RedisClient & Scripted,
+  client: RedisClient & JobScripts,
   list: readonly Partition[],
   fragments: readonly string[],
   { signal, unsealing = false }: HoldingOptions,

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { Envelope } from '@clerk-mirror/events'
 import { NO_KEYS } from '../job/encryption-keys.js'
-import { jobOf, REACTION_JOB_OPTIONS } from '../job/stored-job.js'
+import { queueJobOf, REACTION_JOB_OPTIONS } from '../job/stored-job.js'
 import {
-  ACCEPT_MS,
   HAND_OVER_TURN_MS,
+  PROMPT_COMMAND_MS,
   REACTIONS_RETRYING_MAX,
   REACTIONS_WAITING_MAX,
   SHED_ABOVE,
   STREAM_LENGTH,
 } from '../limits.js'
 import { withGaugeScripts } from '../lua/gauge-scripts.js'
-import { SCRIPT_KEYS, withScripts } from '../lua/job-scripts.js'
+import { SCRIPT_KEYS, withJobScripts } from '../lua/job-scripts.js'
 import type { Partition } from '../partitions.js'
 import { openPromptClient } from '../redis/connection.js'
 import { memoryShare } from '../redis/redis-memory.js'
@@ -34,12 +34,12 @@ export type HandOver = Disposable & {
 
 /** Connects in the background, and tells operators then of the reactions that there are. */
 export function openHandOver(target: RedisTarget, events: Partition, reactions: readonly string[]): HandOver {
-  const client = withGaugeScripts(withScripts(openPromptClient(target)))
+  const client = withGaugeScripts(withJobScripts(openPromptClient(target)))
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
   client.on('ready', () => void noteReactions(client, events, reactions).catch(() => {})) // and at the next start
   const holder = randomUUID()
   const lease = ({ key }: Partition, forMs: number) =>
-    within(ACCEPT_MS, client.clerkLease(key('clerk-mirror:relay'), holder, forMs))
+    within(PROMPT_COMMAND_MS, client.clerkLease(key('clerk-mirror:relay'), holder, forMs))
   return {
     async inTurn(partition, work) {
       if ((await lease(partition, HAND_OVER_TURN_MS)) !== 1) return false
@@ -52,19 +52,19 @@ export function openHandOver(target: RedisTarget, events: Partition, reactions: 
     },
     async room({ key }) {
       const [waiting, retrying, share] = await within(
-        ACCEPT_MS,
+        PROMPT_COMMAND_MS,
         Promise.all([client.llen(key('wait')), client.zcard(key('delayed')), memoryShare(client)]),
       )
-      // Where the door closes to events, nobody else may fill what is left.
+      // Where ingest refuses events, nobody else may fill what is left.
       const isFull = (share ?? 0) > SHED_ABOVE || retrying >= REACTIONS_RETRYING_MAX
       return { waiting, room: isFull ? 0 : Math.max(0, REACTIONS_WAITING_MAX - waiting) }
     },
     async put({ key }, jobs) {
-      const stored = jobs.map((envelope) => jobOf(envelope, NO_KEYS))
+      const stored = jobs.map((envelope) => queueJobOf(envelope, NO_KEYS))
       const keys = [...SCRIPT_KEYS, ...stored.map(({ id }) => id)].map(key)
       const args = stored.flatMap(({ id, name, data, timestampMs }) => [id, name, data, timestampMs])
       if (stored.length > 0)
-        await client.clerkAccept(keys.length, ...keys, REACTION_JOB_OPTIONS, STREAM_LENGTH, ...args)
+        await client.clerkEnqueue(keys.length, ...keys, REACTION_JOB_OPTIONS, STREAM_LENGTH, ...args)
     },
     [Symbol.dispose]: () => client.disconnect(),
   }

@@ -3,8 +3,8 @@ import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { workersAlive } from '../consume/worker-heartbeat.js'
 import {
-  ACCEPT_MS,
   PRESENCE_MS,
+  PROMPT_COMMAND_MS,
   REACTION_ACKNOWLEDGE_MS,
   REACTION_REGISTER_TRUST_MS,
   REGISTER_LOOK_MS,
@@ -163,10 +163,12 @@ class Reader {
 
   /** Living workers that have work at hand, or may have, which began before this version. */
   async unaware(version: number): Promise<Unaware[]> {
-    const words = await asked(within(ACCEPT_MS, this.#client.clerkReactionReaders(...this.#keys(), PRESENCE_MS)))
+    const words = await asked(
+      within(PROMPT_COMMAND_MS, this.#client.clerkReactionReaders(...this.#keys(), PRESENCE_MS)),
+    )
     const readers = words.map((word) => JSON.parse(word) as Unaware & { version: number })
     // A worker of a release before the register says nothing of its settings, and asks for its own reactions alone.
-    const workers = await asked(within(ACCEPT_MS, workersAlive(this.#client, this.#partitions)))
+    const workers = await asked(within(PROMPT_COMMAND_MS, workersAlive(this.#client, this.#partitions)))
     const former = workers.filter(({ settings }) => settings === undefined)
     return [...readers.filter((reader) => reader.version < version), ...former].map(({ host, pid }) => ({ host, pid }))
   }
@@ -194,7 +196,7 @@ class Reader {
 
   #ask(version: number) {
     const look = this.#client.clerkLook(...this.#keys(), PRESENCE_MS, this.#id, this.#word(), version)
-    return asked(within(ACCEPT_MS, look))
+    return asked(within(PROMPT_COMMAND_MS, look))
   }
 
   #register() {
@@ -202,7 +204,7 @@ class Reader {
     const register = this.#client.clerkRegisterReactions(
       ...[...this.#keys(), PRESENCE_MS, this.#id, this.#word(), ...reactions],
     )
-    return asked(within(ACCEPT_MS, register))
+    return asked(within(PROMPT_COMMAND_MS, register))
   }
 
   #word(): string {

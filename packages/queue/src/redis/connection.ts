@@ -1,9 +1,9 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import {
-  ACCEPT_MS,
   CONNECT_PATIENT_MS,
   CONNECT_PROMPT_MS,
   OPERATOR_MS,
+  PROMPT_COMMAND_MS,
   PROMPT_SILENCE_MS,
   RECONNECT_FIRST_MS,
   RECONNECT_MAX_MS,
@@ -35,15 +35,15 @@ export function observe(client: RedisClient, observer: ConnectionObserver): void
 const reconnectDelay = (attempt: number) => Math.min(RECONNECT_FIRST_MS * 2 ** attempt, RECONNECT_MAX_MS)
 
 /**
- * For the door, which must answer at once: nothing is queued while Redis is away and nothing is
- * sent again later, each command succeeds or fails within `ACCEPT_MS`. All five options are needed for that. A command
+ * For ingest, which must answer at once: nothing is queued while Redis is away and nothing is
+ * sent again later, each command succeeds or fails within `PROMPT_COMMAND_MS`. All five options are needed for that. A command
  * that is late leaves its connection alone: only the sixth option gets rid of one that is dead and does not tell.
  */
 export function openPromptClient(target: RedisTarget): RedisClient {
   return open(target, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
-    commandTimeout: ACCEPT_MS,
+    commandTimeout: PROMPT_COMMAND_MS,
     connectTimeout: CONNECT_PROMPT_MS,
     socketTimeout: PROMPT_SILENCE_MS,
     autoResendUnfulfilledCommands: false,
