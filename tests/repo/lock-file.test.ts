@@ -1,12 +1,16 @@
 import { posix } from 'node:path'
+import { minVersion, satisfies } from 'semver'
 import { describe, expect, test } from 'vitest'
-import { read } from './tree.js'
+import { manifestOf, read } from './tree.js'
 
 type Locked = {
   version?: string
   resolved?: string
   integrity?: string
   link?: boolean
+  optional?: boolean
+  hasInstallScript?: boolean
+  engines?: { node?: string } | string[]
   os?: string[]
   cpu?: string[]
   libc?: string[]
@@ -57,6 +61,24 @@ describe('package-lock.json', () => {
       ([, { resolved }]) => resolved && !/^https:\/\/registry\.npmjs\.org\//.test(resolved),
     )
     expect(elsewhere.map(([path]) => path)).toEqual([])
+  })
+
+  // The oldest Node of each range that our own `engines` names, and the newest one that CI runs.
+  const supported = (manifestOf('').engines?.['node'] ?? '').split('||').map((range) => String(minVersion(range)))
+  test.each([...supported, '24.0.0'])('npm warns of no package on Node %s', (version) => {
+    const refused = installed.filter(([, { engines = {}, optional }]) => {
+      const range = Array.isArray(engines) ? undefined : engines.node
+      // npm leaves out an optional package without a word.
+      return !optional && range !== undefined && !satisfies(version, range)
+    })
+    expect(refused.map(([path, { version: its, engines }]) => [path, its, engines])).toEqual([])
+  })
+
+  test('every package with an install script is allowed or denied, so that npm 11 does not ask', () => {
+    const { allowScripts } = manifestOf('')
+    const scripted = installed.filter(([, { hasInstallScript }]) => hasInstallScript)
+    const names = scripted.map(([path]) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length))
+    expect(names.filter((name) => !Object.hasOwn(allowScripts ?? {}, name))).toEqual([])
   })
 
   test('has a checksum of everything that is downloaded', () => {

@@ -55,6 +55,11 @@ test('what tests and tools import is named by the root or by a workspace, not le
   expect(imported(outside).filter((name) => !isNamed(name))).toEqual([])
 })
 
+test('every manifest names the licence of the repository', () => {
+  expect(read('LICENSE')).toMatch(/^MIT License\n/)
+  expect(['', ...workspaces()].filter((folder) => manifestOf(folder).license !== 'MIT')).toEqual([])
+})
+
 test('BullMQ is pinned to one release, for our scripts write its layout', () => {
   expect(manifestOf('packages/queue').dependencies?.['bullmq']).toMatch(/^\d+\.\d+\.\d+$/)
 })

@@ -42,8 +42,10 @@ export const workspaces = (): string[] =>
 export type Manifest = {
   name: string
   version: string
+  license?: string
   engines?: Record<string, string>
   scripts?: Record<string, string>
+  allowScripts?: Record<string, boolean>
   exports?: Record<string, { source: string }>
   dependencies?: Record<string, string>
   devDependencies?: Record<string, string>
