@@ -15,7 +15,7 @@ export type CampaignOptions = {
   kinds: readonly Fault[]
   perSecond?: number
   cursedShare?: number
-  /** Milliseconds until what has not come to rest counts as stuck. */
+  /** Milliseconds until an event that has not come to rest counts as stuck. */
   quietWithinMs?: number
   /** A round is over and its state worth keeping. */
   keep: () => void
@@ -29,7 +29,7 @@ const ROUND_MS = 65_000
 /** So long a round's quiet and its checks take at the least: a shorter rest is not begun. */
 const QUIET_MS = 15_000
 
-/** Rounds, until the time is over, somebody interrupts, or something is not as it must be. */
+/** Runs rounds until the time is over, an interruption, or the first failed check. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const { state, signal, say, keep, perSecond = 50, cursedShare = 0.02, quietWithinMs = 240_000 } = options
   const { seed, totals } = state

@@ -1,2 +1,2 @@
-/** One thing that is asked; it failed when something was found. `as`: what is found counts among these in the totals. */
+/** A check; it fails when it has findings. `as`: the findings count among these in the totals. */
 export type Check = { name: string; found: string[]; as?: 'lost' | 'wrong' | 'deadLetters' | 'untold' | 'invented' }

@@ -42,7 +42,7 @@ async function run(options: ChaosOptions & { mode: 'run' }, surroundings: Comman
     say('interrupted; the same command goes on from here')
     return INTERRUPTED
   }
-  // A failed run leaves the data and logs for whoever looks into it, and the same command begins anew.
+  // A failed run leaves its data and logs for the diagnosis, and the same command begins anew.
   removeState(statePath)
   if (failures.length === 0) await clear(folder, say)
   const date = new Date().toISOString().slice(0, 16).replace('T', ' ')

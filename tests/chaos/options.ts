@@ -22,8 +22,8 @@ const DEFAULT_MINUTES = 5
 
 /**
  * `--minutes N --seed S`, with `--json` for the result as JSON, `--record` to append it to docs/reliability.md, and
- * `--only TEXT` for the faults whose names hold this; or `--mutant NAME`, or `--mutant all`. Throws an Error that says
- * what cannot be read.
+ * `--only TEXT` for the faults with this text in their names; or `--mutant NAME`, or `--mutant all`. Throws an Error
+ * that names the unreadable argument.
  */
 export function readOptions(args: readonly string[], seedOfEnvironment: string | undefined): ChaosOptions {
   const text = { type: 'string' } as const

@@ -5,7 +5,7 @@ export type Report = { state: RunState; failures: readonly Check[]; versions: st
 
 const VIOLATIONS_SHOWN = 10
 
-/** What a run has shown, as Markdown. */
+/** The report of a run, as Markdown. */
 export function reportOf({ state, failures, versions, commit, date }: Report): string {
   const { totals, seed, minutes, taken } = state
   const refused = Object.values(totals.refused).reduce((sum, count) => sum + count, 0)

@@ -35,7 +35,7 @@ const GAP_MS = 500
 const RECOVERED_WITHIN_MS = 120_000
 const SENT_AGAIN = 60
 
-/** Load and faults, then quiet, then everything is held against what must be. */
+/** Load and faults, then quiet, then every check. */
 export async function runRound(stage: Stage, options: RoundOptions): Promise<RoundResult> {
   const { seed, round, say, quietWithinMs } = options
   const { sender, letters, fleet, site, totals } = stage
@@ -108,7 +108,7 @@ async function injectFaults(scene: Scene, options: RoundOptions, between: () => 
   return index
 }
 
-/** Contention is no outage: what outlasts its tries in the worker costs an attempt, by design. */
+/** Contention is no outage: an event that outlasts its tries in the worker uses up an attempt, by design. */
 const CONTENTION = /^mysql_1213$/
 
 function attemptsSpent({ journal, trapped }: Scene): string[] {
@@ -116,7 +116,7 @@ function attemptsSpent({ journal, trapped }: Scene): string[] {
   return spent.map(({ eventId, code }) => `${eventId} ${code}`)
 }
 
-/** What is still open after a long wait; nothing when all is quiet. */
+/** The unfinished work after a long wait; empty when all is quiet. */
 async function whenQuiet(stage: Stage, withinMs: number): Promise<string[]> {
   const { fleet, sender, letters, listener } = stage
   try {

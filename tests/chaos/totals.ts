@@ -1,4 +1,4 @@
-/** What a run has counted, over all its rounds and interruptions: plain JSON. */
+/** The counts of a run, over all its rounds and interruptions: plain JSON. */
 export type Totals = {
   /** Requests, tries again and duplicates included. */
   sent: number
@@ -6,15 +6,15 @@ export type Totals = {
   accepted: number
   /** Anything else, by status and code: `503 redis_unavailable`. */
   refused: Record<string, number>
-  /** No answer at all: what became of the event nobody knows. */
+  /** No answer at all: the event's fate is unknown. */
   unanswered: number
   /** Different events that were accepted. */
   events: number
   /** Events that the ledger has decided. */
   applied: number
-  /** Deliveries of what waited or ran already. */
+  /** Deliveries of waiting or running events. */
   duplicates: number
-  /** Deliveries of what had been decided. */
+  /** Deliveries of decided events. */
   decidedAgain: number
   /** Deliveries that revived a dead letter. */
   revived: number
@@ -23,7 +23,7 @@ export type Totals = {
   lost: number
   wrong: number
   deadLetters: number
-  /** Changes of which somebody outside is to be told, those that nobody was told of, and those that never happened. */
+  /** Changes that require a webhook, those without one, and webhooks of changes that never happened. */
   changes: number
   untold: number
   invented: number

@@ -32,7 +32,7 @@ const changeUser: Action = (clerk) => {
   update(clerk, user)
 }
 
-/** Two swap what may be held once, by way of nothing, as it happens in one burst. */
+/** Two users swap a unique value by way of null, as it happens in one burst. */
 const swapNames: Action = (clerk) => {
   const [a, b] = [pickOf(clerk, 'user'), pickOf(clerk, 'user')]
   if (!a || !b || a === b) return
@@ -99,7 +99,7 @@ const invite: Action = (clerk) => {
   create(clerk, invitation)
   if (invitee === null && clerk.random.chance(0.5)) return
   clerk.nowMs += clerk.random.integer(100, 900)
-  // Only an invitation that somebody accepts carries that person's address from the start.
+  // Only an invitation that will be accepted carries its invitee's address from the start.
   invitation.status = invitee === null ? 'revoked' : 'accepted'
   update(clerk, invitation, invitation.status)
 }

@@ -4,7 +4,9 @@ import type { DatabaseConnection } from '../../packages/mirror/src/database/conn
 import { classify } from '../../packages/mirror/src/database/failures.js'
 import type { Edit } from './history.js'
 
-/** What became of the application's own write. `unavailable`: the database could not take it, and nothing was written. */
+/**
+ * The result of the application's own write. `unavailable`: the database could not take it, and nothing was written.
+ */
 export type Edited = 'written' | 'refused' | 'unavailable'
 
 const TRIES = 20

@@ -22,7 +22,7 @@ export type CampaignOptions = {
 export type CampaignResult = { histories: number; elapsedMs: number; failure: Failure | null }
 export type Failure = { seed: number; story: string }
 
-/** Histories, one after the other, until the time is over, somebody interrupts, or one of them shows a violation. */
+/** Histories, one after the other, until the time is over, an interruption, or the first violation. */
 export async function runCampaign(site: Site, options: CampaignOptions): Promise<CampaignResult> {
   const startedAtMs = performance.now()
   const elapsedMs = () => performance.now() - startedAtMs

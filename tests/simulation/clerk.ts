@@ -29,7 +29,7 @@ export function pass(clerk: Clerk): void {
 
 const DEAD_SHARE = 0.15
 
-/** One of a kind. Now and then a deleted one: what is still said of the dead must change nothing. */
+/** One of a kind. Now and then a deleted one: late events of deleted objects must change nothing. */
 export function pickOf<K extends SimObject['kind']>(clerk: Clerk, kind: K): Extract<SimObject, { kind: K }> | null {
   const isOfKind = (object: SimObject): object is Extract<SimObject, { kind: K }> => object.kind === kind
   const all = clerk.objects.filter(isOfKind)
@@ -51,7 +51,9 @@ export function update(clerk: Clerk, object: SimObject, verb = 'updated'): void 
   send(clerk, object, verb)
 }
 
-/** A membership's delete carries the full object, with the `updated_at` of its last change; the others next to nothing. */
+/**
+ * A membership's delete carries the full object, with the `updated_at` of its last change; the others next to nothing.
+ */
 export function remove(clerk: Clerk, object: SimObject): void {
   clerk.deletedIds.add(object.id)
   if (object.kind === 'organizationMembership') send(clerk, object, 'deleted')

@@ -5,7 +5,10 @@ import type { Site } from './site.js'
 const LOOKS = 40
 const LOOK_MS = 2
 
-/** Kills connections of the appliers while they are at work; gives up when nobody is. Resolves to how many. */
+/**
+ * Kills connections of the appliers while they are at work; gives up when all are idle. Resolves to the number of
+ * kills.
+ */
 export async function killSome(site: Site, kills: number): Promise<number> {
   if (kills === 0) return 0
   await using connection = await site.connect()

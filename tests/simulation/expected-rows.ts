@@ -2,7 +2,9 @@ import type { TextRow } from '../support/invariants.js'
 
 type Data = { readonly [field: string]: unknown }
 
-/** The typed row of a living object, every value as the text that the database shows; null for a kind without a table. */
+/**
+ * The typed row of a living object, every value as the text that the database shows; null for a kind without a table.
+ */
 export function expectedRow(
   kind: string,
   data: Data,

@@ -11,7 +11,7 @@ import {
   type SimulatedEvent,
 } from './history.js'
 
-/** A history from its seed: what Clerk sent, and how it is delivered. The same on every machine. */
+/** A history from its seed: Clerk's events and their deliveries. The same on every machine. */
 export function generate(seed: number): History {
   const random = seededRandom(seed)
   const clerk = openClerk(random)

@@ -1,4 +1,4 @@
-/** One event as Clerk has sent it: what arrives, however often and in whatever order. */
+/** One event as Clerk has sent it: it arrives any number of times, in any order. */
 export type SimulatedEvent = { eventId: string; type: string; objectId: string; body: string }
 
 /** The application writes its own: a user's tagline, and one block more. */
@@ -6,7 +6,7 @@ export type Edit = { userId: string; tagline: string; block: string }
 
 export type Delivery = { applier: number; eventIds: readonly string[] }
 
-/** What happens at the same time. The next round begins when all of it has ended. */
+/** Concurrent steps. The next round begins when all of them have ended. */
 export type Round = {
   deliveries: readonly Delivery[]
   edits: readonly Edit[]
@@ -14,7 +14,7 @@ export type Round = {
   rebuilds: boolean
   /** So many connections of the appliers are killed on the server. */
   kills: number
-  /** A table that is away during this round, which is an outage for whoever needs it. */
+  /** A table that is away during this round: an outage for every event that needs it. */
   missingTable: string | null
 }
 
@@ -23,5 +23,5 @@ export type History = { seed: number; events: readonly SimulatedEvent[]; rounds:
 
 export const APPLIERS = 4
 
-/** Stands in every name, address, URL and metadata value of an object, and is nobody's id. */
+/** Stands in every name, address, URL and metadata value of an object, and is no id. */
 export const markerOf = (objectId: string): string => `mark-${objectId}-end`

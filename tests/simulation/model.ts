@@ -6,7 +6,10 @@ type Body = { type: string; timestamp?: number; data: { [field: string]: unknown
 type Told = { kind: string; deletes: boolean; names: string[]; body: Body } & Version
 type Version = { updatedAtMs: number; timestampMs: number; eventId: string }
 
-/** What the mirror must hold once all of this has arrived, in whatever order: the rules once more, and nothing of it. */
+/**
+ * The expected mirror once all events have arrived, in any order: the rules written a second time, independent of the
+ * mirror's code.
+ */
 export function expectedMirror(events: readonly SimulatedEvent[]): ExpectedMirror {
   const told = events.map(read)
   const gone = new Set(told.filter(({ deletes }) => deletes).map(({ body }) => body.data.id))
@@ -56,7 +59,7 @@ function read({ eventId, body: text }: SimulatedEvent): Told {
 const newestFirst = (a: Version, b: Version) =>
   b.updatedAtMs - a.updatedAtMs || b.timestampMs - a.timestampMs || (a.eventId < b.eventId ? 1 : -1)
 
-/** What the ledger may say of an event; more than one thing where it depends on what came before it. */
+/** The outcomes that the ledger may have for an event; several where they depend on earlier events. */
 function outcomes(version: Told, newest: Told | undefined, all: readonly Told[], dead: ReadonlySet<string>): string[] {
   const isDead = dead.has(version.body.data.id)
   if (version.deletes) {

@@ -8,7 +8,7 @@ export type SimulationOptions =
 
 const DEFAULT_MINUTES = 1
 
-/** `--minutes N [--seed S]`, or `SEED=S` alone. Throws an Error that says what cannot be read. */
+/** `--minutes N [--seed S]`, or `SEED=S` alone. Throws an Error that names the unreadable argument. */
 export function readOptions(args: readonly string[], seedOfEnvironment: string | undefined): SimulationOptions {
   const options = { minutes: { type: 'string' }, seed: { type: 'string' } } as const
   const { values } = parseArgs({ args: [...args], options })

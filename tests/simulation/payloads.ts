@@ -1,13 +1,13 @@
 import { markerOf } from './history.js'
 
-/** Clerk's objects as it sends them: the fields that matter, each value marked with whose it is. */
+/** Clerk's objects as it sends them: the fields that matter, each value marked with its object's id. */
 
 type Times = { createdAtMs: number; updatedAtMs: number }
 export type SimUser = Times & {
   kind: 'user'
   id: string
   username: string | null
-  /** Also without a marker: a handle or address that moves from one user to another belongs to nobody. */
+  /** Also without a marker: a handle or address that moves from one user to another carries no mark. */
   email: string | null
   firstName: string | null
   revision: number
@@ -31,7 +31,7 @@ export type SimInvitation = Times & {
   kind: 'organizationInvitation'
   id: string
   inviter: SimUser
-  /** Who will accept it; only an accepted one says so. */
+  /** The user that will accept it; the payload has it only after the acceptance. */
   invitee: SimUser | null
   organization: SimOrganization
   status: 'pending' | 'accepted' | 'revoked'
@@ -98,7 +98,9 @@ const organizationData = (organization: SimOrganization) => ({
   ...times(organization),
 })
 
-/** Copies of people and organizations inside other objects are stale and newer at once: nothing may be read from them. */
+/**
+ * Copies of people and organizations inside other objects are stale and newer at once: nothing may be read from them.
+ */
 const strangeCopy = { name: 'a copy', slug: 'a-copy', username: 'a copy', first_name: 'a copy', updated_at: 4e12 }
 
 const publicUserData = (user: SimUser) => ({

@@ -1,7 +1,10 @@
 import { Failure, TYPED_TABLES } from '@clerk-mirror/mirror'
 import type { Site } from './site.js'
 
-/** An operator's rebuild of all typed tables. Null when it is done; else what broke it off, after which all must be right. */
+/**
+ * An operator's rebuild of all typed tables. Null when it is done; else the failure that interrupted it, after which
+ * all must be right.
+ */
 export async function rebuild({ appliers: [mirror] }: Site): Promise<Failure | null> {
   if (!mirror) throw new Error('there is no mirror to rebuild')
   try {

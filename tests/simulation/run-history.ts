@@ -25,13 +25,13 @@ import { expectedMirror } from './model.js'
 import { rebuild } from './rebuild.js'
 import type { Site } from './site.js'
 
-/** One delivery of one event and what the applier answered, for the story of a violation. */
+/** One delivery of one event with the answer of the applier, for the story of a violation. */
 export type Delivered = { round: number; applier: number; eventId: string; answer: string }
 export type HistoryRun = { violations: Violation[]; journal: readonly Delivered[] }
 
 const everything = parseMirroredKinds('*')
 const RECEIVED_AT_MS = 1_800_000_000_000
-/** Rounds after the last in which only what failed is delivered again. An outage or a kill costs one. */
+/** Rounds after the last one that deliver only failed events again. An outage or a kill costs one. */
 const EXTRA_ROUNDS = 20
 
 type Run = {
@@ -39,7 +39,7 @@ type Run = {
   eventOf: ReadonlyMap<string, SimulatedEvent>
   journal: Delivered[]
   violations: Violation[]
-  /** Events that nobody has decided yet, because their delivery failed. */
+  /** Undecided events, because their delivery failed. */
   again: Set<string>
   own: Map<string, OwnData>
   ownAgain: Edit[]
@@ -80,7 +80,7 @@ async function runRound(run: Run, index: number, { deliveries, edits, rebuilds, 
   run.violations.push(...(await watched(run.site, work)))
 }
 
-/** What failed is given out once more, by one and all to another applier than before. */
+/** Delivers every failed event once more, to another applier than before. */
 function deliveriesAgain({ again }: Run, round: number): Delivery[] {
   const eventIds = [...again]
   again.clear()
@@ -165,7 +165,7 @@ async function whenQuiet(run: Run, history: History): Promise<Violation[]> {
   ]
 }
 
-/** An event is decided once. Who was told an outcome was told the one that the ledger has. */
+/** An event is decided once. Every applier that answered an outcome answered the one of the ledger. */
 function contradictions(journal: readonly Delivered[], tables: MirrorTables): Violation[] {
   const ledger = new Map(tables.get('webhook_events')?.map((row) => [row['event_id'], row['outcome']]))
   const told = new Set<string>()

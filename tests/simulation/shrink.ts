@@ -4,7 +4,7 @@ import type { History } from './history.js'
 export type StillFails = (candidate: History) => Promise<boolean>
 
 /**
- * Leaves out of a failing history what it fails without: disturbances first, then repeated deliveries, then events, in
+ * Shrinks a failing history as long as it fails: without disturbances first, then repeated deliveries, then events, in
  * ever smaller groups. Returns the smallest that failed when the time was over.
  */
 export async function shrink(history: History, stillFails: StillFails, deadlineMs: () => number): Promise<History> {
@@ -45,7 +45,7 @@ function eachOnce(history: History): History {
   return keeping(history, isFirst)
 }
 
-/** One delivery after the other: what still fails then is no race. */
+/** One delivery after the other: a history that still fails has no race. */
 const oneByOne = (history: History): History => ({
   ...history,
   rounds: history.rounds.flatMap((round) =>

@@ -9,7 +9,7 @@ import { APPLIERS } from './history.js'
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 
-/** One migrated database for many histories, and those who work on it. */
+/** One migrated database for many histories, and its appliers. */
 export type Site = AsyncDisposable & {
   options: DatabaseOptions
   serverVersion: string
@@ -45,7 +45,7 @@ export async function openSite(serverUrl: string): Promise<Site> {
   let connection = await connect()
   owned.defer(() => connection.end())
   const query: Query = async (sql, params) => {
-    // The server drops whoever was silent for a while, as when a history takes long.
+    // The server drops a connection that was silent for a while, as when a history takes long.
     if (!connection.isValid()) connection = await connect()
     return await connection.query(sql, params)
   }

@@ -6,7 +6,7 @@ const SHOWN_VIOLATIONS = 5
 const SHOWN_DELIVERIES = 60
 const SHOWN_TEXT = 300
 
-/** What went wrong, for people: which object, what was expected and found, and what had been delivered about it. */
+/** The violation, for people: the object, its expected and actual values, and its deliveries. */
 export function storyOf(history: History, violations: readonly Violation[], journal: readonly Delivered[]): string {
   const lines = violations.slice(0, SHOWN_VIOLATIONS).flatMap(describe)
   const more = violations.length - SHOWN_VIOLATIONS

@@ -57,7 +57,7 @@ const WAYS: readonly Way[] = [
   { name: HALF_OPEN, begin: (link) => link.halfOpen(), holdMs: (random) => random.integer(1_000, 6_000) },
 ]
 
-/** The longest that a worker may take to notice that a connection is dead of which nobody tells it. */
+/** The longest that a worker may take to notice a dead connection that no packet reports. */
 const WEDGED_MS = 30_000
 const PATIENCE_MS = 4 * WEDGED_MS
 
@@ -85,7 +85,7 @@ async function watchNotice({ journal, totals, violated }: Scene, { endedAtMs, ..
 const HEALTHY_AFTER_MS = 2_000
 const HEALTHY_WITHIN_MS = 40_000
 
-/** An event with which no connection survives: it is found out, and holds up nobody. */
+/** An event that kills every connection which sends it: the worker isolates it, and it delays no other event. */
 async function breakConnections({ fleet, journal, letters, nextEventId, trapped, violated }: Scene): Promise<Ended> {
   const eventId = await nextEventId()
   trapped.add(eventId)

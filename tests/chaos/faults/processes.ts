@@ -14,7 +14,7 @@ export const anyOf = <T>(all: readonly T[], random: Random): T => {
 }
 
 const now = (part: { ingest?: string; worker?: string } = {}): Ended => ({ endedAtMs: performance.now(), ...part })
-/** Mostly short: most of what goes wrong at the end of a freeze has to do with some limit of 0.4 to 15 s. */
+/** Mostly short: most faults at the end of a freeze have to do with a limit of 0.4 to 15 s. */
 export const freezeMs = (random: Random) => 1_000 + Math.round(39_000 * random.fraction() ** 3)
 export const holdMs = (random: Random) => random.integer(500, 2_500)
 
@@ -25,7 +25,7 @@ const STOPPED_WITHIN_MS = 20_000
 const TAKEN_OVER_WITHIN_MS = 15_000
 const PATIENCE_MS = 4 * TAKEN_OVER_WITHIN_MS
 
-/** Makes the database slow for a moment, so that whoever is hit has its hands full. */
+/** Makes the database slow for a moment, so that the process which is hit has events in flight. */
 export async function withHandsFull<T>({ fleet }: Scene, act: () => Promise<T>): Promise<T> {
   for (const { database } of fleet.workers) database.delay(SLOW_MS)
   await pause(FILLING_MS)
@@ -37,8 +37,8 @@ export async function withHandsFull<T>({ fleet }: Scene, act: () => Promise<T>):
 }
 
 /**
- * Measures until whatever was held when a worker died is with another, or done. Whose lease holds after it must have run
- * out is with somebody who lives: with another, or with whom it was all along.
+ * Measures until every event that a dead worker held is with another worker, or done. A lease that still holds after
+ * its term belongs to a living worker: to another one, or to the one that had it all along.
  */
 async function watchTakeover({ site, totals, clockwork, violated }: Scene, held: Leases): Promise<void> {
   const startedMs = clockwork.nowMs()
@@ -70,7 +70,7 @@ async function killWorker(scene: Scene, random: Random): Promise<Ended> {
   return ended
 }
 
-/** Those who are killed a second time hold what was taken over from the first. */
+/** The workers of the second kill hold the events that they took over from the first. */
 async function killWorkersTwice(scene: Scene, random: Random): Promise<Ended> {
   const { workers } = scene.fleet
   await withHandsFull(scene, async () => void (await Promise.all(workers.map(({ member }) => member.kill()))))
@@ -118,7 +118,7 @@ async function stopWorkers(scene: Scene): Promise<Ended> {
   const before = await leases(site.redis)
   const exits = await withHandsFull(scene, () => Promise.all(fleet.workers.map(({ member }) => member.stop())))
   const left = await leases(site.redis)
-  // What nobody held before cannot have been left by somebody who died earlier.
+  // An event without a lease before the kill was not left by an earlier death.
   const abandoned = [...left].filter(([id, token]) => before.get(id) !== token)
   const ended = now({ worker: fleet.workers[0]?.member.name ?? '' })
   for (const { member } of fleet.workers) member.start()
@@ -157,7 +157,7 @@ async function stallLogReader({ fleet, violated }: Scene, random: Random): Promi
 async function closeLogReader({ fleet, journal, violated }: Scene, random: Random): Promise<Ended> {
   const [{ member: ingest }, { member: worker }] = [anyOf(fleet.ingests, random), anyOf(fleet.workers, random)]
   for (const member of [ingest, worker]) member.closeReader()
-  // An event that this ingest accepts is decided by a worker whose log is read.
+  // A worker with a readable log decides the event that this ingest accepts.
   const applied = await journal.recovery(performance.now(), { ingest: ingest.name }, PATIENCE_MS)
   if (applied === null) violated('an ingest whose log reader is gone takes events', 'none')
   for (const member of [ingest, worker]) {

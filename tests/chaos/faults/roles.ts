@@ -64,8 +64,8 @@ async function promoteReplica(scene: Scene, random: Random): Promise<Ended> {
 }
 
 /**
- * What a pool meets that was filled while the server was read-only: it is so for the life of those connections, and new
- * ones may write.
+ * The fault of a pool that was filled while the server was read-only: those connections stay read-only for life, and
+ * new ones may write.
  */
 async function refuseKeptConnections({ site, fleet, totals }: Scene, random: Random): Promise<Ended> {
   const opened = totals.breakersOpened

@@ -2,7 +2,7 @@ import type { Query } from '../../support/invariants.js'
 
 const REFERRED_ROWS = 200
 
-/** A change of the schema, and what mends it, which does no harm where there is nothing to mend. */
+/** A change of the schema, and the statements that mend it; they do no harm to a schema that is whole. */
 export type Drift = { name: string; drift: readonly string[]; mend: readonly string[]; stops: 'all' | 'some' }
 
 /** When the drift begins, in SQL. */
@@ -45,7 +45,7 @@ export const DRIFTS: readonly Drift[] = [
   },
 ]
 
-/** Mends what a run that was interrupted may have left. */
+/** Mends the changes that an interrupted run may have left. */
 export async function mendApplication(query: Query): Promise<void> {
   for (const statement of DRIFTS.flatMap(({ mend }) => mend)) await query(statement)
 }

@@ -67,7 +67,7 @@ const freeze =
     return { endedAtMs: performance.now() }
   }
 
-/** Below what it holds: nothing can be written at all, not even by a worker that would take an event out. */
+/** A limit below the memory in use: no write succeeds, not even that of a worker which would remove an event. */
 async function fillRedis({ site }: Scene, random: Random): Promise<Ended> {
   await site.redis.config('SET', 'maxmemory', '1mb')
   await pause(random.integer(2_000, 5_000))
@@ -86,7 +86,7 @@ async function makeReadOnly({ site, totals }: Scene, random: Random): Promise<En
   return { endedAtMs }
 }
 
-/** Ends when somebody has met it: the tables have some room of their own left at first. */
+/** Ends when a worker has met it: at first the tables have some room of their own left. */
 async function fillDisk({ site, totals }: Scene): Promise<Ended> {
   const opened = totals.breakersOpened
   site.disk?.fill()
@@ -101,7 +101,10 @@ const REFUSE = `CREATE TRIGGER chaos_refusal BEFORE INSERT ON webhook_events FOR
   IF NEW.event_id NOT LIKE 'clerk-mirror%' THEN SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021; END IF`
 export const REFUSE_NO_MORE = 'DROP TRIGGER IF EXISTS chaos_refusal'
 
-/** What the workers held comes back as suspects, and is run again and again in an outage; some of them die of it. */
+/**
+ * The workers' events in flight come back as stalled jobs, and run again and again during an outage; some workers die
+ * of them.
+ */
 async function suspectsInOutage(scene: Scene, random: Random): Promise<Ended> {
   const { site, fleet } = scene
   const killAll = async () => void (await Promise.all(fleet.workers.map(({ member }) => member.kill())))

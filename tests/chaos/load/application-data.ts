@@ -5,12 +5,12 @@ import { markerOf } from '../../simulation/history.js'
 import type { OwnData, Query } from '../../support/invariants.js'
 import type { Stream } from './stream.js'
 
-/** What the application has written, by user: its own, and left alone by every sync. */
+/** The rows that the application has written, by user: its own, and left alone by every sync. */
 export type Own = Map<string, OwnData>
 
 const EDITS = 20
 
-/** What an interrupted run has written. */
+/** The rows that an interrupted run has written. */
 export async function readOwn(query: Query): Promise<Own> {
   const rows = await query<{ id: string; tagline: string; label: string }>(
     'SELECT u.clerk_id AS id, u.tagline, b.label FROM users u JOIN blocks b ON b.user_id = u.id',

@@ -17,13 +17,13 @@ const OPERATOR = { actor: 'chaos' }
 
 export type LettersOptions = { site: Site; sender: Sender; random: Random; totals: Totals; journal: Journal }
 
-/** An operator, and a Clerk whose events somebody sends again: what becomes of the dead letters that are meant to be. */
+/** An operator, and a Clerk that resends events: the fate of the intended dead letters. */
 export class Letters implements AsyncDisposable {
   readonly #options: LettersOptions
   readonly #operations: Operations
   /** Events that were discarded for good, by a command that is on record. */
   readonly discarded = new Set<string>()
-  /** Events that cannot be read at first: they wait for an operator, whatever the worker does. */
+  /** Events with an unreadable first body: they wait for an operator, and no worker can help them. */
   readonly broken = new Set<string>()
   #open = 0
   #isClosed = false
@@ -69,7 +69,8 @@ export class Letters implements AsyncDisposable {
       totals.replayed += 1
       await this.#untilDead(eventId)
     }
-    // What a frozen ingest had in hand may revive the letter with its first body at the same moment: then once more.
+    // A request in flight at a frozen ingest may revive the dead letter with its first body at the same moment: then
+    // once more.
     for (let resent = 0; resent < RESENT_MAX; resent += 1) {
       await sender.deliver(event)
       if (!(await this.#diesAgain(eventId))) return
@@ -87,9 +88,9 @@ export class Letters implements AsyncDisposable {
     return false
   }
 
-  /** Dead letters that nobody meant to have. */
+  /** Dead letters that are not intended. */
   async leftOver(): Promise<string[]> {
-    // The same may have come for what was discarded.
+    // A late duplicate may have come for a discarded event.
     for (const eventId of this.discarded) if (await this.#isDead(eventId)) await this.#discard(eventId)
     const left: string[] = []
     for await (const { id, reason } of this.#operations.deadLetters.each({ all: true }))
@@ -99,7 +100,7 @@ export class Letters implements AsyncDisposable {
 
   async #discardForGood(eventId: string): Promise<void> {
     this.discarded.add(eventId)
-    // Duplicates of a sender that was not answered come late, and make a letter again of what was discarded.
+    // A sender without an answer sends late duplicates, and a discarded event becomes a dead letter again.
     while (!this.#isClosed && (await this.#isDead(eventId)) !== false) {
       this.#options.totals.discarded += await this.#discard(eventId)
       await pause(LOOK_MS)

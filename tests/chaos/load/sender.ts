@@ -16,7 +16,7 @@ type Answer = { status: number; code: string }
 const ANSWER_WITHIN_MS = 15_000
 /** Svix' own pauses, from 5 s to 10 h, on a smaller scale. */
 const RETRY_DELAYS_MS = [250, 500, 1_000, 2_000, 5_000, 10_000] as const
-/** Whoever was not answered may also send the same a second time, when it was taken after all. */
+/** A sender without an answer may send the event a second time although ingest has taken it. */
 const DUPLICATE_AFTER_SILENCE = 0.3
 const REFUSED_WITHIN_MS = 500
 
@@ -29,7 +29,7 @@ export type SenderOptions = {
   clockwork: Clockwork
 }
 
-/** Sends as Svix does: the same id and a fresh signature at every try, until somebody says 2xx. */
+/** Sends as Svix does: the same id and a fresh signature at every try, until the answer is 2xx. */
 export class Sender {
   readonly #options: SenderOptions
   readonly #agents: Map<string, Agent>
@@ -76,7 +76,7 @@ export class Sender {
     return (await this.#post(this.#anyIngest(), message, forger)).status
   }
 
-  /** What is not accepted by now never will be. */
+  /** From now on, no pending event is accepted any more. */
   close(): void {
     this.#isClosed = true
     for (const agent of this.#agents.values()) agent.destroy()

@@ -3,17 +3,17 @@ import { act, addOrganization, addUser } from '../../simulation/actions.js'
 import { type Clerk, openClerk, pass } from '../../simulation/clerk.js'
 import type { SimulatedEvent } from '../../simulation/history.js'
 
-/** What is sent next. */
+/** The next thing to send. */
 export type Item =
   | { kind: 'event'; event: SimulatedEvent }
-  /** An event whose first delivery nobody can read; the same id comes again with its right body. */
+  /** An event with an unreadable first delivery; the same id comes again with its right body. */
   | { kind: 'cursed'; event: SimulatedEvent; broken: SimulatedEvent; cure: Cure }
-  /** Nobody can read it, and it never gets better: an operator throws it away. */
+  /** Unreadable for ever: an operator discards it. */
   | { kind: 'poison'; broken: SimulatedEvent }
-  /** Signed by somebody else. */
+  /** Signed with another secret. */
   | { kind: 'forged'; event: SimulatedEvent }
 
-/** What happens to the dead letter: it is sent again, while an operator discards or after one replays it. */
+/** The cure of the dead letter: Clerk resends it, alone, while an operator discards it, or after a replay. */
 export type Cure = (typeof CURES)[number]
 const CURES = ['resent', 'resent while it is discarded', 'resent after a replay'] as const
 
@@ -34,8 +34,8 @@ type World = { clerk: Clerk; taken: number; length: number; pending: SimulatedEv
 export type StreamOptions = { seed: number; cursedShare: number }
 
 /**
- * Signed traffic without an end, the same for the same seed: people and organizations in small worlds that know nothing
- * of each other, duplicates, disorder, poison, forgeries. `delivered` has what was taken of it, world by world.
+ * Endless signed traffic, the same for the same seed: people and organizations in small independent worlds, duplicates,
+ * disorder, poison, forgeries. `delivered` has the events taken so far, world by world.
  */
 export class Stream {
   readonly delivered: SimulatedEvent[][] = []
@@ -77,8 +77,8 @@ export class Stream {
   }
 
   /**
-   * What is still owed, so that every world's story is whole: an invitation that nobody was told is accepted would keep
-   * the address of a user who is gone. Nothing may be taken afterwards.
+   * The remaining events of every world's story: without the acceptance of its invitation, the address of a deleted
+   * user would stay. Ends the stream.
    */
   rest(): Item[] {
     const owed = this.#again.splice(0).flatMap(({ event, told }) => (told ? [{ event, told }] : []))
@@ -123,7 +123,7 @@ function tellMore(world: World): void {
   world.taken = world.clerk.events.length
 }
 
-/** A body whose object has an id that is none: decoding fails today and tomorrow. */
+/** A body with an object id that is no Clerk id: decoding fails at every try. */
 function broken(event: SimulatedEvent): SimulatedEvent {
   const body = JSON.parse(event.body)
   return { ...event, body: JSON.stringify({ ...body, data: { ...body.data, id: 'no id at all' } }) }

@@ -10,7 +10,7 @@ export type TrafficOptions = {
   letters: Letters
   random: Random
   perSecond: number
-  /** So many are sent whatever happens: an earlier try of this round may have sent them. */
+  /** The least number of events to send: an earlier try of this round may have sent them. */
   atLeast: number
   /** Told before the first of so many more is sent. */
   reserve: (taken: number) => void
@@ -28,7 +28,7 @@ export class Traffic {
   #isEnding = false
   #taken = 0
   #asking: ((eventId: string) => void)[] = []
-  /** Event ids that were sent with a signature of somebody else, and the answers that are no refusal. */
+  /** Event ids that were sent with a foreign signature, and the answers that are no refusal. */
   readonly forged: string[] = []
   readonly forgedAnswers: number[] = []
 
@@ -43,7 +43,7 @@ export class Traffic {
 
   nextEventId = (): Promise<string> => new Promise((resolve) => this.#asking.push(resolve))
 
-  /** Sends nothing new; what was begun goes on. */
+  /** Sends nothing new; deliveries in progress go on. */
   async end(): Promise<void> {
     this.#isEnding = true
     await this.#ended
@@ -80,7 +80,7 @@ export class Traffic {
     else if (item.kind === 'forged') {
       this.forged.push(item.event.eventId)
       const status = await sender.forge(item.event)
-      // To an ingest whose clock is off, everybody is a stranger: it tells the address to come later.
+      // An ingest with a wrong clock takes every sender for a stranger, and limits the address.
       if (![401, 429, 0].includes(status)) this.forgedAnswers.push(status)
     } else {
       await pause(random.fraction() * TICK_MS)

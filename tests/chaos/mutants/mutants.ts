@@ -24,7 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: /^I1/,
   },
   {
-    // What the script does in one step, in three.
+    // The script's one step, split into three.
     name: '202-without-a-job-when-a-revive-meets-a-discard',
     file: 'packages/queue/dist/enqueue/enqueue-batcher.js',
     find: 'return write(prefix, (client) => client.clerkEnqueue(keys.length, ...keys, options, STREAM_LENGTH, ...values));',
@@ -79,7 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: /promises are kept/,
   },
   {
-    // Removed first, handed over afterwards: whoever dies in between has forgotten them.
+    // Removed first, enqueued afterwards: a relay that dies in between loses them.
     name: 'reaction-forgotten-by-a-killed-relay',
     file: 'apps/worker/dist/reaction-runtime/relay.js',
     find: 'await handOver.put(partition',

@@ -6,8 +6,8 @@ const OURS = '@clerk-mirror'
 const GROUPS = ['packages', 'apps'] as const
 
 /**
- * A copy of the build with the fault in it. What we did not write is linked to. Throws an Error when the place that is
- * to be changed is not there any more.
+ * A copy of the build with the fault in it; dependencies are links. Throws an Error when the text to be changed is not
+ * there any more.
  */
 export function buildWith({ name, file, find, replace }: Mutant, root: string, target: string): void {
   const text = readFileSync(join(root, file), 'utf8')

@@ -32,7 +32,7 @@ const CANARY_ID = 'clerk-mirror-canary'
 
 export async function checkQuiet(options: QuietOptions): Promise<Check[]> {
   const { site, journal, expected, letters, listener, own, deliverAgain } = options
-  // Discards once more what came late, which is on record: before the tables are read.
+  // Discards late duplicates once more, on record, before the tables are read.
   const dead = await letters.leftOver()
   const tables = await site.oracle.tables()
   const decided = (tables.get('webhook_events') ?? []).filter(({ outcome }) => outcome !== 'discarded')
@@ -87,7 +87,7 @@ function tracesIn(tables: MirrorTables, gone: ReadonlySet<string>): string[] {
   return found
 }
 
-/** Events that Redis still holds, in whatever state. A job that is in no list is not held: nobody will ever take it. */
+/** Events that Redis still holds, in any state. A job in no list does not count: no worker will ever take it. */
 async function liveJobs({ redis }: Site): Promise<Set<string>> {
   const lists = await Promise.all([redis.lrange(key('wait'), 0, -1), redis.lrange(key('active'), 0, -1)])
   const sets = await Promise.all([redis.zrange(key('delayed'), '0', '-1'), redis.zrange(key('failed'), '0', '-1')])

@@ -2,7 +2,7 @@ import type { SimulatedEvent } from '../../simulation/history.js'
 import { expectedMirror } from '../../simulation/model.js'
 import type { ExpectedMirror } from '../../support/invariants.js'
 
-/** What the tables must hold after all rounds so far. */
+/** The expected tables after all rounds so far. */
 export const nothingExpected = (): ExpectedMirror => ({ heads: new Map(), rows: new Map(), outcomes: new Map() })
 
 /** Worlds know nothing of each other, so that each can be computed for itself. */

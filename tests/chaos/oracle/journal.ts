@@ -1,10 +1,10 @@
 import type { LogLine } from '../../support/processes/processes.js'
 import type { Totals } from '../totals.js'
 
-/** What the run has seen of one event. Times of performance.now(). */
+/** The observations of one event. Times of performance.now(). */
 type Seen = { acceptedAtMs?: number; acceptedBy?: string; decided: { by: string; atMs: number }[] }
 
-/** Who must have accepted and decided an event; anybody where it is not said. */
+/** The processes that must have accepted and decided an event; any where none is named. */
 export type Part = { ingest?: string; worker?: string }
 
 type Waiter = () => boolean
@@ -14,7 +14,7 @@ export class Journal {
   readonly #totals: Totals
   readonly #seen = new Map<string, Seen>()
   readonly #waiters = new Set<Waiter>()
-  /** Events whose try was given up for a reason that is no contention, with the reason's code. */
+  /** Events with a try that failed for a reason other than contention, with the reason's code. */
   readonly attemptsSpent: { eventId: string; code: string }[] = []
 
   constructor(totals: Totals) {
@@ -96,7 +96,7 @@ export class Journal {
     })
   }
 
-  /** A round is over and was found right: what it saw is of no further use. */
+  /** Forgets the observations of a round that has passed its checks. */
   clear(): void {
     this.#seen.clear()
     this.attemptsSpent.length = 0

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { key } from '../stage/site.js'
 
-/** Events that are being worked on, with the token of whoever holds the lease; '' where it has run out. */
+/** Events in flight, with the token of the lease's holder; '' where the lease has expired. */
 export type Leases = Map<string, string>
 
 /** Of all events, or of those of these that are still being worked on. */

@@ -9,11 +9,11 @@ import type { Check } from '../check.js'
 import { keptSecret, type Site } from '../stage/site.js'
 import type { Totals } from '../totals.js'
 
-/** Somebody outside who is told of every change, and remembers it over interruptions of the run. */
+/** The receiver of the change webhooks; it remembers them over interruptions of the run. */
 export type Listener = AsyncDisposable & {
   /** Makes a worker tell. */
   env: Record<string, string>
-  /** Nothing is left that somebody is to be told. */
+  /** No change webhook is pending. */
   isAtRest: () => Promise<boolean>
   check: () => Promise<Check[]>
 }
@@ -27,7 +27,7 @@ export async function openListener(folder: string, site: Site, totals: Totals): 
       key: String(request.headers['webhook-id']),
       body: { type, data: { id: data.id, version: data.version } },
     }
-    // Kept before it is answered: what was answered is never told again.
+    // Stored before the answer: an answered webhook never comes again.
     appendFileSync(path, `${JSON.stringify(one)}\n`)
     told.push(one)
     response.writeHead(204).end()

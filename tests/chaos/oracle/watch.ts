@@ -6,7 +6,7 @@ import type { Site } from '../stage/site.js'
 
 export type Watch = {
   snapshots: () => number
-  /** Ends it. What was not as it must be, at any moment. */
+  /** Ends the watch. The violations of any moment. */
   end: () => Promise<{ halfCommitted: Violation[]; beyondBounds: string[] }>
 }
 

@@ -28,7 +28,7 @@ export type FleetOptions = {
   root: string
   secret: string
   logFolder: string
-  /** What workers are told besides, all but the last. */
+  /** Further settings of all workers but the last. */
   workerEnv: Record<string, string>
   onLine: (name: string, line: LogLine) => void
   onFailure: (failure: MemberFailure) => void
@@ -70,7 +70,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
     const [redis, database] = [await linkTo(site.redisUrl), await linkTo(site.workerUrl)]
     const port = await choosePort()
     const own = { REDIS_URL: redis.url, DATABASE_URL: database.url, MIRROR_KINDS: '*', WORKER_PORT: String(port) }
-    // The last one has no reactions: what it applies is told all the same, by the others.
+    // The last one has no reactions: the others send the webhooks of its changes all the same.
     const env = { ...(index < WORKERS && workerEnv), ...own }
     workers.push({ member: open(`worker ${index}`, 'worker', port, env), redis: redis.link, database: database.link })
   }

@@ -15,11 +15,11 @@ export type MemberOptions = {
   /** Of the build: the folder that `apps` is in. */
   root: string
   env: Environment
-  /** Where it listens, whatever stands between it and its clients. */
+  /** The port on which it listens, behind any proxy. */
   port: number
   logFolder: string
   onLine: (line: LogLine) => void
-  /** It ended, and nobody had told it to. */
+  /** It ended without a signal of ours. */
   onFailure: (failure: MemberFailure) => void
 }
 
@@ -33,7 +33,7 @@ const READY_WITHIN_MS = 2_000
 
 const SHIFTED_CLOCK = fileURLToPath(new URL('../../support/processes/shifted-clock.mjs', import.meta.url))
 
-/** One process, and whoever starts it again when it ends by itself. */
+/** One process, and the supervisor that restarts it when it ends by itself. */
 export class Member implements AsyncDisposable {
   readonly name: string
   readonly url: string

@@ -7,7 +7,7 @@ import type { Totals } from '../totals.js'
 import type { Fleet } from './fleet.js'
 import type { Site } from './site.js'
 
-/** Everything that a fault may touch, and what watches it. */
+/** Everything that a fault may touch, and its observers. */
 export type Scene = {
   site: Site
   fleet: Fleet
@@ -24,7 +24,7 @@ export type Scene = {
   nextEventId: () => Promise<string>
 }
 
-/** When it ended, as performance.now(), and who must be seen at work again. */
+/** The fault's end, as performance.now(), and the processes that must be at work again. */
 export type Ended = { endedAtMs: number } & Part
 
 export type Fault = {

@@ -36,7 +36,7 @@ export type Site = AsyncDisposable & {
   query: Query
   oracle: Oracle
   versions: string
-  /** Null where this machine lets nobody mount one. */
+  /** Null where this machine does not allow a mount. */
   disk: Disk | null
 }
 
@@ -59,7 +59,7 @@ export async function openSite(folder: string, onServerFailure: (server: string)
   let connection = await connectOnce(options)
   owned.defer(() => connection.destroy())
   const query: Query = async (sql, params) => {
-    // It is killed, and the server drops whoever was silent for a while.
+    // Faults kill it, and the server drops a connection that was silent for a while.
     if (!connection.isValid()) connection = await connectOnce(options)
     return await connection.query(sql, params)
   }
