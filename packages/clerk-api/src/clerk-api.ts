@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Secret } from '@clerk-mirror/runtime'
 import { ClerkApiError } from './clerk-api-error.js'
 import { FIND } from './find.js'
@@ -5,10 +6,10 @@ import { openHttp } from './http.js'
 import { LISTINGS, type ReferenceOf, type WalkedKind } from './kinds.js'
 import { PAGE_OBJECTS, REQUESTS_PER_SECOND } from './limits.js'
 import { Pacer } from './pacer.js'
-import { API_LIMITS, type ApiLimits } from './patience.js'
 import { demandSameWalk, startOf } from './position.js'
 import { Reader } from './reader.js'
 import { type ApiNotice, Requester } from './requester.js'
+import { RETRY_POLICY, type RetryPolicy } from './retry-policy.js'
 import type { ApiObject, CreatedWindow, Page, Position } from './walk.js'
 import { walkByCursor } from './walk-by-cursor.js'
 import { walkByOffset } from './walk-by-offset.js'
@@ -22,7 +23,7 @@ export type ClerkApiOptions = {
   observer?: (notice: ApiNotice) => void
   /** Ends every request and every wait. */
   signal?: AbortSignal
-  limits?: Partial<ApiLimits>
+  retryPolicy?: Partial<RetryPolicy>
 }
 
 export type Instance = { id: string; environmentType: 'production' | 'development' }
@@ -63,20 +64,18 @@ export function openClerkApi(options: ClerkApiOptions): ClerkApi {
   return new HttpClerkApi(options)
 }
 
-const NEVER_ABORTED = new AbortController().signal
-
 class HttpClerkApi implements ClerkApi {
-  readonly #limits: ApiLimits
+  readonly #retryPolicy: RetryPolicy
   readonly #http
   readonly #requester: Requester
   readonly #signal: AbortSignal
   #instance: Promise<Instance> | undefined
 
-  constructor({ url, secretKey, requestsPerSecond, observer = () => {}, signal, limits }: ClerkApiOptions) {
-    this.#limits = { ...API_LIMITS, ...limits }
-    this.#signal = signal ?? NEVER_ABORTED
-    this.#http = openHttp({ url, secretKey, answerMs: this.#limits.answerMs })
-    const common = { http: this.#http, limits: this.#limits, observer }
+  constructor({ url, secretKey, requestsPerSecond, observer = () => {}, signal, retryPolicy }: ClerkApiOptions) {
+    this.#retryPolicy = { ...RETRY_POLICY, ...retryPolicy }
+    this.#signal = joined(signal)
+    this.#http = openHttp({ url, secretKey, answerMs: this.#retryPolicy.answerMs })
+    const common = { http: this.#http, retryPolicy: this.#retryPolicy, observer }
     // The instance says what the rate is, so it must be asked before there is one.
     const slow = new Pacer(requestsPerSecond ?? REQUESTS_PER_SECOND.development)
     const first = new Requester({ ...common, pacer: async () => slow })
@@ -104,9 +103,9 @@ class HttpClerkApi implements ClerkApi {
     const begin = after ?? startOf(kind, window)
     const reader = this.#reader(signal)
     const { path, paging } = LISTINGS[kind]
-    if (paging === 'cursor') return walkByCursor(reader, begin, this.#limits.retryFirstMs)
+    if (paging === 'cursor') return walkByCursor(reader, begin, this.#retryPolicy.retryFirstMs)
     demandNoWindow(window)
-    return walkByOffset(reader, { path, endpoint: path }, begin, this.#limits.retryFirstMs)
+    return walkByOffset(reader, { path, endpoint: path }, begin, this.#retryPolicy.retryFirstMs)
   }
 
   async count(kind: WalkedKind, { fromMs, toMs, signal }: CountOptions = {}): Promise<number> {
@@ -123,7 +122,7 @@ class HttpClerkApi implements ClerkApi {
 
   find<K extends WalkedKind>(kind: K, reference: ReferenceOf[K], signal?: AbortSignal): Promise<ApiObject | undefined> {
     const finder = { requester: this.#requester, reader: this.#reader(signal), signal: this.#joined(signal) }
-    return FIND[kind]({ ...finder, idleMs: this.#limits.retryFirstMs }, reference)
+    return FIND[kind]({ ...finder, idleMs: this.#retryPolicy.retryFirstMs }, reference)
   }
 
   async *newestUsers(atMost: number, signal?: AbortSignal): AsyncGenerator<readonly ApiObject[]> {
@@ -148,8 +147,15 @@ class HttpClerkApi implements ClerkApi {
   }
 
   #joined(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#signal : AbortSignal.any([this.#signal, signal])
+    return signal === undefined ? this.#signal : joined(this.#signal, signal)
   }
+}
+
+/** A signal of our own: many requests wait at once, and Node warns of that when it sees it on the caller's. */
+function joined(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  const own = AbortSignal.any(signals.filter((signal) => signal !== undefined))
+  setMaxListeners(0, own)
+  return own
 }
 
 /** @throws RangeError */

@@ -19,6 +19,7 @@ export const FIND: { readonly [K in WalkedKind]: Find<K> } = {
       endpoint: '/organizations/{id}/memberships',
       path: `/organizations/${encodeURIComponent(organizationId)}/memberships`,
       query: { user_id: userId },
+      hasParent: true,
     }),
   organizationInvitation: (finder, { id, organizationId }) =>
     one(finder, '/organizations/{organizationId}/invitations/{id}', { id, organizationId }),

@@ -17,12 +17,19 @@ export class Pacer {
     return 1_000 / this.#intervalMs
   }
 
-  /** Resolves when the caller may send. @throws the signal's reason */
+  /**
+   * Resolves when the caller may send. Spaces what is sent and not what was planned: after a standstill of the process,
+   * every planned time would be over at once. @throws the signal's reason
+   */
   async turn(signal: AbortSignal): Promise<void> {
-    const nowMs = performance.now()
-    const atMs = Math.max(nowMs, this.#nextAtMs)
-    this.#nextAtMs = atMs + this.#intervalMs
-    if (atMs > nowMs) await wait(atMs - nowMs, undefined, { signal })
+    for (;;) {
+      const nowMs = performance.now()
+      if (nowMs >= this.#nextAtMs) {
+        this.#nextAtMs = nowMs + this.#intervalMs
+        return
+      }
+      await wait(this.#nextAtMs - nowMs, undefined, { signal })
+    }
   }
 
   /** Halves the rate for good. A request that was sent before the last time tells nothing new. */

@@ -1,9 +1,9 @@
 import type { WalkedKind } from './kinds.js'
-import { RECENT_OBJECTS, RECENT_TIES_MAX, SETTLED_MS } from './limits.js'
+import { RECENT_OBJECTS, RECENT_TIES_MAX } from './limits.js'
 import type { ApiObject, CreatedWindow, Position, Recent } from './walk.js'
 
 export const startOf = (kind: WalkedKind, window: CreatedWindow): Position => ({
-  ...{ kind, window, read: 0, settled: 0, settledBeforeMs: 0, offset: 0, recent: [] },
+  ...{ kind, window, read: 0, settled: 0, settledBeforeMs: 0, settledTotal: 0, offset: 0, recent: [] },
 })
 
 /** @throws RangeError when it is of another walk. */
@@ -31,15 +31,10 @@ export function freshOf(objects: readonly ApiObject[], position: Position): ApiO
   })
 }
 
-export function advanced(
-  position: Position,
-  fresh: readonly ApiObject[],
-  next: { offset: number; dateMs: number },
-): Position {
-  const settledBeforeMs = position.settledBeforeMs || next.dateMs - SETTLED_MS
-  const settled = fresh.filter(({ createdAtMs }) => createdAtMs < settledBeforeMs).length
+export function advanced(position: Position, fresh: readonly ApiObject[], offset: number): Position {
+  const settled = fresh.filter(({ createdAtMs }) => createdAtMs < position.settledBeforeMs).length
   return {
-    ...{ kind: position.kind, window: position.window, offset: next.offset, settledBeforeMs },
+    ...{ ...position, offset },
     read: position.read + fresh.length,
     settled: position.settled + settled,
     recent: recentOf(position.recent, fresh),

@@ -2,8 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { ClerkApiError } from './clerk-api-error.js'
 import type { Http, HttpAnswer } from './http.js'
 import type { Pacer } from './pacer.js'
-import type { ApiLimits } from './patience.js'
 import { refusalOf } from './refusal.js'
+import type { RetryPolicy } from './retry-policy.js'
 
 /** What a caller may want to count or show of the requests. */
 export type ApiNotice =
@@ -31,7 +31,7 @@ export type ApiAnswer<T> =
 export type RequesterOptions = {
   http: Http
   pacer: () => Promise<Pacer>
-  limits: ApiLimits
+  retryPolicy: RetryPolicy
   observer: (notice: ApiNotice) => void
 }
 
@@ -87,21 +87,21 @@ export class Requester {
   }
 
   #rest(pacer: Pacer, { endpoint }: ApiRequest<unknown>, tries: Tries, last: Throttled): void {
-    const { limits, observer } = this.#options
+    const { retryPolicy, observer } = this.#options
     tries.throttled += 1
-    if (tries.throttled >= limits.throttledTries) throw unavailable(endpoint, 'too many answers of 429')
-    const growingMs = limits.throttledFirstMs * 2 ** (tries.throttled - 1)
-    const restMs = Math.min(secondsAsMs(last.asked) ?? jittered(growingMs), limits.throttledMaxMs)
+    if (tries.throttled >= retryPolicy.throttledTries) throw unavailable(endpoint, 'too many answers of 429')
+    const growingMs = retryPolicy.throttledFirstMs * 2 ** (tries.throttled - 1)
+    const restMs = Math.min(secondsAsMs(last.asked) ?? jittered(growingMs), retryPolicy.throttledMaxMs)
     pacer.halve(last.sentAtMs)
     this.#restsUntilMs.set(endpoint, Math.max(this.#restsUntilMs.get(endpoint) ?? 0, performance.now() + restMs))
     observer({ kind: 'throttled', endpoint, restMs, requestsPerSecond: pacer.requestsPerSecond })
   }
 
   async #delay({ endpoint, signal }: ApiRequest<unknown>, tries: Tries, reason: string): Promise<void> {
-    const { limits, observer } = this.#options
+    const { retryPolicy, observer } = this.#options
     tries.failed += 1
-    if (tries.failed >= limits.tries) throw unavailable(endpoint, `${reason}, ${tries.failed} times`)
-    const delayMs = jittered(Math.min(limits.retryFirstMs * 2 ** (tries.failed - 1), limits.retryMaxMs))
+    if (tries.failed >= retryPolicy.tries) throw unavailable(endpoint, `${reason}, ${tries.failed} times`)
+    const delayMs = jittered(Math.min(retryPolicy.retryFirstMs * 2 ** (tries.failed - 1), retryPolicy.retryMaxMs))
     observer({ kind: 'retried', endpoint, attempt: tries.failed, reason, delayMs })
     await wait(delayMs, undefined, { signal })
   }

@@ -4,7 +4,13 @@ import { advanced, freshOf, lastCreatedMs } from './position.js'
 import { demandOldestFirst, inconsistent, type Query, type Reader, type ReadPage } from './reader.js'
 import type { Page, Position } from './walk.js'
 
-export type OffsetList = { path: string; endpoint: string; query?: Query }
+export type OffsetList = {
+  path: string
+  endpoint: string
+  query?: Query
+  /** The list is below an object that may be gone, and then it is empty. */
+  hasParent?: true
+}
 
 /**
  * A list that Clerk pages by offset, oldest first. Each object that is deleted meanwhile moves those behind it forward, so
@@ -21,6 +27,7 @@ export async function* walkByOffset(
   let offset = begin.offset
   for (let idlePages = 0; idlePages < IDLE_PAGES_MAX; ) {
     const page = await readAt(reader, list, offset)
+    if (page === undefined) return
     const total = totalOf(list, page)
     demandOldestFirst(list.endpoint, page.objects)
     if (offset > 0 && !joins(page, position)) {
@@ -31,7 +38,7 @@ export async function* walkByOffset(
     const endsAt = offset + page.objects.length
     const isLast = endsAt >= total
     offset = isLast ? endsAt : endsAt - overlapOf(page)
-    position = advanced(position, objects, { offset, dateMs: page.dateMs })
+    position = advanced(position, objects, offset)
     if (objects.length > 0 || isLast) yield { objects, position, isLast, total }
     if (isLast) return
     idlePages = objects.length > 0 ? 0 : idlePages + 1
@@ -42,9 +49,10 @@ export async function* walkByOffset(
 
 const STEP_BACK = PAGE_OBJECTS - OVERLAP_OBJECTS_MAX
 
-async function readAt(reader: Reader, { path, endpoint, query }: OffsetList, offset: number): Promise<ReadPage> {
+async function readAt(reader: Reader, list: OffsetList, offset: number): Promise<ReadPage | undefined> {
+  const { path, endpoint, query, hasParent } = list
   const page = await reader.page(path, { ...query, order_by: '+created_at', offset }, endpoint)
-  if (page) return page
+  if (page || hasParent) return page
   throw new ClerkApiError('clerk_api_refused', `Clerk's API knows no ${endpoint}`)
 }
 

@@ -19,19 +19,21 @@ export type Page = {
   readonly position: Position
   /** Only the end of everything is: a walk that is cut short throws. */
   readonly isLast: boolean
-  /** Objects at Clerk by its own count; not where it gives none with a page. */
-  readonly total: number | undefined
+  /** Objects at Clerk by its own count; of users, those that were there when the walk began. */
+  readonly total: number
 }
 
 /** Between two pages; JSON. */
 export type Position = {
   readonly kind: WalkedKind
   readonly window: CreatedWindow
-  /** Objects given so far, and of them those that were created before the walk began. */
+  /** Objects given so far, and of them those that were created before `settledBeforeMs`. */
   readonly read: number
   readonly settled: number
-  /** What was created before this time must be in the walk; 0 before its first page. */
+  /** A time shortly before the walk's first page; 0 before that. */
   readonly settledBeforeMs: number
+  /** Objects at Clerk that were created before that time, counted at the first page; 0 where a page has a total. */
+  readonly settledTotal: number
   /** Of the next page, where Clerk pages by offset. */
   readonly offset: number
   /** The last objects given, the newest last. */

@@ -1,3 +1,14 @@
+export {
+  type ClerkStandIn,
+  type ClerkStandInOptions,
+  openClerkStandIn,
+  type StandInBehaviour,
+  type StandInFaults,
+  type StandInKind,
+  type StandInObject,
+  type StandInRequest,
+  standInObject,
+} from './clerk-stand-in/index.js'
 export { type Difference, differences, type Found, type FoundHead } from './differences.js'
 export { type FaultProxy, openFaultProxy } from './fault-proxy.js'
 export { type ClerkUser, type Expected, expectedTables, type Head, type Row } from './model.js'

@@ -8,10 +8,10 @@ import {
   TRIES,
 } from './limits.js'
 
-/** The patience of a client; tests have less of it. */
-export type ApiLimits = typeof API_LIMITS
+/** Tests have shorter delays. */
+export type RetryPolicy = typeof RETRY_POLICY
 
-export const API_LIMITS = {
+export const RETRY_POLICY = {
   answerMs: ANSWER_MS as number,
   tries: TRIES as number,
   retryFirstMs: RETRY_FIRST_MS as number,
