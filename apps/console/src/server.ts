@@ -1,6 +1,7 @@
 import type { QueueBrowser, SessionRevocations } from '@clerk-mirror/queue'
 import {
   bodyHooks,
+  closeBeforeLongBody,
   FailuresByAddress,
   type HttpEdge,
   LIVEZ,
@@ -12,6 +13,7 @@ import {
 } from '@clerk-mirror/runtime'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Account } from './auth/accounts.js'
+import { callerRequired, isApi } from './auth/callers.js'
 import { SECURITY_HEADERS, sessionOf } from './auth/security.js'
 import { openSessions, type Sessions } from './auth/sessions.js'
 import { CauseCount } from './cause-count.js'
@@ -21,7 +23,7 @@ import { ADDRESSES_MAX, FORM_BYTES_MAX, HEADERS_MS, REQUEST_MS, WRONG_TOKENS_MAX
 import { consoleMetrics } from './metrics.js'
 import type { OperationsDoor } from './operations-connection.js'
 import { refusalFragment, refusalPage } from './pages/error-page.js'
-import { apiRoutes, isApi } from './routes/api-routes.js'
+import { apiRoutes } from './routes/api-routes.js'
 import { assetRoutes } from './routes/asset-routes.js'
 import { boardRoutes } from './routes/board-routes.js'
 import { deadLetterRoutes } from './routes/dead-letter-routes.js'
@@ -68,6 +70,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
+    // A path that cannot be decoded reaches no route, no hook and no error handler.
+    frameworkErrors: (error, request, reply) => {
+      closeBeforeLongBody(request.raw, reply, FORM_BYTES_MAX)
+      void refuse(asRefusal(error), request, reply.headers(SECURITY_HEADERS))
+    },
   })
   // Whoever asks the API from a terminal sees what Redis holds: JSON keeps C1 and bidi characters as they are.
   server.setReplySerializer((payload) => printable(JSON.stringify(payload)))
@@ -85,7 +92,9 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   // In a hook and not in a handler, which would be called once the body has been read.
   server.addHook('onRequest', async (request, reply) => {
     if (request.is404) return refuse(new Refusal('not_found'), request, reply)
-    return undefined
+    // Answered here and not thrown: bull-board's routes have an error handler of their own.
+    const refusal = await callerRequired(request, reply, context).then(() => null, asRefusal)
+    return refusal ? refuse(refusal, request, reply) : undefined
   })
   server.setErrorHandler((error: FastifyError, request, reply) => refuse(asRefusal(error), request, reply))
   function refuse(refusal: Refusal, request: FastifyRequest, reply: FastifyReply) {

@@ -23,8 +23,10 @@ const isLeftShort = (request: IncomingMessage, bytesMax: number): boolean => {
 }
 
 /** Asks for the body where the client waits for that, unless the framework refuses it by its headers alone. */
-function askForBody({ headers }: IncomingMessage, response: ServerResponse, { bytesMax, types }: BodyLimits): void {
-  if (headers.expect?.toLowerCase() !== '100-continue') return
+function askForBody(request: IncomingMessage, response: ServerResponse, { bytesMax, types }: BodyLimits): void {
+  const { headers, method } = request
+  const isRead = method === 'GET' || method === 'HEAD' // Fastify reads no body of these
+  if (isRead || headers.expect?.toLowerCase() !== '100-continue') return
   const type = headers['content-type']?.split(';', 1).join().trim().toLowerCase() ?? ''
   if (types.includes(type) && Number(headers['content-length'] ?? 0) <= bytesMax) response.writeContinue()
 }

@@ -8,8 +8,7 @@ import {
 import type { DeadLetter } from '@clerk-mirror/queue'
 import { printable } from '@clerk-mirror/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Account } from '../auth/accounts.js'
-import { judgeToken } from '../auth/token-strength.js'
+import { accountOfToken } from '../auth/callers.js'
 import type { Console } from '../context.js'
 import { filterOf, lettersOf, readFilter } from '../dead-letter-filter.js'
 import { Refusal } from '../errors.js'
@@ -20,15 +19,10 @@ import { queryOfRequest } from './page-reply.js'
 
 type ById = { Params: { id: string } }
 
-const PLACE = '/api/'
-
-/** Whoever asks for an address of the API is answered in JSON, also when it is the wrong one. */
-export const isApi = (request: FastifyRequest): boolean => request.url.startsWith(PLACE)
-
 /** The same operations as the pages', for programs: bearer tokens only, for a cookie here would invite other sites. */
 export function apiRoutes(server: FastifyInstance, context: Console): void {
   const { operations } = context
-  const accountFor = (request: FastifyRequest, reply: FastifyReply) => authenticate(request, reply, context)
+  const accountFor = (request: FastifyRequest, reply: FastifyReply) => accountOfToken(request, reply, context)
 
   server.get('/api/status', async (request, reply) => {
     accountFor(request, reply)
@@ -101,7 +95,7 @@ function bulkRoute(
   of: (letters: DeadLetterOperations) => Bulk,
 ): void {
   server.post(`/api/dead-letters/${verb}`, async (request, reply) => {
-    const account = authenticate(request, reply, context)
+    const account = accountOfToken(request, reply, context)
     if (account.role !== 'operator') throw new Refusal('role_forbidden')
     const { filter: text, dryRun, ratePerS } = bulkOf(request.body)
     const filter = filterOf(text)
@@ -114,20 +108,6 @@ function bulkRoute(
       throw refusalOf(error)
     })
   })
-}
-
-/** @throws Refusal */
-function authenticate(request: FastifyRequest, reply: FastifyReply, context: Console): Account {
-  const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
-  if (token === undefined) {
-    reply.header('www-authenticate', 'Bearer')
-    throw new Refusal('sign_in_required')
-  }
-  const found = judgeToken(token, request, context)
-  if (found.kind === 'account') return found.account
-  if (found.kind === 'wrong') throw new Refusal('wrong_token')
-  reply.header('retry-after', found.waitS)
-  throw new Refusal('too_many_attempts')
 }
 
 function pageOf(query: URLSearchParams): { cursor: string | null; limit: number } {

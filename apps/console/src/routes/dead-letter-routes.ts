@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { sessionRequired } from '../auth/callers.js'
 import { formOf } from '../auth/security.js'
 import type { Session } from '../auth/sessions.js'
 import type { Console } from '../context.js'
@@ -9,7 +10,7 @@ import { confirmPage } from '../pages/confirm-page.js'
 import { letterPage } from '../pages/dead-letter-page.js'
 import { deadLettersPage } from '../pages/dead-letters-page.js'
 import type { Verb } from '../runs.js'
-import { pageReply, queryOfRequest, sessionRequired } from './page-reply.js'
+import { pageReply, queryOfRequest } from './page-reply.js'
 
 type ById = { Params: { id: string } }
 

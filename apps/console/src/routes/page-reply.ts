@@ -1,9 +1,6 @@
 import type { Html } from '@clerk-mirror/pages'
 import { printable } from '@clerk-mirror/runtime'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { sessionOf } from '../auth/security.js'
-import type { Session, Sessions } from '../auth/sessions.js'
-import { Refusal } from '../errors.js'
 
 export const pageReply = (reply: FastifyReply, page: Html): FastifyReply =>
   reply.type('text/html; charset=utf-8').send(markupOf(page))
@@ -20,13 +17,6 @@ export const markupOf = (page: Html): string =>
       .map((line) => printable(line))
       .join('\n'),
   )
-
-/** @throws Refusal for whoever has not signed in. */
-export async function sessionRequired(request: FastifyRequest, sessions: Sessions): Promise<Session> {
-  const session = await sessionOf(request, sessions)
-  if (!session) throw new Refusal('sign_in_required')
-  return session
-}
 
 /** The part of the address after the question mark, names and all their values. */
 export const queryOfRequest = (request: FastifyRequest): URLSearchParams =>

@@ -1,12 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { sessionRequired } from '../auth/callers.js'
 import type { Console } from '../context.js'
 import { ACTIVITY_WAIT_MS, LEDGER_MS, ROWS } from '../limits.js'
 import { auditPage } from '../pages/audit-page.js'
 import { overviewFragment, overviewPage } from '../pages/overview-page.js'
 import { tracePage } from '../pages/trace-page.js'
 import { workersFragment, workersPage } from '../pages/workers-page.js'
-import { pageReply, queryOfRequest, sessionRequired } from './page-reply.js'
+import { pageReply, queryOfRequest } from './page-reply.js'
 
 /** The pages that only show, and the parts of them that refresh themselves. */
 export function pageRoutes(server: FastifyInstance, context: Console): void {

@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { sessionRequired } from '../auth/callers.js'
 import { formOf } from '../auth/security.js'
 import type { Console } from '../context.js'
 import { Refusal } from '../errors.js'
 import { runFragment, runPage } from '../pages/bulk-run-page.js'
-import { pageReply, sessionRequired } from './page-reply.js'
+import { pageReply } from './page-reply.js'
 
 type ById = { Params: { id: string } }
 

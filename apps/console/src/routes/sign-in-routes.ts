@@ -6,6 +6,8 @@ import { REFUSALS } from '../errors.js'
 import { signInPage } from '../pages/sign-in-page.js'
 import { markupOf } from './page-reply.js'
 
+const open = { config: { isOpen: true } }
+
 export function signInRoutes(server: FastifyInstance, context: Console): void {
   const { sessions, log } = context
   const show = (reply: FastifyReply, status: number, page: { problem?: string; next: string }) =>
@@ -19,7 +21,7 @@ export function signInRoutes(server: FastifyInstance, context: Console): void {
     return (await sessionOf(request, sessions)) ? reply.redirect(next) : show(reply, 200, { next })
   })
 
-  server.post('/sign-in', (request, reply) => {
+  server.post('/sign-in', open, (request, reply) => {
     const form = formOf(request, null)
     const next = placeHere(form.get('next'))
     const found = judgeToken(form.get('token') ?? '', request, context)
@@ -34,7 +36,7 @@ export function signInRoutes(server: FastifyInstance, context: Console): void {
     return reply.redirect(next, 303)
   })
 
-  server.post('/sign-out', async (request, reply) => {
+  server.post('/sign-out', open, async (request, reply) => {
     const session = await sessionOf(request, sessions)
     formOf(request, session)
     // First for every process, then in this browser: a cookie that somebody kept is worth nothing then.
