@@ -9,7 +9,7 @@ import { openSubjects } from './subjects.js'
 import { freshSeed, ordinaryTraffic } from './traffic.js'
 
 const ROUNDS = 5
-/** Far below what ingest takes alone, and a busy day of a large application. */
+/** Far below the capacity of ingest alone, and a busy day of a large application. */
 const PER_S = 500
 
 /** How long a sender waits for its 202 while the worker is busy with a backlog, beside the same without one. */

@@ -30,7 +30,7 @@ export class Child implements AsyncDisposable {
     return result as Answer
   }
 
-  /** Frozen: what it is sent waits until it is thawed. */
+  /** Freezes it: requests wait until it is thawed. */
   freeze(): void {
     this.#process.kill('SIGSTOP')
   }

@@ -14,8 +14,8 @@ const WARM_UP = 2_000
 const FEWEST = 500
 
 /**
- * Lets the contestants run one after the other, round by round, so that whatever else the machine does falls on all of
- * them. Each run is on events of its own, on empty tables and an empty queue.
+ * Lets the contestants run one after the other, round by round, so that the machine's other work falls on all of them.
+ * Each run is on events of its own, on empty tables and an empty queue.
  */
 export async function contest<Name extends string>(
   stage: Stage,

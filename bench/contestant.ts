@@ -4,7 +4,7 @@ import { type CpuTimes, countCpu, type Processes } from './cpu.js'
 /** One round: events per second, and the CPU time of each process in microseconds per event. */
 export type Score = { perS: number; cpuUs: CpuTimes }
 
-/** Somebody who takes part: the subject or a reference. Runs on empty tables and an empty queue. */
+/** A participant: the subject or a reference. Runs on empty tables and an empty queue. */
 export type Contestant = (deliveries: readonly Delivery[]) => Promise<Score>
 
 /** Connections of the generator, and events in flight of a producer. */

@@ -25,13 +25,13 @@ export function residentBytes(pid: number): number | null {
   }
 }
 
-/** Process ids by what the processes are called in the results. */
+/** Process ids by the names of the processes in the results. */
 export type Processes = Readonly<Record<string, number>>
 
 /** CPU time in microseconds, by process. */
 export type CpuTimes = Readonly<Record<string, number>>
 
-/** Starts to count; what is returned tells how much each process has used since. */
+/** Starts to count; returns a function that tells how much each process has used since. */
 export function countCpu(processes: Processes): () => CpuTimes {
   const before = new Map(Object.entries(processes).map(([name, pid]) => [name, cpuUs(pid)]))
   return () =>

@@ -13,7 +13,7 @@ import { writeSection } from './results.js'
 /*
  * Listing and replaying dead letters, against BullMQ's own getJobs and retryJobs in the same run. The reference does
  * less: it neither filters, nor asks the ledger, nor clears attempts, nor writes an audit. Rounds alternate, so that
- * whatever else the machine does falls on both.
+ * the machine's other work falls on both.
  */
 const ROUNDS = 5
 const FEW = 10_000
@@ -98,7 +98,7 @@ async function makeLetters({ redis, key }: Place, count: number): Promise<void> 
   }
 }
 
-/** What was replayed, back to where it was. */
+/** Returns the replayed dead letters to their place. */
 async function dieAgain({ redis, key }: Place): Promise<void> {
   const ids = await redis.lrange(key('wait'), 0, -1)
   const nowMs = Date.now()

@@ -5,7 +5,7 @@ import type { Stage } from './stage.js'
 const SHOWN = 3
 
 /**
- * The tables hold exactly what these events, and nothing else, must have made of them, by the independent model: one
+ * The tables hold exactly the result of these events, by the independent model: one
  * ledger row for each event, one head and one row for each user. @throws when they do not.
  */
 export async function assertExact(stage: Stage, deliveries: readonly Delivery[]): Promise<void> {

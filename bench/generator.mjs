@@ -1,5 +1,5 @@
-// The sender, in a process of its own: raw HTTP/1.1 over kept connections, requests made and signed beforehand.
-// Each message is one run: {port, file, ends, connections, perS?}. It answers with {statuses, latenciesMs, answeredAtMs,
+// The sender, in a process of its own: raw HTTP/1.1 over kept connections, requests made and signed beforehand. Each
+// message is one run: {port, file, ends, connections, perS?}. It answers with {statuses, latenciesMs, answeredAtMs,
 // tookMs}. JavaScript, because Node starts it without a loader.
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'

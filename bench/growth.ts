@@ -15,7 +15,7 @@ import { freshSeed, updateOf } from './traffic.js'
 const PART = 10_000
 const PEOPLE = 5_000
 const PATIENCE_MS = 120_000
-/** What a process may grow by while its caches and the collector find their size, over the whole run. */
+/** The allowed growth of a process while its caches and the collector find their size, over the whole run. */
 const FLAT_MIB = 32
 
 /** The memory of each process of ours while many events pass. */
@@ -28,7 +28,7 @@ export async function growthSection(stage: Stage, owned: Releasers, { quick, say
   await stage.clear()
   for (let part = 0; part < parts; part += 1) {
     const deliveries = Array.from({ length: PART }, (_, index) => eventOf(seed, part * PART + index))
-    // A refusal is no matter here: the part is sent again, and what was stored is a duplicate.
+    // A refusal does no harm here: the part is sent again, and its stored events are duplicates.
     await until(() => stage.send(deliveries, ingest.port, { connections: IN_FLIGHT }).then(() => true), PATIENCE_MS)
     await stage.drained()
     for (const { objectId, eventId } of deliveries) newest.set(objectId, eventId)

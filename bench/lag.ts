@@ -13,7 +13,7 @@ import { freshSeed, ordinaryTraffic } from './traffic.js'
 const ROUNDS = 5
 const LOADING = 10_000
 
-/** From the 202 until the event is committed, at a tenth of what the road sustains, beside the usual worker's transaction. */
+/** From the 202 until the event is committed, at a tenth of the road's rate, beside the usual worker's transaction. */
 export async function lagSection(stage: Stage, owned: Releasers, { quick, say }: Run): Promise<Report> {
   const { ingest, worker, road } = await openSubjects(stage, owned)
   const usual = await stockPair(stage, owned, 10)

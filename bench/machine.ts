@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { cpus, loadavg, totalmem } from 'node:os'
 import type { Stage } from './stage.js'
 
-/** On what, of what and when: without it a number says nothing. */
+/** The machine, the versions and the date: without them a number says nothing. */
 export type Machine = {
   cpu: string
   memoryGiB: number
@@ -11,7 +11,7 @@ export type Machine = {
   commit: string
   node: string
   versions: Readonly<Record<string, string>>
-  /** What the servers say of how they keep what they acknowledge. */
+  /** The servers' own settings of durability. */
   durability: Readonly<Record<string, string>>
   /** Processes that wanted a core in the minute before, on average. */
   loadBefore: number

@@ -15,7 +15,7 @@ const ROUNDS = 5
 const AT_ONCE = 10_000
 
 const MIB = 1024 ** 2
-/** MariaDB's defaults, and what a database of a million users has: all of it in memory, and not written all the time. */
+/** MariaDB's defaults, and the settings of a database of a million users: all of it in memory, with few checkpoints. */
 const POOLS = {
   '128 MiB': { pool: 128 * MIB, redoLog: 96 * MIB },
   '4 GiB': { pool: 4096 * MIB, redoLog: 2048 * MIB },

@@ -9,7 +9,7 @@ import { type Home, homeOf, type Stage } from './stage.js'
 import { median, ratio } from './statistics.js'
 import { openSubjects } from './subjects.js'
 
-/** What a place for events may be made of; a replica has to have each event before it is answered. */
+/** The layout of partitions; with replicas, one has to have each event before the answer. */
 type Plan = { partitions: number; masters: number; replicas?: number }
 
 const PLANS: Readonly<Record<string, Plan>> = {

@@ -12,7 +12,7 @@ import { writeSection } from './results.js'
 
 /*
  * GET /profiles/:username beside a bare Fastify that answers the same bytes, and beside Fastify with one SELECT by the
- * driver, all in this process with the sender. Rounds alternate, so that whatever else the machine does falls on all.
+ * driver, all in this process with the sender. Rounds alternate, so that the machine's other work falls on all.
  */
 const ROUNDS = 5
 const ROUND_MS = 3_000

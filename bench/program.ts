@@ -53,7 +53,7 @@ export class Program implements AsyncDisposable {
     }
   }
 
-  /** Frozen: what it is sent waits until it is thawed. */
+  /** Freezes it: requests wait until it is thawed. */
   freeze(): void {
     this.#child.kill('SIGSTOP')
   }

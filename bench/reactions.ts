@@ -30,8 +30,9 @@ type Received = { key: string; timestamp: string; signature: string; text: strin
 type Site = { stage: Stage; ingest: Program & { port: number }; receiver: Child; url: string }
 
 /**
- * The whole road, from the signed request to the committed row, without reactions, with the sample that wants to hear of
- * new users, and with a webhook for every change. Whether the receiver was told of everything is reckoned afterwards.
+ * The whole road, from the signed request to the committed row, without reactions, with the sample that wants to hear
+ * of new users, and with a webhook for every change. Whether the receiver was told of everything is reckoned
+ * afterwards.
  */
 export async function reactionsSection(stage: Stage, owned: Releasers, { quick, only, say }: Run): Promise<Report> {
   const receiver = owned.use(await Child.start('receiver.mjs'))
@@ -120,7 +121,7 @@ async function measure(site: Site, reacting: Reacting): Promise<Measured> {
   return measured
 }
 
-/** Until nothing is left of what reactions were asked for. */
+/** Until no requested reaction is left. */
 async function reacted({ database, redis }: Stage): Promise<void> {
   const deadlineMs = performance.now() + REACTED_MS
   for (;;) {

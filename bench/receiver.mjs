@@ -1,5 +1,5 @@
-// A receiver of changes, in a process of its own. It takes everything. It is asked for its `port`, for the `count` of what
-// it was sent, and for all of it, [{key, timestamp, signature, text}], which it then forgets. JavaScript, because Node
+// A receiver of changes, in a process of its own. It takes everything. It answers with its `port`, the `count` of its
+// deliveries, and the deliveries, [{key, timestamp, signature, text}], which it then forgets. JavaScript, because Node
 // starts it without a loader.
 import { createServer } from 'node:http'
 

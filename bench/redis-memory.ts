@@ -11,7 +11,7 @@ const BODY_BYTES = 2_048
 /** Streams and tables of keys grow in steps: less than this per event is nothing. */
 const NOTHING_BYTES = 20
 
-/** What an event of 2 KB takes of Redis' memory while it waits and after it was applied, beside a stock Queue's job. */
+/** Redis' memory for an event of 2 KB while it waits and after it was applied, beside a stock Queue's job. */
 export async function redisMemorySection(stage: Stage, owned: Releasers, { quick, say }: Run): Promise<Report> {
   const count = quick ? 10_000 : 40_000
   const small = ordinaryTraffic(count * 2, freshSeed()).filter(({ body }) => Buffer.byteLength(body) < BODY_BYTES - 40)
@@ -39,7 +39,7 @@ export async function redisMemorySection(stage: Stage, owned: Releasers, { quick
     await stage.drained()
     return { full, empty: await usedBytes(stage) }
   }
-  // Connections, streams and the keys of gauges have their place from now on, whatever the number of events.
+  // Connections, streams and the keys of gauges have their memory from now on, for any number of events.
   const before = await drain(deliveries.slice(0, deliveries.length / 2))
   const after = await drain(deliveries.slice(deliveries.length / 2))
   await assertExact(stage, deliveries)

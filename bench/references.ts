@@ -7,7 +7,7 @@ import { type Contestant, IN_FLIGHT, scored, timed } from './contestant.js'
 import { assertLedger } from './exact.js'
 import type { Stage } from './stage.js'
 
-/** What our worker works with: see its limits.ts. */
+/** Our worker's limits: see its limits.ts. */
 const BATCH = 128
 const LANES = 2
 

@@ -11,7 +11,7 @@ export type Row = {
   met: boolean | null
 }
 
-/** What one section found; `cpu` lists CPU µs per event of each process, by who ran. */
+/** The results of one section; `cpu` lists CPU µs per event of each process, by contestant. */
 export type Report = {
   title: string
   about: string
@@ -22,7 +22,7 @@ export type Report = {
 
 export const perS = (value: number): string => `${thousands(value)}/s`
 
-/** A row whose target is a bound of its ratio. */
+/** A row with a bound of its ratio as the target. */
 export function ratioRow(
   what: string,
   of: [string, string],

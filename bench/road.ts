@@ -48,7 +48,7 @@ export async function roadSection(stage: Stage, owned: Releasers, { quick, only,
   }
 }
 
-/** What the other programs on the machine do not change. */
+/** The figures that other programs on the machine do not change. */
 function byCpu(scores: Scores<string>): string {
   const all = (name: string) => Object.values(cpuOf(scores[name] ?? [])).reduce((sum, us) => sum + us, 0)
   const pairs = [

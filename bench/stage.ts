@@ -25,7 +25,7 @@ const STUCK_MS = 30_000
 /** Where our programs keep events: one Redis or a cluster, and how many partitions there. */
 export type Home = {
   redisUrl: string
-  /** What our programs are told besides. */
+  /** Further settings of our programs. */
   settings: Readonly<Record<string, string>>
   /** Its servers. */
   servers: Processes

@@ -20,7 +20,9 @@ export const freshSeed = (): number => {
 
 const USER = ordinaryTraffic(200, 7).find(({ type }) => type === 'user.updated')
 
-/** An update of this user, cheap to make: one body, with other ids and times. `version` orders the updates of a user. */
+/**
+ * An update of this user, cheap to make: one body, with other ids and times. `version` orders the updates of a user.
+ */
 export function updateOf(userId: string, eventId: string, version: number): Delivery {
   if (!USER) throw new Error('the sample traffic holds an update')
   const { data, ...event } = JSON.parse(USER.body)
@@ -68,7 +70,7 @@ export function padded(delivery: Delivery, bytes: number): Delivery {
   return { ...delivery, body: pad(missing) }
 }
 
-/** What the generator sends: whole HTTP requests, signed now, one behind the other. */
+/** The generator's bytes: whole HTTP requests, signed now, one behind the other. */
 export type Requests = { bytes: Buffer; ends: number[]; deliveries: readonly Delivery[] }
 
 export function signedRequests(deliveries: readonly Delivery[], secret: string): Requests {

@@ -12,7 +12,7 @@ import { median, type Ratio, ratioOf, thousands } from './statistics.js'
 
 const FUZZED = 100_000
 
-/** What it costs to check a signature, beside a bare server that checks none and beside the vendor's library. */
+/** The cost of a signature check, beside a bare server without one and beside the vendor's library. */
 export async function verificationSection(stage: Stage, owned: Releasers, { quick, say }: Run): Promise<Report> {
   const contestants = {
     'R1 bare Fastify': await bareFastify(stage, owned),

@@ -1,5 +1,5 @@
 // R1: Fastify that reads the body and answers 202. With `verify` it checks the signature as well, by our code or by the
-// vendor's library, and does nothing else: what verification costs is the difference.
+// vendor's library, and does nothing else: the difference is the cost of verification.
 import { verifySignature } from '@clerk-mirror/events'
 import Fastify from 'fastify'
 import { Webhook } from 'svix'

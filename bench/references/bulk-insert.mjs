@@ -1,6 +1,6 @@
-// R4: nothing but the rows. The driver writes what the mirror writes of these events, in transactions of as many events
-// and as many at a time as the mirror's worker has, with three multi-row statements each: the database's own share.
-// {database, lanes, batch} and then runs {file}. Answered with how long they took.
+// R4: only the rows. The driver writes the mirror's rows of these events, in transactions of as many events and as many
+// at a time as the mirror's worker has, with three multi-row statements each: the database's own share. {database,
+// lanes, batch} and then runs {file}. Answered with how long they took.
 import { readFileSync } from 'node:fs'
 import { createPool } from 'mariadb'
 

@@ -1,4 +1,4 @@
-/** What the usual handler and the usual worker read of a user: about the columns that the mirror's table has. */
+/** The members of a user that the usual handler and the usual worker read: about the columns of the mirror's table. */
 export function columnsOf(user) {
   const primary = user.email_addresses.find(({ id }) => id === user.primary_email_address_id)
   const time = (value) => (typeof value === 'number' ? new Date(value) : null)

@@ -10,7 +10,7 @@ const REMOTE = {
   REDIS_URL: 'redis://worker:hunter2@redis.invalid:6379',
   DATABASE_URL: 'mysql://worker:hunter2@mysql.invalid/mirror?sslaccept=disabled',
 }
-/** Nobody listens on this port of this machine. */
+/** No server listens on this port of this machine. */
 const LOCAL = { REDIS_URL: 'redis://127.0.0.1:1', DATABASE_URL: 'mysql://worker:hunter2@localhost:1/mirror' }
 const ENCRYPTED = {
   REDIS_URL: 'rediss://worker:hunter2@redis.invalid:6379',

@@ -10,7 +10,7 @@ import { messageId } from '../support/world.js'
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
-/** What `list --json` says of a letter: a contract. */
+/** The JSON of a dead letter in `list --json`: a contract. */
 const letter = (id: string, details: object) => ({
   id,
   type: 'user.created',

@@ -259,7 +259,7 @@ test('wrong tokens make wait, the right one never, and no token is in the log', 
   expect(response.status).toBe(429)
   expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
   expect(await api('/api/status', wrong)).toEqual(refused(429, 'too_many_attempts'))
-  // Somebody else behind the same address has locked nobody out.
+  // Another client behind the same address has locked no user out.
   await signIn(OPERATOR_TOKEN)
   expect((await api('/api/status', OPERATOR_TOKEN)).status).toBe(200)
   expect((await api('/api/status', VIEWER_TOKEN)).status).toBe(200)

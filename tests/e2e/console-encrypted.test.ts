@@ -8,7 +8,7 @@ import { until } from '../support/until.js'
 const MARKER = 'xQz7marker'
 const KEYS = parseEnvelopeKeys(madeUpKey('k1'))
 
-/** A world with one dead letter, whose payload is encrypted, and a console that has these keys. */
+/** A world with one encrypted dead letter, and a console with these keys. */
 async function openEncrypted(consoleKeys: EnvelopeKeys): Promise<ConsoleWorld & { id: string }> {
   const world = await openConsoleWorld({ keys: KEYS, consoleKeys })
   const { id } = await world.send(clerkEvent('user.created', { id: 7, email: clerkId('user'), first_name: MARKER }))
@@ -38,7 +38,7 @@ test('a console without the key says which one it is, shows all else, and replay
   const request = { method: 'POST', headers, body: JSON.stringify({ filter: { ids: [world.id] } }) }
   const replay = await fetch(`${world.consoleUrl}/api/dead-letters/replay`, request)
   expect(await replay.json()).toMatchObject({ replayed: 1 })
-  // The worker has the key: it gives the event up for what is in it.
+  // The worker has the key: it gives the event up for its content.
   await until(async () => (await world.letters.find(world.id))?.reason.code === 'malformed')
 })
 

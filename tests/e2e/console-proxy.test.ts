@@ -4,7 +4,7 @@ import { OPERATOR_TOKEN, openConsoleWorld } from '../support/console.js'
 
 const WRONG = 'a-wrong-token-of-a-guesser'
 
-/** Signs in as somebody who came over HTTPS to a proxy, from this address. */
+/** Signs in as a client that came over HTTPS to a proxy, from this address. */
 async function signIn(consoleUrl: string, token: string, from: string) {
   const headers = { 'x-forwarded-for': from, 'x-forwarded-proto': 'https' }
   const body = new URLSearchParams({ token })

@@ -8,7 +8,7 @@ let cookie: string
 let id: string
 
 beforeAll(async () => {
-  // Nobody listens on port 1.
+  // No server listens on port 1.
   world = await openConsoleWorld({ database: parseDatabaseUrl('mysql://nobody:secret@127.0.0.1:1/nothing') })
   id = (await world.send(clerkEvent('user.created', { ...clerkUser('x', 1), id: 7 }))).id
   await world.settled()

@@ -299,7 +299,7 @@ describe.each([
     if (!answer) throw new Error('there was no answer')
     expect([answer.status, codeOf(answer) ?? JSON.parse(answer.body).status]).toEqual([status, code])
     if (code === 'accepted') return expect(await site.eventIds()).toHaveLength(1)
-    // No more than "no": the same words for whoever asks, whatever was asked.
+    // No more than "no": the same words for every client and request.
     expect(JSON.parse(answer.body)).toEqual({ error: { code, message: REFUSALS[code].message } })
     expect(Object.keys(answer.headers)).not.toContain('server')
     expect(await site.eventIds()).toEqual([])

@@ -8,7 +8,7 @@ import { openRedisPair, type RedisPair } from '../support/queue/redis-pair.js'
 import { until } from '../support/until.js'
 
 /*
- * The old servers stay up after a failover, with all connections to them: nobody restarts a process.
+ * The old servers stay up after a failover, with all connections to them: no process is restarted.
  */
 const isPossible = (await canOpenHouse('own redis')) && (await canOpenDatabasePair())
 const owned = new Releasers()

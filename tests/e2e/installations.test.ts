@@ -57,7 +57,7 @@ inHouses('with the same namespace, the second one works on nothing, and says why
   const ingest = await production.ingest()
   const ours = await production.worker()
   await ours.says('installation.stamped')
-  // Staging had a queue of its own, before somebody gave it production's.
+  // Staging had a queue of its own, before it was configured with production's.
   await using before = await staging.worker(STAGING)
   await before.says('installation.stamped')
   await before.stop()

@@ -8,7 +8,7 @@ import { until } from '../support/until.js'
 import { messageId } from '../support/world.js'
 
 const [A, B] = [madeUpKey('A'), madeUpKey('B')]
-/** What ENVELOPE_KEYS is, one release after the other: turned on, and rotated as docs/hardening.md says. */
+/** ENVELOPE_KEYS, one release after the other: turned on, and rotated as docs/hardening.md says. */
 const ERAS = { clear: '', onlyA: A, bothAFirst: `${A},${B}`, bothBFirst: `${B} ${A}`, onlyB: B } as const
 /** The third try comes after half a minute at most. */
 const RETRIED_WITHIN_MS = 60_000
@@ -56,7 +56,7 @@ test.skipIf(!isPossible)(
         return event.eventId
       }
       const worker = await house.worker({ ENVELOPE_KEYS })
-      // What waited when the release before this one ended.
+      // The event that waited when the previous release ended.
       if (waiting !== undefined) await house.settled([waiting])
       const letter = signUp('odd')
       letters.set(era, letter)
@@ -72,7 +72,7 @@ test.skipIf(!isPossible)(
       await ingest.stop()
     }
 
-    // A letter of each era is replayed, when nobody has the old key any more.
+    // A dead letter of each era is replayed when no process has the old key any more.
     await house.query('ALTER TABLE users DROP CONSTRAINT mended_later')
     const shown = await runCli(`dead-letters show ${letters.get('onlyA')?.eventId} --payload --json`, house.env)
     expect(JSON.parse(shown.stdout)).toMatchObject({

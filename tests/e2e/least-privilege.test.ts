@@ -12,8 +12,8 @@ import { until } from '../support/until.js'
 import { messageId, SECRET } from '../support/world.js'
 
 /*
- * The real processes under the accounts of docs/hardening.md, over TLS to Redis. What an account lacks shows as a
- * denial in Redis' own log, or as an outage of the worker.
+ * The real processes under the accounts of docs/hardening.md, over TLS to Redis. A missing right shows as a denial in
+ * Redis' own log, or as an outage of the worker.
  */
 const isPossible = await isTlsRedisPossible()
 const inWorld = test.skipIf(!isPossible)

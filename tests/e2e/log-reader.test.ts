@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterEach(() => house?.mend())
 afterAll(() => house?.[Symbol.asyncDispose]())
 
-/** Their lines are twice as long as what the system keeps of an unread pipe. */
+/** Their lines are twice as long as the buffer of an unread pipe. */
 const EVENTS = 2_000
 
 describe.skipIf(!isPossible)('a reader of the log that stalls', () => {

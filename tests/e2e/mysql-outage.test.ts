@@ -12,7 +12,7 @@ import { until } from '../support/until.js'
 
 /** From the database's return until all is applied: a probe comes at least every three seconds. */
 const APPLIED_WITHIN_MS = 20 * 5000
-/** Three leases and seven probes: what an hour has more of is more of the same. */
+/** Three leases and seven probes: an hour has only more of the same. */
 const LONG_OUTAGE_MS = 20_000
 const AND_LONGER = { timeout: LONG_OUTAGE_MS + 400_000 }
 /** The processes' own deadline for a shutdown. */
@@ -46,7 +46,9 @@ async function pourThrough(seed: number, beginOutage: () => unknown) {
   return { events, traffic: [before, after] }
 }
 
-/** Ingest knows nothing of the database. On a busy machine Redis may be late now and then, and the sender comes again. */
+/**
+ * Ingest knows nothing of the database. On a busy machine Redis may be late now and then, and the sender comes again.
+ */
 async function expectAllTaken(traffic: readonly Pour[]) {
   await Promise.all(traffic.map(({ done }) => done))
   const answers = traffic.flatMap((each) => each.answers)
@@ -147,7 +149,7 @@ describe.skipIf(!isPossible)('the application', () => {
   })
 })
 
-/** What a worker's metrics say, by name. */
+/** A worker's metrics, by name. */
 async function metricsOf({ url }: WorkerProcess): Promise<Map<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text()
   return new Map(
@@ -168,7 +170,7 @@ describe.skipIf(!isPossible)('a long outage of the database', () => {
       const holding = await Promise.all([one, other].map(metricsOf))
       return holding.reduce((sum, metrics) => sum + (metrics.get('clerk_mirror_held_events') ?? 0), 0)
     }
-    // What a worker had taken and not begun when its breaker opened goes back.
+    // A worker releases the fetched events that it had not begun when its breaker opened.
     await until(async () => (await sumHeld()) === (await house.counts()).active)
     const held = await house.counts()
     const before = await jobs()

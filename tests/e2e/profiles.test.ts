@@ -179,7 +179,7 @@ inBrowser.each(['light', 'dark'] as const)(
   },
 )
 
-/** Clerk's scripts are not ours to run here: a stand-in with the same few verbs, which signs in this user. */
+/** Clerk's scripts cannot run here: a stand-in with the same few methods, which signs in this user. */
 async function standInForClerk(page: Page, userId: string): Promise<void> {
   const clerk = `window.Clerk = {
     async load() {},
@@ -202,7 +202,7 @@ async function standInForClerk(page: Page, userId: string): Promise<void> {
   )
 }
 
-/** Texts whose contrast with the nearest ground is below 4.5 to 1, but for large ones that only decorate. */
+/** Texts with a contrast below 4.5 to 1 to the nearest background, except large decoration. */
 const FAINT_TEXTS = `(() => {
   const channels = (color) => color.match(/[\\d.]+/g).map(Number)
   const light = ([red, green, blue]) =>

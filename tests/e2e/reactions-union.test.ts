@@ -24,7 +24,7 @@ beforeEach(async () => {
 })
 afterEach(() => house?.[Symbol.asyncDispose]())
 
-/** Users whom the sample reaction was told of, by these workers. */
+/** Users that the sample reaction of these workers received. */
 const toldOf = (...workers: WorkerProcess[]) =>
   new Set(workers.flatMap((worker) => worker.logged('reaction.new_user').map(({ userId }) => String(userId))))
 

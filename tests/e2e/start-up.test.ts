@@ -12,7 +12,7 @@ import { until } from '../support/until.js'
 
 const newSecret = () => `whsec_${randomBytes(24).toString('base64')}`
 
-/** A port that is taken, and how often somebody has called there. */
+/** A taken port, and its number of connections. */
 async function openListener() {
   let calls = 0
   const server = createServer((socket) => {

@@ -12,7 +12,9 @@ import { envelope, openTestQueue, type TestQueue } from '../support/queue/queue.
 import { until } from '../support/until.js'
 
 const WEDGED_WITHIN_MS = 10 * 30_000
-/** Six deaths, each followed by the end of a lease and, for who was struck before, by the wait for the others. */
+/**
+ * Six deaths, each followed by the end of a lease and, for an event with an earlier crash, by the wait for the others.
+ */
 const JUDGED_WITHIN_MS = 10 * 6 * 20_000
 // They mostly wait, and so they wait beside each other.
 const ALONGSIDE = { concurrent: true, timeout: JUDGED_WITHIN_MS + 300_000 }

@@ -51,7 +51,7 @@ describe.skipIf(!(await canOpenHouse('own redis')))('three workers on one queue'
     expect(events).toBeGreaterThan(2000)
     const ingest = await house.ingest()
     const half = Math.ceil(deliveries.length / 2)
-    // A backlog first: whoever is killed while there is one, has its hands full.
+    // A backlog first: a worker killed beside one has events in flight.
     await sendAll(ingest, deliveries.slice(0, half))
     const [victim] = await threeWorkers()
     const rest = sendAll(ingest, deliveries.slice(half))

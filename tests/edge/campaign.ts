@@ -15,7 +15,7 @@ export type CampaignOptions = {
   progress?: (sent: number, tally: Tally) => void
 }
 
-/** How many mutants ended with each code; `accepted` are those whose signature Svix' library finds good as well. */
+/** The number of mutants by answered code; `accepted` are those with a signature that Svix' library accepts as well. */
 export type Tally = Record<string, number>
 
 export type CampaignResult = {
@@ -102,7 +102,7 @@ const shown = (bytes: Buffer) => JSON.stringify(bytes.subarray(0, 2000).toString
 
 type Round = { mutants: readonly Mutant[]; accepted: readonly Accepted[]; before: readonly Mutant[]; honestId: string }
 
-/** Redis holds what the judge finds genuine, and nothing else; and whoever was answered 202 was genuine. */
+/** Redis holds exactly the events that the judge finds genuine, and every event with a 202 was genuine. */
 async function checkStored(site: EdgeSite, judge: Judge, round: Round, result: CampaignResult): Promise<void> {
   const explained = new Set([round.honestId])
   await inLanes(round.accepted, async ({ bytes, answers }) => {

@@ -11,7 +11,7 @@ export type CommandSurroundings = { args: readonly string[]; output: Output; sig
 const DEFAULT_REQUESTS = 100_000
 /** All kinds of connections together stay below ingest's CONNECTIONS_MAX. */
 const SIEGE = { slow: 10_000, pipelining: 1_500, junk: 50, seconds: 30 }
-/** Promised for every event, whatever the besiegers do. */
+/** Promised for every event, at any load of the siege. */
 const HONEST_WITHIN_MS = 1000
 /** Before it, a young process still grows: code is compiled, buffers are made. */
 const WARM_UP_REQUESTS = 3000
@@ -19,7 +19,7 @@ const GREATEST_SEED = 2 ** 40
 const LINE_AFTER_MS = 5_000
 const INTERRUPTED = 130
 const MEBIBYTE = 1024 * 1024
-/** What may be left of a hundred thousand requests: a full table of addresses is 2 MB, and V8 keeps free pages. */
+/** The allowed growth after a hundred thousand requests: a full table of addresses is 2 MB, and V8 keeps free pages. */
 const GROWTH_MAX_MIB = 48
 
 /**

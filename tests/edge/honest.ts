@@ -7,7 +7,9 @@ import { exchange } from './wire.js'
 const TAKEN_WITHIN_MS = 5_000
 const AGAIN_AFTER_MS = 100
 
-/** One signed event on a connection of its own, again after a 503, as Svix does. Returns how long until it was taken. */
+/**
+ * One signed event on a connection of its own, again after a 503, as Svix does. Returns how long until it was taken.
+ */
 export async function sendHonest(
   site: EdgeSite,
   id: string,

@@ -61,7 +61,7 @@ const editHeader = (
   return { ...request, headers: request.headers.flatMap((header, index) => (index === at ? edit(header) : [header])) }
 }
 
-/** Of headers, of what is asked for, and of how it is framed. */
+/** Of headers, of the request line, and of the framing. */
 const OF_REQUESTS: readonly [Mutation<Request>, ...Mutation<Request>[]] = [
   (r, random) => editHeader(r, random, () => []),
   (r, random) => editHeader(r, random, (header) => [header, header]),
@@ -103,7 +103,7 @@ const OF_REQUESTS: readonly [Mutation<Request>, ...Mutation<Request>[]] = [
   (r, random) => withBody(r, Buffer.alloc(random.pick([0, 1, 70_000]), random.integer(0, 255))),
 ]
 
-/** Of the bytes on the wire, whatever they mean. */
+/** Of the bytes on the wire, without a look at their meaning. */
 const OF_BYTES: readonly [Mutation<Buffer>, ...Mutation<Buffer>[]] = [
   (bytes, random) => splice(bytes, random, 1, (at) => Buffer.from([(bytes[at] ?? 0) ^ (1 << random.integer(0, 7))])),
   (bytes, random) => splice(bytes, random, 1, () => Buffer.from([random.integer(0, 255)])),

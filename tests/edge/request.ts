@@ -54,14 +54,14 @@ export const withMore = (request: Request, ...more: [string, string][]): Request
   headers: [...request.headers, ...more],
 })
 
-/** With other bytes in the place of the body, whose length is told; the signature stays what it was. */
+/** With other bytes as the body and their length as content-length; the signature stays the same. */
 export const withBody = (request: Request, body: Buffer): Request => ({
   ...withHeader(request, 'content-length', String(body.length)),
   body,
   framed: body,
 })
 
-/** The body in chunks. `extension` and `trailers` are what may stand beside them. */
+/** The body in chunks, with an `extension` of chunks and `trailers` if given. */
 export function chunked(request: Request, { extension = '', trailers = '' } = {}): Request {
   const half = Math.ceil(request.body.length / 2)
   const chunk = (bytes: Buffer) =>

@@ -11,7 +11,7 @@ export type SiegeOptions = {
   slow: number
   /** Connections that send thousands of requests ahead of their answers. */
   pipelining?: number
-  /** Connections that send what is not signed, as fast as it is refused. */
+  /** Connections that send unsigned requests, as fast as they are refused. */
   junk?: number
   durationMs: number
   /** In which every honest event must be taken. */

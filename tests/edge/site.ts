@@ -9,10 +9,10 @@ import { Redis } from 'ioredis'
 import { health, Program } from '../support/processes/processes.js'
 import { until } from '../support/until.js'
 
-/** What the built program uses. */
+/** The queue of the built program. */
 const { prefix, key } = partition('{clerk-0}')
 
-/** On the signal it throws away what nobody uses, so that its memory says what it holds. */
+/** The signal starts a garbage collection, so that the memory in use is the memory held. */
 const COLLECT_ON_SIGNAL = `data:text/javascript,${encodeURIComponent(`
   import { setFlagsFromString } from 'node:v8'
   import { runInNewContext } from 'node:vm'
@@ -36,9 +36,9 @@ export type EdgeSite = AsyncDisposable & {
   eventIds: () => Promise<string[]>
   /** Takes away every event, so that the next one that is there is a new one. */
   clear: () => Promise<void>
-  /** The sum of all series of a metric, of those whose labels contain the text. */
+  /** The sum of all series of a metric with the text in their labels. */
   metric: (name: string, labels?: string) => Promise<number>
-  /** Bytes that the process holds after it has thrown away what nobody uses. */
+  /** Bytes that the process holds after a garbage collection. */
   restingBytes: () => Promise<{ rss: number; used: number }>
 }
 

@@ -6,10 +6,13 @@ export type Exchange = { answers: RawAnswer[]; isClosed: boolean }
 export type WireOptions = {
   /** Answers after which the exchange is over. */
   answers?: number
-  /** Milliseconds of silence after which no more is said: who still waits for the rest of a request must answer. */
+  /**
+   * Milliseconds of silence after which the client ends its side: a server that still waits for the rest of a request
+   * must answer.
+   */
   quietMs?: number
   onConnect?: (localPort: number) => void
-  /** Milliseconds after which the exchange is over, whatever came. */
+  /** Milliseconds after which the exchange ends in any case. */
   patienceMs?: number
 }
 
@@ -69,7 +72,7 @@ export function lifeOf(port: number, begin: (socket: Socket) => void): Promise<L
   })
 }
 
-/** The complete answers at the beginning of what a server has sent; `100 Continue` is none. */
+/** The complete answers at the beginning of a server's output; `100 Continue` is none. */
 export function answersIn(received: Buffer): RawAnswer[] {
   const answers: RawAnswer[] = []
   for (let rest = received; rest.length > 0; ) {

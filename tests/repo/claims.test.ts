@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { rowsOf } from './markdown.js'
 import { files, read } from './tree.js'
 
-/** What we claim about security; each claim names the tests that hold it. */
+/** Our claims about security; each names the tests that hold it. */
 const DOCUMENTS = ['SECURITY.md', 'docs/hardening.md']
 
 const testsIn = (text: string) => [...text.matchAll(/`(tests\/[^`\s]+)`/g)].map(([, path = '']) => path)

@@ -41,7 +41,7 @@ const sourceOf = (compiled: string) => compiled.replace('/dist/', '/src/').repla
 /** Which of our apps a service runs: `node apps/NAME/dist/main.js …`. */
 const appOf = (service: ComposeService) => /^apps\/(\w+)\/dist\/main\.js$/.exec(programOf(service)[1] ?? '')?.[1] ?? ''
 
-/** What runs: `node apps/NAME/dist/main.js`, as the entry point or at the command's head. */
+/** The program: `node apps/NAME/dist/main.js`, as the entry point or at the command's head. */
 const programOf = ({ entrypoint, command }: ComposeService): readonly string[] => entrypoint ?? [...(command ?? [])]
 
 const settings: [string, Setting][] = Object.entries(SETTINGS)

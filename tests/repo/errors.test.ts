@@ -16,7 +16,7 @@ const secondOf = (code: string) => codeRows.filter(({ codes }) => codes.includes
 
 type Refusals = Readonly<Record<string, { status: number }>>
 
-/** What each app that answers over HTTP refuses with. */
+/** The error codes of each app that answers over HTTP. */
 const refusals = await Promise.all(
   sources()
     .filter((path) => /^apps\/\w+\/src\/errors\.ts$/.test(path))
@@ -34,7 +34,7 @@ const FAILURE = /new Failure\(\s*'(\w+)',\s*'(\w+)'/g
 /** Rows of the table of the servers' error numbers. */
 const SERVER_NUMBER = /^ {2}(\d{4}): \['(\w+)'/gm
 
-/** What a union of texts lists: `type MigrationErrorCode = | 'migrations_missing' | …`. */
+/** The members of a union of texts: `type MigrationErrorCode = | 'migrations_missing' | …`. */
 const unionMembers = (name: RegExp) =>
   captured(new RegExp(`type ${name.source} =((?:\\s*(?:/\\*\\*.*?\\*/|\\|?\\s*'\\w+'))+)`, 'g')).flatMap((union) =>
     captured(/'(\w+)'/g, union.replaceAll(/\/\*\*.*?\*\//g, '')),
@@ -52,7 +52,7 @@ const codes = new Set([
   ...[...failures, ...serverNumbers].map(({ name }) => name),
   ...unionMembers(/\w+Code/),
   ...captured(/\bcode = '(\w+)'/g),
-  // Codes that are put together: whatever their last part is, one row explains them.
+  // Composed codes: one row explains them for every last part.
   ...captured(/`(mysql_)\$\{/g).map((start) => `${start}…`),
   ...captured(/'(mysql_[a-z]+)'/g),
 ])
@@ -82,7 +82,7 @@ test('every class of failures is explained', () => {
   expect(explained).toEqual(unionMembers(/FailureClass/))
 })
 
-/** One table for each boundary: MySQL's answers, what a connect fails with, and Redis' refusals. */
+/** One table for each boundary: MySQL's answers, failures of a connect, and Redis' errors. */
 const BOUNDARIES = {
   'packages/mirror/src/database/server-errors.ts': SERVER_NUMBER,
   'packages/mirror/src/database/connect-failure.ts': /^ {2}(\w+): 'database_/gm,

@@ -5,7 +5,7 @@ import { files, read } from './tree.js'
 
 const DOCUMENTS = files().filter((file) => /\.md$|\.ya?ml$|^\.env/.test(file) && !/^(ops|bench|\.github)\//.test(file))
 
-/** How a secret looks in a document. What the reader puts there by a command or a variable is none. */
+/** The look of a secret in a document. A command or a variable in its place is none. */
 const LOOKS: readonly RegExp[] = [
   /whsec_([\w+/=-]+)/g,
   /\b[a-z]+:\/\/[^\s:/@`'"]*(:[^\s@/`'"$]+@)/g,
@@ -16,7 +16,7 @@ const LOOKS: readonly RegExp[] = [
   /(\/T000\/\S+?)(?=[`'"\s])/g,
 ]
 
-/** Only the beginning of one, whose rest is a command or an ellipsis. */
+/** Only the beginning of one; its rest is a command or an ellipsis. */
 const LEFT_OUT = /[…$?]|^(?:whsec_|.*:)$/
 
 const found = DOCUMENTS.flatMap((file) => {

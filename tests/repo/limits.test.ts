@@ -3,7 +3,7 @@ import { codeFiles, files, read } from './tree.js'
 
 const LINES_MAX = 400
 
-/** Places that grow without a reason to: whatever it is, it has a better name. */
+/** Places that grow without a reason: every content has a better name. */
 const NO_NAME = /^(?:common|shared|utils?|helpers?)$/
 
 const containing = (paths: readonly string[], pattern: RegExp) => paths.filter((path) => pattern.test(read(path)))

@@ -28,7 +28,7 @@ function locked(path: string, name: string): Locked | undefined {
   }
 }
 
-/** What a package offers for this and other machines, by its path; only packages that offer something native. */
+/** The builds of a package for this and other machines, by its path; only packages with native builds. */
 const builds = installed.flatMap(([path, { optionalDependencies = {} }]) => {
   const offered = Object.keys(optionalDependencies).map((name) => ({ name, build: locked(path, name) }))
   return offered.some(({ build }) => build === undefined || build.os) ? [{ path, offered }] : []

@@ -3,7 +3,10 @@ import { expect, test } from 'vitest'
 import { importsOf, oursOf, packageOf } from './imports.js'
 import { codeFiles, exists, isApp, manifestOf, read, sources, workspaceOf, workspaces } from './tree.js'
 
-/** The npm packages that these files import. Prisma's generated client, which is no file of the tree, imports its runtime. */
+/**
+ * The npm packages that these files import. Prisma's generated client, which is no file of the tree, imports its
+ * runtime.
+ */
 function imported(paths: readonly string[]): string[] {
   const specifiers = paths.flatMap(importsOf).map(({ to }) => to ?? '.')
   const names = specifiers.map((to) => (/^\.{1,2}\/generated\//.test(to) ? '@prisma/client' : packageOf(to)))

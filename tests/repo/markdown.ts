@@ -20,7 +20,7 @@ export function rowsOf(document: string): { heading: string; cells: Row }[] {
   })
 }
 
-/** What is in code quotes, in order. */
+/** The texts in code quotes, in order. */
 export const quoted = (text = ''): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
 
 /** The document with another text between `<!-- name -->` and `<!-- /name -->`. */

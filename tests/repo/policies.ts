@@ -5,7 +5,7 @@ export type Limit = { values: Readonly<Record<string, unknown>>; reason: string 
 
 const LIMITS = /\/(?:[\w-]+-)?limits\.ts$/
 
-/** The files that hold the limits of what is deployed. */
+/** The files with the limits of the deployed programs. */
 export const policyFiles = (): string[] =>
   sources().filter((path) => LIMITS.test(path) && !path.startsWith('packages/devstack/'))
 

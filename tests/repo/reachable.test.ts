@@ -6,7 +6,7 @@ import { codeFiles, files, read, sources, workspaceOf, workspaces } from './tree
 const NAMED_PROGRAM = /\w+\/[\w./-]+\.(?:ts|m?js)/g
 const QUOTED_FILE = /['"`]([^'"`\s]+\.(?:ts|m?js))['"`]/g
 
-/** What an outsider starts: the entry points of packages, the apps, and the programs that scripts and containers name. */
+/** The roots: the entry points of packages, the apps, and the programs that scripts and containers name. */
 function entries(): string[] {
   const naming = ['package.json', ...files().filter((path) => /^(?:Dockerfile|docker-compose\.yml)$/.test(path))]
   const programs = naming.flatMap((path) => read(path).match(NAMED_PROGRAM) ?? []).map(sourceFile)
@@ -28,7 +28,7 @@ const sourceName = (path: string) => posix.basename(path).replace(/\.js$/, '.ts'
 function reachableFrom(begin: readonly string[]): Set<string> {
   const all = codeFiles()
   const reached = new Set(begin)
-  // Grows while it is walked: a set visits what is added to it.
+  // Grows during the walk: a set visits members that are added to it.
   for (const path of reached) {
     if (all.includes(path)) for (const target of usedBy(path, all)) reached.add(target)
   }

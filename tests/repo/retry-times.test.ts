@@ -17,7 +17,7 @@ function duration(ms: number): string {
   return parts.flatMap(([count, unit]) => (count > 0 ? [`${count} ${unit}`] : [])).join(' ')
 }
 
-/** Milliseconds from the first try to each further one, where each delay is this share of what the table says. */
+/** Milliseconds from the first try to each further one, where each delay is this share of the table's. */
 function sums({ retryDelaysMs }: Pace, share: number): number[] {
   let atMs = 0
   return retryDelaysMs.map((delayMs) => {

@@ -13,7 +13,9 @@ type Model = { table: string; doc: string; fields: Map<string, Field>; indexes: 
 
 const TYPES: Readonly<Record<string, string>> = { BigInt: 'bigint', Int: 'int', Boolean: 'boolean' }
 
-/** The server's name of a column's type: of `@db.VarChar(64)` where there is such a mark, of Prisma's type elsewhere. */
+/**
+ * The server's name of a column's type: of `@db.VarChar(64)` where there is such a mark, of Prisma's type elsewhere.
+ */
 function typeOf(type: string, attributes: string): string {
   const native = /@db\.(\w+(?:\(\d+\))?)/.exec(attributes)?.[1]?.toLowerCase() ?? TYPES[type]
   if (native === undefined) throw new Error(`no column type is known for ${type} ${attributes}`)

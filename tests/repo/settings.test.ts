@@ -100,7 +100,7 @@ test('.env.example lists every setting as the code has it', async () => {
   await expect(exampleText()).toMatchFileSnapshot(fromRoot(EXAMPLE))
 })
 
-/** An example that says, in capitals, what to put there. */
+/** An example that names, in capitals, its replacement. */
 const PLACEHOLDER = /(?:COPY|MAKE)_|XXXX/
 
 test('every example is a value that the processes take, unless it is to be replaced by a secret: that is refused', () => {

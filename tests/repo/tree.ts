@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Made by tools, or somebody's own: what .gitignore leaves out. */
+/** Made by tools, or a developer's own: the entries of .gitignore. */
 const NOT_OF_THE_TREE = /^(?:node_modules|dist|generated|\.git|\.data|\.env|.*\.log)$/
 
 /** All paths here are relative to the root of the repository and written with slashes. */

@@ -14,7 +14,7 @@ export type EventOptions = {
 
 const everything = parseMirroredKinds('*')
 
-/** What the worker hands to the mirror for this event. */
+/** The mirror's input for this event, as the worker makes it. */
 export function arrival(type: string, objectId: string, options: EventOptions = {}): Arrival {
   const { id = `msg_${randomBytes(10).toString('hex')}`, at = 1000, timestamp = at + 20, source = 'clerk' } = options
   const isDelete = type.endsWith('.deleted') && type !== 'organizationMembership.deleted'

@@ -13,7 +13,7 @@ declare module 'vitest' {
   }
 }
 
-// The one place where tests read the environment. Never REDIS_URL or DATABASE_URL: those may be somebody's real data.
+// The one place where tests read the environment. Never REDIS_URL or DATABASE_URL: those may lead to real data.
 const { TEST_REDIS_URL: redisUrl, TEST_DATABASE_URL: databaseUrl } = process.env
 
 /** Runs once for each project that needs servers; all of them share the ones that the first has started. */

@@ -1,6 +1,6 @@
 /*
- * The oracle: what must hold of the mirror's tables, whoever wrote to them. It asks the database alone and shares no
- * code with the mirror. What the tables should say comes from a model, as `ExpectedMirror`.
+ * The oracle: the invariants of the mirror's tables, for any writer. It asks the database alone and shares no code with
+ * the mirror. The expected tables come from a model, as `ExpectedMirror`.
  */
 
 /** A row with every value as text: times as `2026-11-23T05:41:00.123000` in UTC, flags as 0 and 1. */
@@ -10,7 +10,7 @@ export type MirrorTables = ReadonlyMap<string, readonly TextRow[]>
 export type Query = <Row>(sql: string, params?: unknown[]) => Promise<Row[]>
 
 export type ExpectedHead =
-  /** Which of several deletes was first, and so whose version a tombstone has, depends on the order of arrival. */
+  /** The first of several deletes gives a tombstone its version, and the order of arrival decides which that is. */
   | { deleted: true; eventIds: readonly string[] }
   | {
       deleted: false
@@ -31,7 +31,7 @@ export type ExpectedMirror = {
   outcomes: Map<string, readonly string[]>
 }
 
-/** What the application wrote to a user's row and blocks. */
+/** The application's own values in a user's row and blocks. */
 export type OwnData = { tagline: string; blocks: readonly string[] }
 
 /** One thing that is not as it must be. `object` is a Clerk id, an event id or a place. */
@@ -48,7 +48,7 @@ export type Oracle = {
 
 type Column = { table: string; name: string; type: string; isKey: boolean }
 
-/** Reads which tables and columns there are, whatever they are called: a new one is watched without being told of. */
+/** Reads the names of all tables and columns: a new one is watched without a change here. */
 export async function openOracle(query: Query): Promise<Oracle> {
   const columns = await query<Column>(
     `SELECT c.table_name AS \`table\`, c.column_name AS name, c.data_type AS type, c.column_key = 'PRI' AS isKey
@@ -126,7 +126,7 @@ const violation = (invariant: string, object: string, what: string, expected: un
   found: String(found),
 })
 
-/** I2: every head is what the model says, and there is no other. A stub is no head. */
+/** I2: the object rows equal the model's, and there are no others. A stub does not count. */
 export function wrongHeads(expected: ExpectedMirror['heads'], tables: MirrorTables): Violation[] {
   const rows = (tables.get('clerk_objects') ?? []).filter(
     (row) => row['event_id'] !== null || row['deleted_at'] !== null,
@@ -173,7 +173,9 @@ const TYPED_TABLES = [
   'organization_domains',
 ]
 
-/** I2: the typed rows follow their heads. A user's row that only the application has made (`synced_at` NULL) is not one. */
+/**
+ * I2: the typed rows follow their heads. A user's row that only the application has made (`synced_at` NULL) is not one.
+ */
 export function wrongRows(expected: ExpectedMirror['rows'], tables: MirrorTables): Violation[] {
   const found = new Map<string, TextRow>()
   for (const table of TYPED_TABLES) {
@@ -198,7 +200,7 @@ export function wrongLedger(expected: ExpectedMirror['outcomes'], tables: Mirror
   })
 }
 
-/** I4: what the application wrote survives every sync, and goes with its user. `own` is by the user's Clerk id. */
+/** I4: the application's own values survive every sync, and go with their user. `own` is by the user's Clerk id. */
 export function wrongOwnData(own: ReadonlyMap<string, OwnData>, tables: MirrorTables): Violation[] {
   const users = tables.get('users') ?? []
   const blocks = tables.get('blocks') ?? []
@@ -218,7 +220,7 @@ export function wrongOwnData(own: ReadonlyMap<string, OwnData>, tables: MirrorTa
   return [...wrong, ...orphans.map((block) => violation('I3', `block ${block['id']}`, 'its user', 'a row', 'none'))]
 }
 
-/** I4: what differs between two readings. */
+/** I4: the differences between two readings. */
 export function changesBetween(
   before: MirrorTables,
   after: MirrorTables,

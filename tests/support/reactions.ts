@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Secret } from '@clerk-mirror/runtime'
 import type { ChangeWebhookConfig } from '../../apps/worker/src/reaction-runtime/webhook-settings.js'
 
-/** What a worker is told of this receiver. */
+/** The settings of this receiver for a worker. */
 export const webhooksTo = (...urls: string[]): ChangeWebhookConfig => ({
   urls: new Secret(urls.map((url) => new URL(url))),
   secrets: new Secret([`whsec_${randomBytes(24).toString('base64')}`]),
@@ -12,12 +12,12 @@ export const webhooksTo = (...urls: string[]): ChangeWebhookConfig => ({
 
 type Query = <Row>(sql: string, params?: unknown[]) => Promise<Row[]>
 
-/** What the reckoning looks at, of a delivery. */
+/** The members of a delivery that the reckoning compares. */
 export type Told = { key: string; body: { type: string; data: { id: string; version: { eventId: string } } } }
 
-/** What a recorder of every change should have been told, and was. */
+/** The changes that a recorder of every change should have received, and those that it did. */
 export type Reckoning = {
-  /** Committed changes that were never told, as `what object of event`. */
+  /** Committed changes that were never delivered, as `change object of event`. */
   missing: string[]
   /** Told, and never committed, or committed as something else. */
   invented: string[]
@@ -28,9 +28,9 @@ export type Reckoning = {
 }
 
 /**
- * Holds what a recorder of every change was told against what ledger and heads say was done. Knows nothing of the
- * outbox, nor of how changes are judged: an event that the ledger calls applied is one change of its object; an object
- * is created by one event, before any update; a head that was alive and is a tombstone was deleted once.
+ * Compares the changes that a recorder received with those in ledger and object rows. Independent of the outbox and of
+ * the mirror's judgement: an event that the ledger calls applied is one change of its object; an object is created by
+ * one event, before any update; a head that was alive and is a tombstone was deleted once.
  */
 export async function reckonReactions(query: Query, received: readonly Told[]): Promise<Reckoning> {
   const applied = await query<{ event_id: string; type: string; object_id: string }>(

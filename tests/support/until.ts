@@ -16,7 +16,7 @@ export async function until(condition: () => boolean | Promise<boolean>, patienc
   }
 }
 
-/** A gate in a story: what waits for `opened` goes on when the test opens it. */
+/** A gate in a story: code that awaits `opened` goes on when the test opens it. */
 export function latch(): { opened: Promise<void>; open: () => void } {
   let open = () => {}
   const opened = new Promise<void>((resolve) => {

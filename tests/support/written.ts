@@ -1,6 +1,6 @@
 import { vi } from 'vitest'
 
-/** What this process writes, instead of writing it: `out` to standard output, `note` to standard error. */
+/** The output of this process, kept instead of written: `out` for standard output, `note` for standard error. */
 export class Written {
   out = ''
   note = ''

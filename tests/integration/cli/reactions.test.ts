@@ -43,7 +43,7 @@ afterEach(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-/** A worker whose one reaction wants to hear of nothing that happens here. */
+/** A worker with one reaction, which requests no change of these tests. */
 async function work(react: Reaction['react'] = async (run) => void runs.push(run)): Promise<void> {
   const log = openLog({ app: 'test', level: 'debug', pretty: false, write: () => {} })
   const fail = () => {

@@ -9,7 +9,7 @@ const REDIS_DATABASE = 11
 const redisUrl = new URL(inject('redisUrl'))
 redisUrl.pathname = `/${REDIS_DATABASE}`
 
-/** Clears the screen, begins a line that looks like one of ours, and turns what follows. */
+/** Clears the screen, begins a line that looks like one of ours, and reverses the text after it. */
 const EVIL = '\u001b[2J\u009b31m\nmsg_fake  user.deleted\r\u202e\u2028'
 const COMMANDING = /(?!\n)[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
 

@@ -9,7 +9,7 @@ import { fromCompose } from '../../../packages/devstack/src/services/service-sou
 import { makePrivateFolder, prepareSite, servicesFolder } from '../../../packages/devstack/src/services/site.js'
 import { until } from '../../support/until.js'
 
-// Stands in for a container engine: what it is told to bring up is a real Redis on the port that it is told to publish.
+// Stands in for a container engine: its "container" is a real Redis on the port to be published.
 const DOCKER = `#!/bin/sh
 here=$(dirname "$0")
 echo "$*" >>"$here/calls"

@@ -19,7 +19,7 @@ afterEach(async () => {
   echo.close()
 })
 
-/** A client that remembers what it was sent. */
+/** A client that keeps the bytes it received. */
 function open(port = proxy.port) {
   const socket = connect({ port, host: '127.0.0.1' })
   clients.push(socket)

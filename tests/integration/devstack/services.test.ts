@@ -170,7 +170,7 @@ describe('private servers', () => {
       await expect(query(url.href, 'SELECT 1')).rejects.toThrow()
     }
     const folder = join(dataDir, 'services')
-    // Where servers run as other users, those pass through it; nobody lists it.
+    // Where servers run as other users, those may traverse the folder, and no user may list it.
     expect(statSync(folder).mode & (isRoot ? 0o066 : 0o077)).toBe(0)
     for (const name of ['password', 'redis.conf', 'account.sql']) {
       expect(statSync(join(folder, name)).mode & 0o077, name).toBe(0)
@@ -352,7 +352,7 @@ describe('a data folder', () => {
     async () => {
       const { owner, announced } = await openElsewhere()
       await redisCommand(announced.redisUrl, 'SET', 'greeting', 'hello')
-      // The record of what ran, as it was when everything was killed at once and nothing could clean up.
+      // The record of running processes, as it was when all were killed at once before any clean-up.
       const records = ['redis.process.json', 'database.process.json'].map((name) => join(dataDir, 'services', name))
       const [redis] = announced.servers
       for (const pid of guardsOf(announced.servers)) process.kill(pid, 'SIGKILL')

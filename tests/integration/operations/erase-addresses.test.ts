@@ -108,7 +108,7 @@ test('an object that mentions the person elsewhere is listed by id and members, 
     kind: 'organization',
     members: ['public_metadata'],
   })
-  // The addresses went with the user; what holds the id is still found, and removed where it was decided.
+  // The addresses went with the user; objects with the id are still found, and removed where an event decided them.
   const second = await eraseAda(world, { also: ['new_deep', 'new_text', 'org_1', 'orginv_by_her', 'new_never'] })
   expect(second).toMatchObject({ objects: 3, addressesKnown: false })
   expect(second.mentions.map(({ id }) => id)).toEqual(['new_team'])

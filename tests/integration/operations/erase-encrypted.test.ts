@@ -20,7 +20,7 @@ function arrived(eventId: string, type: string, data: object) {
   return { ...envelope(eventId, { type, objectId, userId }), body }
 }
 
-/** Events of which she is the subject, by what each kind says of that. */
+/** Events that refer to her, by the reference member of each kind. */
 const hers = [
   arrived('msg_user', 'user.updated', { id: ADA, email_addresses: [{ email_address: 'ada@example.com' }] }),
   arrived('msg_member', 'organizationMembership.created', { id: 'orgmem_1', public_user_data: { user_id: ADA } }),
@@ -34,7 +34,7 @@ const inPassing = [
   arrived('msg_invitee', 'organizationInvitation.created', { id: 'orginv_2', email_address: 'Ada@example.com' }),
   arrived('msg_deep', 'brandNew.thing', { id: 'new_2', deep: { owner: ADA } }),
 ]
-/** An organization outlives whoever created it; another person's id begins like hers; nobody's. */
+/** An organization outlives its creator; another user's id begins like hers; an event without a user. */
 const others = [
   arrived('msg_org', 'organization.updated', { id: 'org_1', created_by: ADA }),
   arrived('msg_bob', 'session.created', { id: 'sess_2', user_id: 'user_12' }),

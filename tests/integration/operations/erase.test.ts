@@ -9,7 +9,7 @@ import { done, envelope, retryingAfter, type TestQueue } from '../../support/que
 import { latch, until } from '../../support/until.js'
 
 const ADA = 'user_1'
-/** In whatever Ada has written. */
+/** In every text that Ada has written. */
 const MARKER = 'xQz7marker'
 const HOUR_MS = 3_600_000
 const ACTIVE_PATIENCE_MS = 20_000
@@ -23,7 +23,7 @@ const eraseAda = (world: World, options: { patienceMs?: number; onWaiting?: () =
     patienceMs: options.patienceMs ?? ACTIVE_PATIENCE_MS,
   })
 
-/** What a stored event about an object says. */
+/** The body of a stored event about an object. */
 function eventAbout(id: string, type: string, objectId: string, data: object = {}) {
   const body = JSON.stringify({ type, data: { id: objectId, note: MARKER, ...data } })
   return envelope(id, { type, objectId, body })

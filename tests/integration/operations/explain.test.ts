@@ -85,7 +85,7 @@ async function plansOf(work: () => Promise<unknown>): Promise<Plan[]> {
   return plans
 }
 
-/** A count that stops early, the first rows of a table, and what the server keeps of tables. */
+/** A count that stops early, the first rows of a table, and the server's table statistics. */
 const BOUNDED = [
   /^SELECT COUNT\(\*\) AS `rows` FROM \(SELECT 1 FROM \w+ (WHERE reaction=\? )?LIMIT \d+\)/,
   /WHERE 1=1 ORDER BY \S+`id` (ASC|DESC) LIMIT \? OFFSET \?$/,

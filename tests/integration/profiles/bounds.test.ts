@@ -33,7 +33,7 @@ afterAll(() => owned?.[Symbol.asyncDispose]())
 async function come(port: number): Promise<Socket> {
   const client = connect({ port, host: '127.0.0.1' })
   client.on('error', () => {})
-  client.resume() // who does not read is not told of the end
+  client.resume() // A client that does not read learns nothing of the end.
   clients.push(client)
   await once(client, 'connect')
   return client

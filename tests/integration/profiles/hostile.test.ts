@@ -59,7 +59,7 @@ function expectDocumented({ status, type, body }: Sent): void {
   expect(code).not.toMatch(/internal|unavailable/)
 }
 
-/** The same page with words that nobody could mistake for anything else. */
+/** The same page with harmless words. */
 const tame = ({ displayName, tagline, imgUrl, blocks }: PublicProfile): PublicProfile => ({
   username: 'x',
   displayName: displayName && 'x',

@@ -166,7 +166,7 @@ test('list and page come from indexes alone, whatever is in the table', async ()
       expect(step.key, sql).not.toBeNull()
       if (step.table === 'users') expect(step.Extra ?? '', sql).not.toContain('filesort')
     }
-    // What was read, and not only what was planned: an index can be read from end to end, too.
+    // The rows read, and not only the plan: an index can be read from end to end, too.
     await connection.query('FLUSH STATUS')
     await connection.query(sql, values)
     const reads = await connection.query<{ Value: string }[]>("SHOW SESSION STATUS LIKE 'Handler_read%'")
@@ -175,7 +175,7 @@ test('list and page come from indexes alone, whatever is in the table', async ()
   }
 }, 120_000)
 
-/** What Prisma asks the server meanwhile. */
+/** The statements that Prisma sends meanwhile. */
 async function statementsOf(work: (prisma: PrismaClient) => Promise<void>) {
   const statements: { sql: string; values: unknown[] }[] = []
   const prisma = new PrismaClient({

@@ -7,7 +7,7 @@ const run = promisify(execFile)
 
 /**
  * In this folder: an authority, a certificate for `host` that it has signed, and as `stranger.key` and
- * `stranger.pem` one that nobody has signed. Needs openssl.
+ * `stranger.pem` an unsigned one. Needs openssl.
  */
 export async function makeCertificates(folder: string, host = 'localhost') {
   const openssl = (...args: string[]) => run('openssl', args, { cwd: folder })

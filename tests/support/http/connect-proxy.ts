@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 
-/** A company's proxy: tunnels by CONNECT, and hands on what is no TLS. */
+/** A company's proxy: tunnels by CONNECT, and forwards requests without TLS. */
 export type ConnectProxy = AsyncDisposable & {
   url: string
   /** `CONNECT host:port` and `POST http://…`, as they came. */
@@ -11,7 +11,7 @@ export type ConnectProxy = AsyncDisposable & {
   accounts: (string | undefined)[]
   /** Refuses with this status; null hands on. */
   refuses: number | null
-  /** Where a name leads; what it does not know it does not reach. */
+  /** The address of a name; names outside the table are unreachable. */
   names: Record<string, number>
 }
 

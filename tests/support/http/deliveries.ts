@@ -45,7 +45,7 @@ export type Pour = {
   done: Promise<void>
 }
 
-/** Sends everything, so many at once, and whatever is answered 503 again until it is taken. */
+/** Sends all deliveries, so many at once, and repeats those with a 503 until they are accepted. */
 export function pour(target: IngestTarget, deliveries: readonly Delivery[], lanes = 16): Pour {
   const answers: Answer[] = []
   const queue = deliveries.values()

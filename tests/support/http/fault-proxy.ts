@@ -7,15 +7,15 @@ export type FaultProxy = AsyncDisposable & {
   /** Whether some connection has sent this text. */
   hasSeen: (text: string) => boolean
   /**
-   * From now on every connection that has sent this text is half-open: what either end sends is swallowed, and nobody is
-   * told. New connections are made and stay silent. The others work as before.
+   * From now on every connection that has sent this text is half-open: the proxy swallows the bytes of both ends, and
+   * neither learns of it. New connections are made and stay silent. The others work as before.
    */
   silence: (text: string) => void
 }
 
 type Line = { client: Socket; server: Socket; sent: string; isSilent: boolean }
 
-/** So much of what a connection sent first is enough to tell what it is for. */
+/** So many of its first bytes identify the purpose of a connection. */
 const REMEMBERED_CHARS = 10_000
 
 export async function openFaultProxy(serverUrl: string): Promise<FaultProxy> {

@@ -13,7 +13,7 @@ export function hasNginx(): boolean {
 }
 
 export type Nginx = AsyncDisposable & {
-  /** Of each request, what the servers answered that it was given to, in turn: `202`, or `502, 202`. */
+  /** The answers of the upstream servers to each request, in turn: `202`, or `502, 202`. */
   tries: () => string[]
 }
 

@@ -20,7 +20,7 @@ export type ChangeBody = {
 
 export type Answer = { status: number; headers?: Record<string, string>; body?: string | Buffer }
 
-/** Somebody who wants to hear of changes. Takes all of them, unless told otherwise. */
+/** A receiver of change webhooks. Accepts all of them by default. */
 export type Receiver = AsyncDisposable & {
   url: string
   received: Received[]

@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
 const SSL_REQUEST_BYTES = 36
-/** What a MariaDB 10.11 can, in the three places of its greeting; the first clears the bit by which MySQL is known. */
+/** The capabilities of a MariaDB 10.11, in the three places of its greeting; the first clears MySQL's bit. */
 const CAPABILITIES = { low: 0xfffe, high: 0x81bf, mariadb: 0x1d }
 
 /**

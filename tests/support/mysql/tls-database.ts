@@ -15,7 +15,7 @@ export type TlsDatabase = AsyncDisposable & {
   url: (host: string, parameters?: string) => string
   /** The certificate of the authority that signed the server's. */
   caPath: string
-  /** A key and a certificate that nobody has signed. */
+  /** A key and an unsigned certificate. */
   stranger: { keyPath: string; certPath: string }
 }
 

@@ -1,6 +1,6 @@
 // Besieges ingest as its argument says: {port, slow, pipelining, junk} connections of each kind, as JSON. A process of
-// its own, so that what it does delays no honest sender. JavaScript, because Node starts it without a loader.
-// Tells its parent once a second how many connections it has open; ends with it.
+// its own, so that its work delays no honest sender. JavaScript, because Node starts it without a loader. Tells its
+// parent once a second how many connections it has open; ends with it.
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -26,7 +26,7 @@ const SLOW = [
     begin: () => post('content-type: application/json', ...signature('x'), 'content-length: 1000000', '', '{'),
     trickles: true,
   },
-  // Reads nothing of what it has asked for.
+  // Reads no answer.
   { begin: () => 'GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(4), isDeaf: true },
 ]
 /** 3.2 MiB of requests in one go. */

@@ -1,5 +1,5 @@
 // Preloaded into a worker: it dies without a word, as if the system had killed it, when it decodes an event of the user
-// with this name. Where the event lies in its job the quotes are escaped, so nobody dies of fetching it.
+// with this name. In the job the quotes are escaped, so no worker dies of fetching the event.
 const MARK = '"username":"ends_its_worker"'
 
 const { parse } = JSON

@@ -8,7 +8,7 @@ export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 export type LogLine = { event: string; level: string; [field: string]: unknown }
 export type Options = { env: Environment; cwd?: string; args?: readonly string[] }
 
-/** Without a `.env`: whoever keeps one at the root of the repository must not have it in the tests. */
+/** Without a `.env`: a developer's own, at the root of the repository, must not reach the tests. */
 const EMPTY_FOLDER = fileURLToPath(new URL('.', import.meta.url))
 
 /** Long enough for a start on a busy machine, and for a shutdown that uses the whole of its deadline. */
@@ -22,7 +22,7 @@ export const DIE_WITH_TEST = `data:text/javascript,${encodeURIComponent(`
 
 export type App = 'ingest' | 'worker' | 'console' | 'profiles' | 'cli'
 
-/** A compiled program as a process of its own. Its environment is what the test gives, and nothing else. */
+/** A compiled program as a process of its own. Its environment comes from the test alone. */
 export class Program implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly exited: Promise<Exit>
@@ -51,7 +51,7 @@ export class Program implements AsyncDisposable {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** What it has logged so far; a line that is still being written is left out. */
+  /** Its log so far, without an unfinished last line. */
   get lines(): LogLine[] {
     return this.stdout
       .split('\n')
@@ -121,7 +121,7 @@ export async function health(url: string, path: '/livez' | '/readyz'): Promise<H
 
 export const isReady = async ({ url }: { url: string }) => (await health(url, '/readyz')).status === 200
 
-/** What it says once it is not ready; an answer is kept for a moment. */
+/** Its answer once it is not ready; the process caches answers for a moment. */
 export async function onceNotReady(process: { url: string }): ReturnType<typeof health> {
   await until(async () => !(await isReady(process)))
   return await health(process.url, '/readyz')

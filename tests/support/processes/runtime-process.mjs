@@ -1,5 +1,6 @@
-// A process that lives by `run` and misbehaves as its argument says: {behaviour, environment, deadlineMs, shutdownDelayMs}, as JSON.
-// JavaScript, because Node starts it without a loader; it uses the built packages as the apps do.
+// A process that lives by `run` and misbehaves as its argument says: {behaviour, environment, deadlineMs,
+// shutdownDelayMs}, as JSON. JavaScript, because Node starts it without a loader; it uses the built packages as the
+// apps do.
 import { openMetrics, port, Releasers, readConfig, run, serveHealth } from '@clerk-mirror/runtime'
 
 const { behaviour, environment, deadlineMs, shutdownDelayMs } = JSON.parse(process.argv[2])
@@ -62,7 +63,7 @@ const BEHAVIOURS = {
 }
 
 async function start({ port: wanted }, { log, signal, fail }) {
-  // What `await using` does: Node 20 does not know it, and nothing compiles this file.
+  // The effect of `await using`: Node 20 does not know it, and nothing compiles this file.
   const owned = new Releasers()
   try {
     owned.defer(() => log.info({ event: 'test.released', what: 'first acquired' }))

@@ -1,5 +1,5 @@
-// Loaded before a program whose clock is to be wrong: `--import …/shifted-clock.mjs?offsetMs=120000`. Times that are
-// told are shifted; durations are not, as on a machine whose clock is set wrongly and runs well.
+// Loaded before a program, to set its clock wrong: `--import …/shifted-clock.mjs?offsetMs=120000`. Times that are
+// told are shifted; durations are not, as on a machine with a wrongly set clock that runs well.
 const offsetMs = Number(new URL(import.meta.url).searchParams.get('offsetMs'))
 const RightDate = Date
 

@@ -30,7 +30,7 @@ type Own = 'own redis' | 'own redis and database'
 export type IngestProcess = Program & IngestTarget
 export type WorkerProcess = Program & { url: string }
 
-/** What the programs use, as many as the tests need; a Redis of its own keeps it apart from other tests. */
+/** The programs' queues, as many as the tests need; a Redis of its own isolates them from other tests. */
 const PARTITIONS = partitions(4)
 const { key } = partition('{clerk-0}')
 
@@ -42,7 +42,10 @@ export async function canOpenHouse(own: Own): Promise<boolean> {
   return false
 }
 
-/** Servers of a test's own, with the mirror's tables in the database and nothing in Redis; or with a Redis that is given. */
+/**
+ * Servers of a test's own, with the mirror's tables in the database and nothing in Redis; or with a Redis that is
+ * given.
+ */
 export async function openHouse(own: Own, redisUrl?: string): Promise<House> {
   await using owned = new Releasers()
   const dataDir = mkdtempSync(join(tmpdir(), 'clerk-mirror-house-'))
@@ -110,7 +113,7 @@ export class House implements AsyncDisposable {
     return controlOf(this.#servers.database)
   }
 
-  /** Brings the servers back, in whatever state a test that failed has left them. */
+  /** Brings the servers back, from any state that a failed test has left. */
   async mend(): Promise<void> {
     for (const { control } of Object.values(this.#servers)) {
       await control?.start()
@@ -189,7 +192,7 @@ export class House implements AsyncDisposable {
     await this.quiet()
   }
 
-  /** What the tables hold of these events' users, held against an independent model; empty when all is right. */
+  /** The differences between the tables and an independent model for these events' users; empty when all is right. */
   async differences(deliveries: readonly Delivery[]): Promise<Difference[]> {
     const expected = expectedTables(deliveries)
     return differences(expected, await this.tables.read([...expected.heads.keys()]))

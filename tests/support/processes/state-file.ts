@@ -11,7 +11,7 @@ export function readState<State>(path: string, isState: (value: unknown) => valu
   }
 }
 
-/** In one step: whoever is killed in the middle leaves the old state or the new. */
+/** In one step: a process killed in the middle leaves the old state or the new. */
 export function writeState(path: string, state: unknown): void {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(`${path}.new`, JSON.stringify(state))

@@ -10,7 +10,7 @@ const PLACES = [
 
 const QUIET = ['gpu', 'background-networking', 'component-update', 'sync'].map((what) => `--disable-${what}`)
 
-/** Where Chromium is: what CHROMIUM_PATH names, else found on the machine; undefined where there is none. */
+/** The path of Chromium: CHROMIUM_PATH, else found on the machine; undefined where there is none. */
 export const CHROMIUM = process.env['CHROMIUM_PATH'] ?? PLACES.find(existsSync)
 
 /** Headless, with a new profile that goes with it. */

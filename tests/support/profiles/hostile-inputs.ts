@@ -50,7 +50,7 @@ const hostileUrl = fc.oneof(
 const type = fc.oneof({ arbitrary: fc.constantFrom(1, 2, 3, 4, 5, 6, 999), weight: 8 }, fc.anything())
 const sometimes = <T>(arbitrary: fc.Arbitrary<T>) => fc.oneof({ arbitrary, weight: 8 }, fc.jsonValue())
 
-/** What somebody might send to `PUT /me`: from nearly right to not at all. */
+/** Bodies for `PUT /me`: from nearly right to hopeless. */
 export const hostileBody = fc.oneof(
   {
     arbitrary: fc.record({
@@ -92,7 +92,7 @@ export const hostilePath = fc.oneof(
   fc.webQueryParameters().map((query) => `?${query}`),
 )
 
-/** Tags and the names of their attributes, in order: what a page is made of, without what it says. */
+/** Tags and the names of their attributes, in order: the structure of a page without its texts. */
 export function skeleton(page: string): string[] {
   const tag = /<(\/?[a-z0-9!]+)((?:\s+[a-z:-]+(?:="[^"<>]*")?)*)\s*\/?>/gi
   const rest = page.replaceAll(tag, '')

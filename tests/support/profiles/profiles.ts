@@ -16,7 +16,7 @@ const encoded = (part: object) => Buffer.from(JSON.stringify(part)).toString('ba
 
 type TokenOptions = { claims?: object; header?: object; key?: typeof instance.privateKey }
 
-/** A session token of this user, good for a minute; `claims` and `header` change what is in it. */
+/** A session token of this user, valid for a minute; `claims` and `header` change its content. */
 export function sessionToken(
   clerkId: string,
   { claims, header, key = instance.privateKey }: TokenOptions = {},

@@ -3,10 +3,10 @@ import { Queue, UnrecoverableError, Worker } from 'bullmq'
 import { until } from '../until.js'
 import { envelope, type TestQueue } from './queue.js'
 
-/** What is needed of a queue to make letters in it. */
+/** The parts of a queue that are needed to make dead letters in it. */
 type LetterQueue = Pick<TestQueue, 'partition' | 'producer' | 'redis'>
 
-/** A letter in a story: what it was, and the line of its reason. */
+/** A dead letter in a story: its event, and the line of its reason. */
 export type LetterPlan = { id: string; reason: string } & Partial<Omit<Envelope, 'eventId'>>
 
 const MALFORMED = 'poison/malformed: data.id is not a string of 1 to 64 visible ASCII characters'

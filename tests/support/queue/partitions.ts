@@ -31,7 +31,7 @@ export type Family = AsyncDisposable & {
   letters: DeadLetters
   /** Spreads events over so many partitions. */
   producer: (count: number) => Promise<Producer>
-  /** Serves what is on the register, and notes what it has handled. */
+  /** Serves the registered partitions, and notes the events it has handled. */
   work: (options?: Partial<ConsumerOptions>) => Consumer & { handled: string[] }
   key: (index: number, name: string) => string
   /** How many of these lists' members each of so many partitions has. */

@@ -12,14 +12,14 @@ import { until } from '../until.js'
 /** `client` is a plain connection to this one server. */
 export type ClusterNode = { port: number; bus: number; server: ServerControl; client: Redis }
 
-/** Masters, each with a replica unless they are told to have none, that keep what they acknowledge. */
+/** Masters that keep acknowledged writes, each with a replica unless `replicas` says otherwise. */
 export type RedisCluster = AsyncDisposable & {
   /** As `REDIS_URL` would hold it. */
   url: string
   nodes: readonly ClusterNode[]
-  /** Who has the slot of a key now. @throws while nobody does */
+  /** The master of a key's slot now. @throws while there is none */
   masterOf: (key: string) => Promise<ClusterNode>
-  /** Who follows them. @throws while nobody does */
+  /** Their replica. @throws while there is none */
   replicaOf: (key: string) => Promise<ClusterNode>
   /** A planned change: the replica takes over, and nothing is lost on the way. */
   failover: (key: string) => Promise<void>
@@ -125,7 +125,7 @@ async function form(nodes: readonly ClusterNode[], masters: number): Promise<voi
   await until(() => isWhole(nodes, masters), PATIENCE_MS)
 }
 
-/** Every server knows who has which slots, and each replica follows its master. */
+/** Every server knows the master of each slot, and each replica follows its master. */
 async function isWhole(nodes: readonly ClusterNode[], masters: number): Promise<boolean> {
   const following = nodes.length > masters ? /connected_slaves:1/ : /connected_slaves:0/
   const views = nodes.map(async ({ client }) => {
@@ -136,7 +136,7 @@ async function isWhole(nodes: readonly ClusterNode[], masters: number): Promise<
   return (await Promise.all(views)).every(Boolean)
 }
 
-/** As most of those who answer see it: a dead master's word counts for nothing. */
+/** As the majority of the answering servers sees it: a dead master's view does not count. */
 async function masterOf(nodes: readonly ClusterNode[], key: string): Promise<ClusterNode> {
   const votes = new Map<number, number>()
   for (const port of await Promise.all(nodes.map(({ client }) => masterSeenBy(client, key).catch(() => 0)))) {
@@ -178,7 +178,7 @@ async function beginMove(nodes: readonly ClusterNode[], key: string, password: s
   const [first] = (await from.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 1)) as string[]
   await move(first === undefined ? [] : [first])
   const moveKeys = async () => {
-    // What a client writes meanwhile is moved too.
+    // Keys that a client writes meanwhile are moved too.
     for (;;) {
       const keys = (await from.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[]
       if (keys.length === 0) return

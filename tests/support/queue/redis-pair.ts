@@ -10,7 +10,7 @@ import { findRedisServer, redisAnswers } from '../../../packages/devstack/src/se
 import { type ServerControl, ServerProcess } from '../../../packages/devstack/src/services/server-process.js'
 import { until } from '../until.js'
 
-/** `client` is a plain connection to this one server, whatever its role. */
+/** `client` is a plain connection to this one server, in any role. */
 export type PairedServer = {
   port: number
   server: ServerControl
@@ -67,7 +67,7 @@ async function follow(replica: PairedServer, master: PairedServer): Promise<void
   await until(async () => /master_link_status:up/.test(await replica.client.info('replication')))
 }
 
-/** A Redis of its own that keeps what it acknowledges, in a folder of this name; its life is owned. */
+/** A private Redis that keeps acknowledged writes, in a folder of this name; its life is owned. */
 export async function openServer(
   program: string,
   folder: string,

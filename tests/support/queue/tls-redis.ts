@@ -14,11 +14,11 @@ export type TlsRedis = AsyncDisposable & {
   url: (user: string, host?: string) => string
   /** The certificate of the authority that signed the server's. */
   caPath: string
-  /** That of somebody who signed nothing here. */
+  /** The certificate of an authority that signed nothing here. */
   strangerPath: string
   /** May do everything. */
   admin: Redis
-  /** What users tried and were not allowed to do: the user and the command, key or word. */
+  /** The denied attempts of users: the user and the command, key or word. */
   denials: () => Promise<string[]>
 }
 
@@ -30,8 +30,8 @@ export async function isTlsRedisPossible(): Promise<boolean> {
 const PASSWORD_HASH = /#[A-Z_0-9]+/g
 
 /**
- * A server of its own that takes only encrypted connections, and only from the users of this ACL file, whose password
- * hashes are words in capitals: each gets the same made-up password.
+ * A server of its own that takes only encrypted connections, and only from the users of this ACL file, with words in
+ * capitals as password hashes: each gets the same made-up password.
  */
 export async function openTlsRedis(aclFile: string): Promise<TlsRedis> {
   const program = await findRedisServer()

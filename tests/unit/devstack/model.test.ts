@@ -146,7 +146,7 @@ describe('what counts as a difference', () => {
   })
 })
 
-/** Tables that hold exactly what is expected. */
+/** Tables that hold exactly the expected rows. */
 function foundFrom(expected: Expected): Found {
   const users = new Map([...expected.users].map(([id, row]) => [id, { ...row }]))
   const heads = [...expected.heads].map(([id, head]) => {

@@ -16,7 +16,7 @@ interface Received {
   body: Buffer
 }
 
-/** A server that answers the nth request with what it is told, and keeps what it got. */
+/** A server that answers the nth request with the given answer, and keeps its requests. */
 async function openReceiver(answer: (nth: number) => number) {
   const received: Received[] = []
   let inFlight = 0

@@ -6,7 +6,7 @@ const WAIT_MS = 1000
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** A queue for one turn at a time, and a list of what has begun; `end` ends what began first. */
+/** A queue for one turn at a time, and the list of begun turns; `end` ends the oldest. */
 function open(waitingMax = 10) {
   const queue = new DatabaseQueue({ turns: 1, waitingMax, waitMs: WAIT_MS })
   const begun: string[] = []

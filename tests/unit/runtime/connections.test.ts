@@ -77,7 +77,7 @@ test('when bodies take too much memory, the one that came first and is not compl
   expect(reasons).toEqual(['body_memory'])
   expect(connections.bodyBytes).toBe(61)
   connections.answered(first)
-  // What is read to its end and thrown away after the answer is in nobody's memory.
+  // A body that is read to its end and discarded after the answer takes no memory.
   connections.received(first, 500)
   expect(connections.bodyBytes).toBe(11)
 })

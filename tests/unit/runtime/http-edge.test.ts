@@ -37,7 +37,7 @@ async function open(listener: RequestListener) {
   }
 }
 
-/** A client that keeps what it was sent. */
+/** A client that keeps the bytes it received. */
 async function visit(port: number) {
   const socket = connect({ port, host: '127.0.0.1' })
   sockets.push(socket)
@@ -205,7 +205,7 @@ describe('a server that is closed while it is asked', () => {
     await vi.waitFor(() => expect(client.socket.bytesWritten).toBe(10), PATIENCE_MS)
     const other = await visit(port)
     other.send(REQUEST)
-    await other.answered(1) // what the first one has sent has been read by now
+    await other.answered(1) // by now the server has read the first client's bytes
     stop()
     const closed = close()
     client.send(REQUEST.slice(10))

@@ -17,7 +17,7 @@ function temporaryFolder(): string {
   return folder
 }
 
-/** A process whose standard output is a pipe of 64 KiB; it is read once, for the port, and then when the test says so. */
+/** A process with a pipe of 64 KiB as standard output; the test reads it once, for the port, and later on demand. */
 async function spawnOnPipe(behaviour: string) {
   const path = join(temporaryFolder(), 'pipe')
   execFileSync('mkfifo', [path])

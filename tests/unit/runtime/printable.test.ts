@@ -35,7 +35,7 @@ test.each([true, false])('a line of the log cannot command the terminal (for peo
   expect(lines).toHaveLength(1)
   const text = lines.join('')
   expect(text).toContain('u001b[2J')
-  // What breaks the line of a log for people are the frames of the stack.
+  // Only the frames of the stack break a line of the log for people.
   const shown = text
     .trimEnd()
     .split('\n')
