@@ -40,7 +40,7 @@ const defaultOf = (name: string, setting: Setting) =>
 
 const settingsTable = () =>
   table(
-    ['setting', 'default', 'read by', 'what it does'],
+    ['setting', 'default', 'read by', 'meaning'],
     settings.map(([name, setting]) => [
       `\`${name}\``,
       defaultOf(name, setting),
@@ -65,8 +65,8 @@ async function limitsTables(): Promise<string> {
   return (await Promise.all(parts)).join('\n\n')
 }
 
-const EXAMPLE_HEAD = `# Copy this file to .env, and take away the # in front of what you set. What the environment has wins.
-# Nothing of it is needed for npm start, which brings up and makes up what is not set here.
+const EXAMPLE_HEAD = `# Copy this file to .env, and remove the # in front of a setting to use it. The environment wins over this file.
+# npm start needs none of them: it starts missing servers, and generates missing secrets.
 # docs/settings.md lists the same.
 `
 

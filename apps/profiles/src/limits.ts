@@ -3,13 +3,13 @@
 /** Profiles on one page of the list: a screen or three, and one round trip to the database. */
 export const PAGE_SIZE = 30
 
-/** Characters, as wide as the columns. A username comes from Clerk, and a longer one is nobody's. */
+/** Characters, as wide as the columns. A username comes from Clerk, and no username is longer. */
 export const USERNAME_MAX = 120
 export const TAGLINE_MAX = 250
 export const LABEL_MAX = 200
 export const URL_MAX = 200
 
-/** Links of one page: nobody reads more, and the whole page stays one short answer. */
+/** Links of one page: readers want no more, and the whole page stays one short answer. */
 export const BLOCKS_MAX = 50
 
 /** Bytes of a body: 50 blocks of 400 characters, each written as an escaped pair of surrogates, are 240,000. */
@@ -22,8 +22,8 @@ export const HEADER_BYTES_MAX = 16 * 1024
  * connections that stop within their headers take 100 KB each. */
 export const HEADERS_MAX = 100
 
-/** Open connections, at some 15 KB each: a thousand browsers that keep six each for as long as they are kept. Beyond,
- * whoever has waited longest makes room, and a browser opens another one without a word. The hard limit `nofile` of
+/** Open connections, at some 15 KB each: a thousand browsers with six kept connections each. Beyond, the connection
+ * that has waited longest is closed for the new one, and its browser silently opens another. The hard limit `nofile` of
  * the process must be above it. */
 export const CONNECTIONS_MAX = 6_000
 
@@ -37,8 +37,8 @@ export const PARAMETER_MAX = 1500
 export const HEADERS_MS = 5_000
 export const REQUEST_MS = 30_000
 
-/** Milliseconds in which nothing moves on a connection in the middle of a request, as with a client that never reads its
- * answers: the slowest phone acknowledges something within seconds. */
+/** Milliseconds without traffic on a connection in the middle of a request, as with a client that never reads its
+ * answers: the slowest phone acknowledges a packet within seconds. */
 export const SILENCE_MS = 20_000
 
 /** Milliseconds between Node's looks for requests that take too long; its own 30 s would double the limits. */
@@ -51,11 +51,11 @@ export const DATABASE_TURNS = 10
  * A turn takes some 2 ms: the last of them waits for 50. */
 export const DATABASE_QUEUE_MAX = 256
 
-/** Milliseconds that a request waits for its turn. Nobody reads a page that has not come by then. */
+/** Milliseconds that a request waits for its turn. No reader waits longer for a page. */
 export const DATABASE_QUEUE_MS = 3_000
 
 /** Milliseconds by which our clock and Clerk's may differ; a session token lives for 60 s. */
 export const CLOCK_SKEW_MS = 5_000
 
-/** Seconds after which one should come again while the database is away: most such outages are failovers. */
+/** Seconds after which a client should retry while the database is away: most such outages are failovers. */
 export const RETRY_AFTER_S = 5

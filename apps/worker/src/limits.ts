@@ -2,15 +2,16 @@
 
 /** Milliseconds between two messages to people: chat services take one a second, and people read more slowly. */
 export const NOTICE_GAP_MS = 10_000
-/** Causes told of in one message; the others have their turn in the next. */
+/** Causes in one message; the others follow in the next. */
 export const NOTICE_CAUSES_MAX = 10
-/** Causes that wait to be told, at most: while the receiver is down, memory must not fill with them. */
+/** Causes that wait for their message, at most: while the receiver is down, memory must not fill with them. */
 export const NOTICES_PENDING_MAX = 100
 /** Milliseconds for an answer of the receiver. */
 export const NOTICE_ANSWER_MS = 5_000
-/** Rides out a restart of the receiver. Afterwards the next dead letter of the cause is told as its first. */
+/** Rides out a restart of the receiver. Afterwards the next dead letter of the cause is sent as its first. */
 export const NOTICE_RETRY_DELAYS_MS = [1_000, 5_000, 30_000, 120_000] as const
-/** Milliseconds after which Redis is asked again whether a cause is news: ten thousand letters at once ask it once. */
+/** Milliseconds after which Redis is asked again whether a cause is new: ten thousand dead letters at once ask it once.
+ * */
 export const NOTICE_ASK_AGAIN_MS = 600_000
 
 /** Milliseconds for which a comparison of the installations of queue and database serves: a worker under load asks both
@@ -18,18 +19,19 @@ export const NOTICE_ASK_AGAIN_MS = 600_000
 export const INSTALLATION_TRUST_MS = 1_000
 export const INSTALLATION_LOOK_MS = 5_000
 
-/** Milliseconds for one run of a reaction that does not say otherwise: less than a process that stops waits for. */
+/** Milliseconds for one run of a reaction without a timeout of its own: less than a shutdown waits for. */
 export const RUN_MS = 15_000
-/** Milliseconds that a run which is over waits for the others under way, so that they end together: little beside what
- * an answer over the network takes. */
+/** Milliseconds that a completed run waits for the others in flight, so that they are completed together: little beside
+ * an answer over the network. */
 export const RUN_GATHER_MS = 10
 
-/** Milliseconds for one delivery to a receiver of changes: what Standard Webhooks advises at least. */
+/** Milliseconds for one delivery to a receiver of changes: the least that Standard Webhooks advises. */
 export const DELIVERY_MS = 15_000
-/** Bytes of an answer's body that are let in, and milliseconds for them: the status says all, and keeps the connection. */
+/** Bytes of an answer's body that are read, and milliseconds for them: only the status counts, and reading keeps the
+ * connection. */
 export const ANSWER_BYTES_MAX = 4_096
 export const ANSWER_REST_MS = 1_000
-/** Milliseconds that a receiver may ask to be left alone: a day, and it is tried for longer. */
+/** Longest pause in milliseconds that a receiver may ask for: a day, and retries go on for longer. */
 export const RETRY_AFTER_MAX_MS = 86_400_000
 
 /** Runs that begin together while the worker is behind with events, of all its reactions, and milliseconds until the next
@@ -41,10 +43,11 @@ export const TURN_GAP_MS = 200
 export const RELAY_PAGE = 256
 /** Milliseconds that one reaction is handed over before another has its turn; half of what Redis grants for it. */
 export const RELAY_TURN_MS = 2_500
-/** Milliseconds between looks for what a worker left behind when it died; changes of this worker need no look. */
+/** Milliseconds between looks for rows that a dead worker left behind; changes of this worker need no look. */
 export const RELAY_POLL_MS = 2_000
-/** Milliseconds that rows are gathered before they are handed over, and until a reaction is tried again that another
- * process hands over: nobody waits for a tenth of a second, and a busy worker is spared a turn for each transaction. */
+/** Milliseconds that rows are gathered before they are enqueued, and until the next attempt at a reaction that another
+ * process enqueues: a tenth of a second is no delay to any receiver, and spares a busy worker a turn for each
+ * transaction. */
 export const RELAY_GATHER_MS = 100
 /** Milliseconds between tries while MySQL or Redis is away. */
 export const RELAY_RETRY_MS = 1_000
@@ -53,7 +56,7 @@ export const READ_OBJECTS_MAX = 32
 /** Connections to MySQL for reactions, apart from those that apply events: many runs must not keep events waiting. */
 export const REACTION_CONNECTIONS = 4
 
-/** Characters of a secret that changes are signed with: 24 bytes of chance in base64, which nobody guesses. */
+/** Characters of a secret that changes are signed with: 24 random bytes in base64, beyond guessing. */
 export const WEBHOOK_SECRET_CHARS_MIN = 32
 
 /** Milliseconds after which a cause that blocks events is logged again, and for which /readyz names it after a try: three

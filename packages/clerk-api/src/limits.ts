@@ -14,10 +14,12 @@ export const RECENT_TIES_MAX = 100
 export const CURSORS_TRIED = 3
 /** Pages in a row that may bring nothing new before a walk is given up: it must not ask for ever. */
 export const IDLE_PAGES_MAX = 10
-/** Milliseconds before a walk's start; what was created earlier must be in the walk. Clerk's replicas lag for seconds. */
+/** Milliseconds before a walk's start; objects created earlier must be in the walk. Clerk's replicas lag for seconds.
+ * */
 export const SETTLED_MS = 60_000
 
-/** Requests a second by default: a fifth of what Clerk grants an instance, for the application spends the same budget. */
+/** Requests a second by default: a fifth of the rate that Clerk grants an instance, for the application spends the same
+ * budget. */
 export const REQUESTS_PER_SECOND = { production: 20, development: 2 } as const
 /** Lowest rate that 429s can lead to, as a share of the rate at the start. */
 export const RATE_SHARE_MIN = 1 / 64

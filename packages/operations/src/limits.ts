@@ -1,12 +1,12 @@
 /** Every limit of the operations, with its reason. docs/settings.md lists them. */
 
-/** Milliseconds that erase waits for a worker: one that was killed gives its events back within 15 s, twice over. */
+/** Milliseconds that erase waits for a worker: the events of a killed one are released within 15 s, twice over. */
 export const ERASE_PATIENCE_MS = 30_000
 
-/** Milliseconds between looks at an event that a worker has; it is usually done with it after the first. */
+/** Milliseconds between looks at an event in a worker; the worker has usually finished it after the first. */
 export const ERASE_LOOK_MS = 250
 
-/** Objects and events that erase lists, of those that only mention the person: so many can be looked at by people. */
+/** Objects and events that erase lists, of those that only mention the person: as many as a person can review. */
 export const ERASE_MENTIONS_LISTED = 1_000
 
 /** Milliseconds that a list waits for the ledger; then it goes on without, and asks again no sooner than after these. */
@@ -16,25 +16,26 @@ export const LEDGER_RETRY_MS = 5_000
 /** Objects with a version far in the future that one list shows. */
 export const FUTURE_LISTED = 1_000
 
-/** Letters that are moved at once: a replay keeps Redis busy for some 5 ms, a discard is one transaction for them all. */
+/** Dead letters that are moved at once: a replay keeps Redis busy for some 5 ms, a discard is one transaction for them
+ * all. */
 export const BULK_CHUNK = 250
 
 /** Parts of a second into which a rate is cut: workers get an even flow instead of a wave each second. */
 export const RATE_STEPS = 10
 
-/** Causes that are told apart: with more, the newer ones are counted in the total alone. */
+/** Causes that are listed apart: with more, the newer ones are counted in the total alone. */
 export const CAUSES_MAX = 1_000
 
 /** Minutes of activity that charts show. */
 export const ACTIVITY_MINUTES = 60
 
-/** Minutes that are read again although they were read before: a worker's transaction may end in the next one. */
+/** Minutes that are read again although they were read before: a worker's transaction may commit in the next one. */
 export const ACTIVITY_UNSETTLED_MINUTES = 2
 
 /** Events of an object that its trace lists, of the ledger and of the queue each. */
 export const TRACE_EVENTS = 50
 
-/** Objects that went with a deleted user or organization whose reactions its trace looks for. */
+/** Objects removed by the deletion of a user or organization that a trace searches for reactions. */
 export const TRACE_WENT_ALONG = 100
 
 /** Milliseconds that a trace looks through the queue for events of an object: pages want an answer in four seconds. */
@@ -43,8 +44,8 @@ export const TRACE_SEARCH_MS = 2_000
 /** Rows of a forgotten reaction's outbox that are removed at once: some 20 ms, and a worker that asks waits for none. */
 export const FORGET_PAGE = 1_000
 
-/** Ids of a filter, and characters of each of its texts, that an action is put on record with: a page of the audit has a
- * thousand actions, and reads all of them. */
+/** Ids of a filter, and characters of each of its texts, in an action's record: a page of the audit log has a thousand
+ * actions, and reads all of them. */
 export const RECORDED_IDS_MAX = 20
 export const RECORDED_CHARS_MAX = 200
 

@@ -4,10 +4,8 @@
  */
 export const SHUTDOWN_DEADLINE_MS = 20_000
 
-/**
- * Ctrl-C under `npm run` can arrive twice within milliseconds: the terminal signals the whole group, and npm forwards
- * its own copy where its shell is bash. Only a signal that comes later than this is someone losing patience.
- */
+/** Ctrl-C under `npm run` can arrive twice within milliseconds: the terminal signals the whole group, and npm forwards
+ * its own copy where its shell is bash. Only a later signal is a second Ctrl-C. */
 export const SAME_SIGNAL_MS = 500
 
 /** Seconds that `KEEP_ALIVE_TIMEOUT_S` may be set to: no balancer keeps an idle connection for longer than some hours. */
@@ -22,10 +20,8 @@ export const SHUTDOWN_DELAY_MAX_S = 600
  */
 export const UNANSWERED_MAX = 4
 
-/**
- * A process that stops answers what it was asked within this time, and then cuts off the rest. It ends before
- * SHUTDOWN_DEADLINE_MS: connections that are slow on purpose make no stop fail.
- */
+/** A stopping process completes requests within this time, and then cuts off the rest. It ends before
+ * SHUTDOWN_DEADLINE_MS: connections that are slow on purpose make no shutdown fail. */
 export const DRAIN_MS = 15_000
 
 /** A connection that was made just before the listener closed gets this long to send its first request. */
@@ -44,20 +40,18 @@ export const READINESS_DEADLINE_MS = 2_000
 /** Ends before the readiness as a whole does, so that the answer can still name the check that hangs. */
 export const CHECK_DEADLINE_MS = 1_500
 
-/**
- * Whoever reaches a public port may ask for /readyz as fast as they like, and each look costs Redis a write to its disk.
- * Probes come every few seconds, and a balancer takes several in a row before it acts: a second changes nothing for them.
- */
+/** A client of a public port may request /readyz at any rate, and each check costs Redis a write to its disk. Probes
+ * come every few seconds, and a balancer takes several in a row before it acts: a second changes nothing for them. */
 export const READINESS_KEPT_MS = 1_000
 
-/** Probes and scrapers send a few short lines at once; whoever is slower is holding a socket. */
+/** Probes and scrapers send a few short lines at once; a slower client only holds a socket. */
 export const HEADERS_TIMEOUT_MS = 5_000
 export const REQUEST_TIMEOUT_MS = 10_000
 
 /** Longer than the usual gap between two probes, so that a probe may reuse its connection. */
 export const KEEP_ALIVE_TIMEOUT_MS = 15_000
 
-/** A log line stays readable, and bounded, whatever a database puts into its message. */
+/** A log line stays readable, and bounded, with any message of a database. */
 export const ERROR_MESSAGE_LIMIT_CHARS = 1_000
 
 /** Bytes of log lines that wait for a reader which does not read: some thousand lines, and then they are dropped. */
@@ -69,13 +63,13 @@ export const LOG_RETRY_MS = 10
 /** Milliseconds that a process which ends waits for the reader of its last lines; within the grace of 30 s. */
 export const LOG_FLUSH_MS = 2_000
 
-/** Deep enough for driver → client → package → app; also what stops a chain that bites its tail. */
+/** Deep enough for driver → client → package → app; also the end of a chain that refers to itself. */
 export const ERROR_CHAIN_LIMIT = 5
 
 /** Node's own default is 10 frames: only a changed limit or a message posing as frames exceeds this. */
 export const STACK_FRAME_LIMIT = 30
 
-/** At the end of a process, the last spans get this long to reach their receiver; nobody waits longer for traces. */
+/** At the end of a process, the last spans get this long to reach their receiver; nothing else waits for traces. */
 export const TRACES_FLUSH_MS = 2_000
 
 /** Bytes that each piece of a body takes besides its own, as measured: it may come in pieces of one byte. */

@@ -13,7 +13,7 @@ interface Default {
   readonly defaultOf?: Partial<Readonly<Record<AppName, string>>>
 }
 
-/** A secret has no default: a process must not start with one that everybody can read. */
+/** A secret has no default: a process must not start with one that is public. */
 export type Setting = Described &
   (({ readonly secret: true } & { readonly [K in keyof Default]?: never }) | ({ readonly secret?: never } & Default))
 
@@ -38,7 +38,7 @@ export const SETTINGS = {
     usedBy: ['ingest'],
   },
   ENVELOPE_KEYS: {
-    doc: 'Keys that encrypt what waits in Redis: `id:base64` of 32 bytes, made with `openssl rand -base64 32`; several are separated by commas or spaces. The first one encrypts, all of them decrypt. Without any, payloads wait in clear.',
+    doc: 'Keys that encrypt the payloads in Redis: `id:base64` of 32 bytes, made with `openssl rand -base64 32`; several are separated by commas or spaces. The first one encrypts, all of them decrypt. Without any, payloads wait in clear text.',
     example: '2026-11:MAKE_ONE_WITH_OPENSSL_RAND',
     secret: true,
     usedBy: ['ingest', 'worker', 'console', 'cli'],
@@ -49,12 +49,12 @@ export const SETTINGS = {
     usedBy: ['ingest'],
   },
   CLERK_JWT_KEY: {
-    doc: 'PEM public key of your Clerk instance (dashboard: API keys, JWKS public key), by which session tokens are verified without asking Clerk. Line breaks may be written as `\\n` or spaces, or left out. Without it nobody can edit their profile.',
+    doc: 'PEM public key of your Clerk instance (dashboard: API keys, JWKS public key), by which session tokens are verified without asking Clerk. Line breaks may be written as `\\n` or spaces, or left out. Without it profiles are read-only.',
     example: '-----BEGIN PUBLIC KEY-----\\nCOPY_IT_FROM_THE_CLERK_DASHBOARD\\n-----END PUBLIC KEY-----',
     usedBy: ['profiles'],
   },
   CLERK_AUTHORIZED_PARTIES: {
-    doc: 'Origins of the pages whose session tokens are accepted, separated by commas. Set it in production: without it, a token made for another page of the same Clerk instance is accepted too.',
+    doc: 'Origins of the pages that session tokens are accepted from, separated by commas. Set it in production: without it, a token made for another page of the same Clerk instance is accepted too.',
     example: 'https://profiles.example.com',
     usedBy: ['profiles'],
   },
@@ -70,7 +70,7 @@ export const SETTINGS = {
     usedBy: ['worker'],
   },
   REACTIONS: {
-    doc: 'Reactions in code (`apps/worker/src/reactions/`) that this worker runs, separated by commas: `*` is all of them, `-name` leaves one out. None run without it. Every worker requests the reactions of all workers: `reactions remove` ends that for one that no worker has any more.',
+    doc: 'Reactions in code (`apps/worker/src/reactions/`) that this worker runs, separated by commas: `*` is all of them, `-name` leaves one out. None run without it. Every worker requests the reactions of all workers: `reactions remove` ends that for a reaction that no worker has any more.',
     example: 'log-new-users',
     usedBy: ['worker'],
   },
@@ -87,7 +87,7 @@ export const SETTINGS = {
     usedBy: ['worker'],
   },
   CHANGE_WEBHOOK_PAYLOAD: {
-    doc: 'What change webhooks tell of an object besides ids and the names of changed fields: `public` is what the public page of a user shows, `full` all that Clerk sent, which is personal data, and is refused while an address of another machine begins with `http://`.',
+    doc: "Content of an object in change webhooks besides ids and the names of changed fields: `public` is the content of a user's public page, `full` all that Clerk sent, which is personal data, and is refused while an address of another machine begins with `http://`.",
     default: 'public',
     example: 'full',
     usedBy: ['worker'],
@@ -134,7 +134,7 @@ export const SETTINGS = {
     usedBy: ['console'],
   },
   CONSOLE_TOKEN: {
-    doc: 'Who may use the console: `name:role:token`, several separated by commas or spaces. The role is `viewer` or `operator`, the token at least 32 characters (`openssl rand -base64 24` makes one); without any, the console does not start.',
+    doc: 'Accounts of the console: `name:role:token`, several separated by commas or spaces. The role is `viewer` or `operator`, the token at least 32 characters (`openssl rand -base64 24` makes one); without any, the console does not start.',
     example: 'ada:operator:MAKE_UP_A_LONG_ONE,grafana:viewer:AND_ANOTHER_LONG_ONE',
     secret: true,
     usedBy: ['console'],
@@ -147,7 +147,7 @@ export const SETTINGS = {
     usedBy: ['ingest', 'profiles'],
   },
   KEEP_ALIVE_TIMEOUT_S: {
-    doc: 'Seconds that an idle connection is kept. It must be longer than the balancer in front keeps its own, which must be the first to close (docs/deploy.md has the values).',
+    doc: 'Seconds that an idle connection is kept. It must be longer than the idle timeout of the balancer in front, for the balancer must close first (docs/deploy.md has the values).',
     default: '75',
     example: '620',
     usedBy: ['ingest', 'console', 'profiles'],
@@ -159,18 +159,18 @@ export const SETTINGS = {
     usedBy: ['ingest', 'console', 'profiles'],
   },
   TRUST_PROXY: {
-    doc: 'Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses, CIDR ranges, `loopback`, `linklocal` or `uniquelocal`, separated by commas. Without it, everybody who comes through a proxy counts as one address.',
+    doc: 'Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses, CIDR ranges, `loopback`, `linklocal` or `uniquelocal`, separated by commas. Without it, all clients behind a proxy count as one address.',
     example: 'loopback,10.0.0.0/8',
     usedBy: ['ingest', 'console', 'profiles'],
   },
   QUEUE_NAMESPACE: {
-    doc: 'What the keys of this installation begin with in Redis, so that several installations can share one: 1 to 32 lower-case letters, digits and underscores. Give the same to every process of an installation; events that wait under another one stay there.',
+    doc: 'Prefix of the keys of this installation in Redis, so that several installations can share one: 1 to 32 lower-case letters, digits and underscores. Give the same to every process of an installation; events that wait under another one stay there.',
     default: 'clerk',
     example: 'staging',
     usedBy: ['ingest', 'worker', 'console', 'cli'],
   },
   QUEUE_PARTITIONS: {
-    doc: 'How many partitions of the queue ingest spreads events over, at most 64: so many nodes of a Redis Cluster can share the work. It may be changed at any time (docs/partitions.md).',
+    doc: 'Number of partitions of the queue among which ingest spreads events, at most 64: so many nodes of a Redis Cluster can share the work. It may be changed at any time (docs/partitions.md).',
     default: '1',
     example: '4',
     usedBy: ['ingest'],
@@ -182,13 +182,13 @@ export const SETTINGS = {
     usedBy: ['ingest'],
   },
   REDIS_ALLOW_EVICTION: {
-    doc: 'Accept a Redis whose maxmemory-policy may evict events that were already acknowledged. Otherwise ingest refuses to be ready on one.',
+    doc: 'Accept a Redis with a maxmemory-policy that may evict acknowledged events. Otherwise ingest refuses to be ready on one.',
     default: 'false',
     example: 'true',
     usedBy: ['ingest'],
   },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
-    doc: 'Where traces are sent, by OTLP over HTTP with `/v1/traces` appended: one for each event, from its request to its commit. None are made without it. OpenTelemetry reads its other variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) from the environment itself.',
+    doc: 'Receiver of traces, by OTLP over HTTP with `/v1/traces` appended: one for each event, from its request to its commit. None are made without it. OpenTelemetry reads its other variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) from the environment itself.',
     example: 'http://127.0.0.1:4318',
     usedBy: ['ingest', 'worker'],
   },
@@ -198,17 +198,17 @@ export const SETTINGS = {
     usedBy: ['ingest', 'worker'],
   },
   OTEL_TRACES_EXPORTER: {
-    doc: 'With `none` no traces are sent, whatever address is set; `otlp` is what sends them.',
+    doc: 'With `none` no traces are sent, even if an address is set; `otlp` sends them.',
     example: 'none',
     usedBy: ['ingest', 'worker'],
   },
   OTEL_SDK_DISABLED: {
-    doc: 'With `true` no traces are sent, whatever address is set.',
+    doc: 'With `true` no traces are sent, even if an address is set.',
     example: 'true',
     usedBy: ['ingest', 'worker'],
   },
   HTTPS_PROXY: {
-    doc: 'Proxy through which change webhooks and notices go to `https://` addresses, with a user and a password if it wants them. `https_proxy` is the same and counts first. This machine is never reached through one.',
+    doc: 'Proxy through which change webhooks and notifications go to `https://` addresses, with a user and a password if it wants them. `https_proxy` is the same and counts first. This machine is never reached through one.',
     example: 'http://proxy.example.com:3128',
     secret: true,
     usedBy: ['worker'],
@@ -220,12 +220,12 @@ export const SETTINGS = {
     usedBy: ['worker'],
   },
   NO_PROXY: {
-    doc: 'What is reached without a proxy: hosts and all below them, host:port, addresses, ranges, separated by commas; `*` is all. Or `no_proxy`.',
+    doc: 'Destinations without a proxy: hosts and all below them, host:port, addresses, ranges, separated by commas; `*` is all. Or `no_proxy`.',
     example: '.corp.example.com,10.0.0.0/8',
     usedBy: ['worker'],
   },
   NOTIFY_WEBHOOK_URL: {
-    doc: 'Where people are told of the first dead letter of a cause, once a day for each: an address that takes `{"text": "…"}` by POST, such as an incoming webhook of Slack or Mattermost.',
+    doc: 'Receiver of a notification about the first dead letter of each cause, once a day: an address that takes `{"text": "…"}` by POST, such as an incoming webhook of Slack or Mattermost.',
     example: 'https://hooks.slack.com/services/T000/B000/XXXX',
     secret: true,
     usedBy: ['worker'],
