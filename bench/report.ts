@@ -51,7 +51,8 @@ export function rendered({ about, rows, cpu, notes = [] }: Report, command: stri
     const spread = ratio ? `${digits(ratio.least)}–${digits(ratio.greatest)}` : '–'
     return `| ${what} | ${subject} | ${reference} | ${value} | ${spread} | ${target} | ${VERDICTS.get(met)} |`
   })
-  const head = '| what | subject | reference | ratio | of all rounds | target | met |\n|---|---|---|---|---|---|---|'
+  const head =
+    '| measurement | subject | reference | ratio | of all rounds | target | met |\n|---|---|---|---|---|---|---|'
   const parts = [`\`${command}\`: ${about}`, [head, ...table].join('\n'), ...notes]
   if (cpu) parts.push(cpuTable(cpu))
   return [...parts, machineLine(machine)].join('\n\n')
