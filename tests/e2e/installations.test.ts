@@ -84,7 +84,11 @@ inHouses('with the same namespace, the second one works on nothing, and says why
   }
   const mixed = await runCli('status', { ...production.env, DATABASE_URL: staging.env.DATABASE_URL })
   expect(mixed.stderr).toContain('[installation_mismatch]')
-  expect((await runCli('installation show', staging.env)).code).toBe(1)
+  const inWords = await runCli('installation show', staging.env)
+  expect({ code: inWords.code, lines: inWords.stdout.split('\n').map((line) => line.split(' ', 1)[0]) }).toEqual({
+    code: 1,
+    lines: ['database', 'Redis', '', expect.any(String), ''],
+  })
 })
 
 inHouses('a database that is new beside an old Redis is taken by a command, which is on record', async () => {

@@ -18,17 +18,17 @@ export const showInstallation: Command = {
       const report = await installation.show()
       const { database, queue, refusal } = report
       if (call.values['json']) call.out(JSON.stringify({ database, queue, refusal: refusal?.code ?? null }))
-      else call.out(inWords(report))
+      else call.out(...linesOf(report))
       return refusal === null ? 0 : 1
     })
   },
 }
 
-function inWords({ database, queue, refusal }: InstallationReport): string {
+function linesOf({ database, queue, refusal }: InstallationReport): string[] {
   const line = (name: string, stamp: InstallationReport['queue']) =>
     `${name}  ${stamp === null ? 'no installation yet' : `${stamp.id}, epoch ${stamp.epoch}`}`
   const lines = [line('database', database), line('Redis   ', queue)]
-  return [...lines, ...(refusal === null ? [] : ['', `${refusal.message} [${refusal.code}]`])].join('\n')
+  return [...lines, ...(refusal === null ? [] : ['', `${refusal.message} [${refusal.code}]`])]
 }
 
 export const restampInstallation: Command = {
