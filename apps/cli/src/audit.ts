@@ -8,9 +8,9 @@ const LIMIT_MAX = 1000
 
 export const listAudit: Command = {
   usage: '[--limit N] [--json]',
-  summary: 'List what operators did, newest first: replays, discards, looks at payloads, erasures, rebuilds.',
+  summary: "List operators' actions, newest first: replays, discards, payload views, erasures, rebuilds.",
   examples: ['audit list', 'audit list --limit 200 --json'],
-  options: { limit: { type: 'string', doc: `the most actions to list, ${LIMIT} unless told, up to ${LIMIT_MAX}` } },
+  options: { limit: { type: 'string', doc: `most actions to list: ${LIMIT} by default, up to ${LIMIT_MAX}` } },
   run(call) {
     const limit = Number(call.values['limit'] ?? LIMIT)
     if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX) {

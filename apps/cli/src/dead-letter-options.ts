@@ -3,9 +3,9 @@ import { type Command, type Values, WrongUsage } from './command.js'
 
 const CLASSES = ['outage', 'contention', 'blocked', 'poison', 'killer', 'unknown'] as const
 
-/** Of which queue: said the same way to every command. */
+/** The queue: the same option for every command. */
 export const QUEUE_OPTION: Command['options'] = {
-  queue: { type: 'string', doc: 'events (when not said) or reactions' },
+  queue: { type: 'string', doc: 'events (the default) or reactions' },
 }
 
 /** @throws WrongUsage */
@@ -17,26 +17,26 @@ export function queueOf({ queue = 'events' }: Values): LetterQueue {
 export const lettersOf = (values: Values, { deadLetters, reactionLetters }: Operations): DeadLetterOperations =>
   queueOf(values) === 'events' ? deadLetters : reactionLetters
 
-/** Which letters: the same words for every command. Parts combine. */
+/** The filter for dead letters: the same options for every command. Parts combine. */
 export const FILTER_OPTIONS: Command['options'] = {
   ...QUEUE_OPTION,
-  id: { type: 'string', multiple: true, doc: 'this letter; may be given several times' },
-  type: { type: 'string', doc: 'events of this type, such as user.created; of reactions their name' },
+  id: { type: 'string', multiple: true, doc: 'this dead letter; may be repeated' },
+  type: { type: 'string', doc: 'events of this type, such as user.created; for reactions, their name' },
   object: { type: 'string', doc: 'events about this Clerk object' },
-  class: { type: 'string', doc: `letters of this class: ${CLASSES.join(', ')}` },
-  fingerprint: { type: 'string', doc: 'letters of this cause, as the list shows it' },
-  reason: { type: 'string', doc: 'letters with this text in code or message' },
-  unproven: { type: 'boolean', doc: 'of class killer those without a record of the workers that died' },
+  class: { type: 'string', doc: `dead letters of this class: ${CLASSES.join(', ')}` },
+  fingerprint: { type: 'string', doc: 'dead letters of this cause, as shown by the list' },
+  reason: { type: 'string', doc: 'dead letters with this text in code or message' },
+  unproven: { type: 'boolean', doc: 'of class killer, those without a record of crashed workers' },
   since: { type: 'string', doc: 'given up at or after: a time (2026-01-31T04:05Z) or 30m, 2h, 1d ago' },
   until: { type: 'string', doc: 'given up at or before' },
-  all: { type: 'boolean', doc: 'every letter' },
+  all: { type: 'boolean', doc: 'every dead letter' },
 }
 
 const { unproven: _, since: __, until: ___, ...OF_WAITING } = FILTER_OPTIONS
 /** Which of the events that wait for their next try: no time of death narrows these. */
 export const RETRY_FILTER_OPTIONS: Command['options'] = {
   ...OF_WAITING,
-  class: { type: 'string', doc: `events whose last failure is of this class: ${CLASSES.join(', ')}` },
+  class: { type: 'string', doc: `events with a last failure of this class: ${CLASSES.join(', ')}` },
   all: { type: 'boolean', doc: 'every event that waits for its next try' },
 }
 export const RETRY_FILTER_USAGE =

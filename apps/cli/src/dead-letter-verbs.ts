@@ -15,15 +15,15 @@ import { withOperations } from './operations.js'
 import { progressView } from './progress.js'
 
 const PACE_OPTIONS: Command['options'] = {
-  'dry-run': { type: 'boolean', doc: 'say how many letters match, and touch nothing' },
-  rate: { type: 'string', doc: 'the most letters a second' },
+  'dry-run': { type: 'boolean', doc: 'count matching dead letters, and touch nothing' },
+  rate: { type: 'string', doc: 'most dead letters a second' },
 }
 const BULK_OPTIONS: Command['options'] = { ...FILTER_OPTIONS, ...PACE_OPTIONS }
-const YES: Command['options'] = { yes: { type: 'boolean', doc: 'do not ask' } }
+const YES: Command['options'] = { yes: { type: 'boolean', doc: 'do not ask for confirmation' } }
 
 export const replayDeadLetters: Command = {
   usage: `${FILTER_USAGE} [--dry-run] [--rate N] [--json]`,
-  summary: 'Put dead letters back into the queue, as if they had never been tried. Newer state is never undone.',
+  summary: 'Move dead letters back into the queue, with all their attempts. Newer state is never undone.',
   examples: [
     'dead-letters replay --id msg_2bYZ0example',
     'dead-letters replay --fingerprint 5b2c0d1e --dry-run',
@@ -50,7 +50,7 @@ export const replayDeadLetters: Command = {
 
 export const discardDeadLetters: Command = {
   usage: `${FILTER_USAGE} [--dry-run] [--rate N] [--yes] [--json]`,
-  summary: 'Delete dead letters for good. Only Clerk can bring one back, by sending it again.',
+  summary: 'Delete dead letters for good. Only Clerk can restore one, by sending it again.',
   examples: ['dead-letters discard --id msg_2bYZ0example', 'dead-letters discard --fingerprint 5b2c0d1e --yes --json'],
   options: { ...BULK_OPTIONS, ...YES },
   run(call) {
@@ -79,7 +79,7 @@ export const discardDeadLetters: Command = {
 
 export const retryEventsNow: Command = {
   usage: `${RETRY_FILTER_USAGE} [--dry-run] [--rate N] [--yes] [--json]`,
-  summary: 'Try events now that failed and wait for their next try. Each uses that try: mend the cause first.',
+  summary: 'Try failed events now that wait for their next try. Each uses that try: remove the cause first.',
   examples: [
     'dead-letters retry-now --id msg_2bYZ0example',
     'dead-letters retry-now --reason handler_threw --yes',

@@ -16,7 +16,7 @@ const SHOWN = 20
 
 export const listDeadLetters: Command = {
   usage: `${FILTER_USAGE} [--json]`,
-  summary: 'List the events that were given up: first by cause with what to do, then the oldest ones.',
+  summary: 'List events that were given up: first by cause with its remedy, then the oldest ones.',
   examples: ['dead-letters list', 'dead-letters list --class poison --since 2h', 'dead-letters list --queue reactions'],
   options: FILTER_OPTIONS,
   run(call) {
@@ -80,13 +80,13 @@ function asTable(letters: readonly DeadLetter[]): string[] {
 
 export const showDeadLetter: Command = {
   usage: 'ID [--queue reactions] [--payload] [--json]',
-  summary: 'Show one dead letter: why it was given up, and where in the code.',
+  summary: 'Show one dead letter: its reason, and the place in the code.',
   examples: ['dead-letters show msg_2bYZ0example', 'dead-letters show msg_2bYZ0example --payload'],
   options: {
     ...QUEUE_OPTION,
     payload: {
       type: 'boolean',
-      doc: "print the event's body too: it holds personal data, and that you looked is put on record",
+      doc: "print the event's body too: it holds personal data, and this access is recorded",
     },
   },
   run(call) {
@@ -129,13 +129,13 @@ function payloadOf(letter: DeadLetterDetails | null): { body: string | null; enc
 
 export const exportDeadLetters: Command = {
   usage: `${FILTER_USAGE} [--payload]`,
-  summary: 'Print dead letters as JSON lines, to be kept or looked at elsewhere. They stay where they are.',
+  summary: 'Print dead letters as JSON lines, for storage or analysis. They stay in the queue.',
   examples: ['dead-letters export > letters.jsonl', 'dead-letters export --fingerprint 5b2c… --payload'],
   options: {
     ...FILTER_OPTIONS,
     payload: {
       type: 'boolean',
-      doc: 'with the body of each event: it holds personal data, and the export is put on record',
+      doc: 'with the body of each event: it holds personal data, and the export is recorded',
     },
   },
   run(call) {

@@ -24,7 +24,7 @@ const ADDRESS = /@|^\+?[\d().-]{5,}$/
 
 export const eraseUser: Command = {
   usage: '--user ID [--also OBJECT …] [--yes] [--json]',
-  summary: 'Remove everything that is stored of a person, for good: tables, stored objects, events in the queue.',
+  summary: 'Erase a user (GDPR), for good: rows of tables, stored objects, events in the queue.',
   examples: [
     'erase --user user_2bYZ0example',
     'erase --user user_2bYZ0example --also new_2cKq1example',
@@ -35,9 +35,9 @@ export const eraseUser: Command = {
     also: {
       type: 'string',
       multiple: true,
-      doc: 'the id of an object that is to be removed too; erase lists candidates',
+      doc: 'id of another object to remove; erase lists candidates',
     },
-    yes: { type: 'boolean', doc: 'do not ask' },
+    yes: { type: 'boolean', doc: 'do not ask for confirmation' },
   },
   async run(call) {
     const { env, values, positionals, note } = call

@@ -9,7 +9,7 @@ import { withOperations } from './operations.js'
 
 export const showInstallation: Command = {
   usage: '[--json]',
-  summary: 'Show to which installation the database and Redis belong, and how often Redis lost its data.',
+  summary: 'Show the installations of the database and of Redis, and how often Redis lost its data.',
   examples: ['installation show', 'installation show --json'],
   options: {},
   run(call) {
@@ -34,11 +34,11 @@ function linesOf({ database, queue, refusal }: InstallationReport): string[] {
 export const restampInstallation: Command = {
   usage: '[--new] [--yes] [--json]',
   summary:
-    'Give the database the installation id of this Redis, or a new one where Redis has none: after cloning or resetting it.',
+    'Give the database the installation id of this Redis, or a new one if Redis has none: after a clone or a reset.',
   examples: ['installation restamp', 'installation restamp --yes --json', 'installation restamp --new'],
   options: {
-    new: { type: 'boolean', doc: 'give both a new id though they belong together; workers must be stopped' },
-    yes: { type: 'boolean', doc: 'do not ask' },
+    new: { type: 'boolean', doc: 'give both a new id although they match; workers must be stopped' },
+    yes: { type: 'boolean', doc: 'do not ask for confirmation' },
   },
   run(call) {
     const { values, positionals, note } = call

@@ -12,7 +12,7 @@ const databaseOf = (env: Environment) =>
 
 export const migrateDatabase: Command = {
   usage: '[--json]',
-  summary: 'Apply the database migrations that are missing, as `prisma migrate deploy` would.',
+  summary: 'Apply pending database migrations, as `prisma migrate deploy` would.',
   examples: ['migrate', 'migrate --json'],
   options: {},
   async run({ env, values, positionals, out, note }) {
@@ -30,7 +30,7 @@ export const migrateDatabase: Command = {
 
 export const showMigrations: Command = {
   usage: '[--json]',
-  summary: 'Show which migrations are applied, and what your application added to the tables that can stop events.',
+  summary: 'Show applied migrations, and additions of your application to the tables that can stop events.',
   examples: ['migrate status', 'migrate status --json'],
   options: {},
   async run({ env, values, positionals, out }) {

@@ -12,7 +12,7 @@ import { table } from './table.js'
 
 export const listPartitions: Command = {
   usage: '[--json]',
-  summary: 'List the partitions of the queue, what lies in each, and which processes put events there.',
+  summary: 'List the partitions of the queue, with their events and their ingest processes.',
   examples: ['partitions list', 'partitions list --json'],
   options: {},
   run(call) {
@@ -38,7 +38,7 @@ export const listPartitions: Command = {
 
 export const retirePartition: Command = {
   usage: 'NUMBER [--json]',
-  summary: 'Take the last partition out of service, once it is empty and no process puts events there any more.',
+  summary: 'Take the last partition out of service, once it is empty and no ingest process uses it any more.',
   examples: ['partitions retire 3', 'partitions retire 3 --json'],
   options: {},
   run(call) {

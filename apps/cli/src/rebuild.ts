@@ -9,11 +9,11 @@ import { progressView } from './progress.js'
 
 export const rebuildTables: Command = {
   usage: '[--kind TABLE …] [--restart] [--json]',
-  summary: 'Make the typed tables anew from what is stored of each Clerk object, while workers go on.',
+  summary: 'Rebuild the typed tables from the stored Clerk objects, while workers continue.',
   examples: ['rebuild', 'rebuild --kind users', 'rebuild --kind users --kind organizations --json'],
   options: {
     kind: { type: 'string', multiple: true, doc: `only this table: ${TYPED_TABLES.join(', ')}` },
-    restart: { type: 'boolean', doc: 'begin anew instead of going on where the last rebuild was interrupted' },
+    restart: { type: 'boolean', doc: 'start from the beginning instead of resuming an interrupted rebuild' },
   },
   async run(call) {
     const { env, values, out, note } = call

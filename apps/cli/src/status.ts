@@ -5,7 +5,7 @@ import { table } from './table.js'
 
 export const showStatus: Command = {
   usage: '[--json]',
-  summary: 'Say how the queue stands, who works on it, and what became of the last hour’s events.',
+  summary: 'Show the state of the queue, its workers, and the outcomes of the last hour.',
   examples: ['status', 'status --json'],
   options: {},
   run(call) {

@@ -12,7 +12,7 @@ import { table } from './table.js'
 
 export const showTrace: Command = {
   usage: 'ID [--json]',
-  summary: 'Tell the whole story of an event (msg_…) or of a Clerk object (user_…, org_…).',
+  summary: 'Show the full history of an event (msg_…) or of a Clerk object (user_…, org_…).',
   examples: ['trace msg_2bYZ0example', 'trace user_2bYZ0example', 'trace user_2bYZ0example --json'],
   options: {},
   run(call) {

@@ -8,7 +8,7 @@ import { table } from './table.js'
 
 export const listVersions: Command = {
   usage: '[--json]',
-  summary: 'List objects whose version is more than a day ahead: nothing that Clerk sends of them is newer until then.',
+  summary: 'List objects with a version more than a day ahead: no event from Clerk is newer until then.',
   examples: ['versions list', 'versions list --json'],
   options: {},
   run(call) {
@@ -38,13 +38,12 @@ const asTable = (objects: readonly FutureObjectReport[]) =>
 
 export const releaseVersions: Command = {
   usage: 'ID … | --all [--dry-run] [--yes] [--json]',
-  summary:
-    'Give such objects the time of receipt as their version: Clerk’s next event of each wins. Data stays as it is.',
+  summary: 'Set such versions back to the time of receipt: Clerk’s next event of each object wins. Data stays.',
   examples: ['versions release user_2bYZ0example', 'versions release --all --dry-run', 'versions release --all --yes'],
   options: {
-    all: { type: 'boolean', doc: 'every object that `versions list` shows' },
-    'dry-run': { type: 'boolean', doc: 'say what would be released, and touch nothing' },
-    yes: { type: 'boolean', doc: 'do not ask' },
+    all: { type: 'boolean', doc: 'every object in `versions list`' },
+    'dry-run': { type: 'boolean', doc: 'list the objects to release, and touch nothing' },
+    yes: { type: 'boolean', doc: 'do not ask for confirmation' },
   },
   run(call) {
     const ids = idsOf(call)
