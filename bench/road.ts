@@ -80,7 +80,7 @@ function plotOf(rates: Rates, quick: boolean): string {
     ...{ is, name, about, perS: median(rates[key] ?? []) },
   })
   const bars = [
-    bar('ours', 'the road', 'the whole road', 'request to committed rows'),
+    bar('ours', 'the road', 'end to end', 'request to committed rows'),
     bar('ours', 'ingest', 'ingest alone', 'request to durable in Redis'),
     bar('ours', 'worker', 'worker alone', 'Redis to committed rows'),
     bar('usual', 'R2', 'R2, the usual handler', 'svix and a Prisma upsert while Clerk waits'),
