@@ -15,6 +15,9 @@ import {
   type LogLevel,
   logLevel,
   openTelemetryFlag,
+  type ProxySettings,
+  parseNoProxy,
+  parseProxy,
   port,
   type Read,
   readConfig,
@@ -23,8 +26,8 @@ import {
   tracesExporter,
   tracesUrlOf,
   webAddress,
+  withProxyNames,
 } from '@clerk-mirror/runtime'
-import { type ProxySettings, parseNoProxy, parseProxy, withProxyNames } from './proxy.js'
 import { chooseReactions } from './reaction-runtime/choose-reactions.js'
 import {
   type ChangeWebhookConfig,

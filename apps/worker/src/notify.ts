@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Notices, Reason } from '@clerk-mirror/queue'
-import { printable } from '@clerk-mirror/runtime'
+import { NO_PROXIES, type ProxySettings, printable, proxyFor } from '@clerk-mirror/runtime'
 import {
   NOTICE_ANSWER_MS,
   NOTICE_ASK_AGAIN_MS,
@@ -9,7 +9,6 @@ import {
   NOTICE_RETRY_DELAYS_MS,
   NOTICES_PENDING_MAX,
 } from './limits.js'
-import { NO_PROXIES, type ProxySettings, proxyFor } from './proxy.js'
 import { type Outgoing, openOutgoing } from './reaction-runtime/outgoing.js'
 
 /** A dead letter as people are told of it: its cause, and the type of the event that had it first. */

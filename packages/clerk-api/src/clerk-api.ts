@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import type { Secret } from '@clerk-mirror/runtime'
+import { NO_PROXIES, type ProxySettings, type Secret } from '@clerk-mirror/runtime'
 import { ClerkApiError } from './clerk-api-error.js'
 import { FIND } from './find.js'
 import { openHttp } from './http.js'
@@ -18,6 +18,8 @@ export type ClerkApiOptions = {
   /** Without `/v1`. */
   url: URL
   secretKey: Secret
+  /** The ways out of the network; none by default. */
+  proxies?: ProxySettings | undefined
   /** Of all callers together; by default a fifth of what Clerk grants this instance. */
   requestsPerSecond?: number | undefined
   observer?: (notice: ApiNotice) => void
@@ -71,10 +73,13 @@ class HttpClerkApi implements ClerkApi {
   readonly #signal: AbortSignal
   #instance: Promise<Instance> | undefined
 
-  constructor({ url, secretKey, requestsPerSecond, observer = () => {}, signal, retryPolicy }: ClerkApiOptions) {
+  constructor(options: ClerkApiOptions) {
+    const { url, secretKey, requestsPerSecond, observer = () => {}, signal, retryPolicy } = options
     this.#retryPolicy = { ...RETRY_POLICY, ...retryPolicy }
     this.#signal = joined(signal)
-    this.#http = openHttp({ url, secretKey, answerMs: this.#retryPolicy.answerMs })
+    this.#http = openHttp({
+      ...{ url, secretKey, answerMs: this.#retryPolicy.answerMs, proxies: options.proxies ?? NO_PROXIES },
+    })
     const common = { http: this.#http, retryPolicy: this.#retryPolicy, observer }
     // The instance says what the rate is, so it must be asked before there is one.
     const slow = new Pacer(requestsPerSecond ?? REQUESTS_PER_SECOND.development)

@@ -1,4 +1,4 @@
-import type { Secret } from '@clerk-mirror/runtime'
+import { type ProxySettings, proxyAgentOptions, proxyFor, proxyStatusOf, type Secret } from '@clerk-mirror/runtime'
 import type { Dispatcher } from 'undici'
 import { ANSWER_BYTES_MAX, CONNECTIONS } from './limits.js'
 
@@ -12,7 +12,7 @@ export type HttpAnswer =
   /** None, or not all of it; `reason` is the code of a system's error. */
   | { kind: 'failed'; reason: string }
 
-export type HttpOptions = { url: URL; secretKey: Secret; answerMs: number }
+export type HttpOptions = { url: URL; secretKey: Secret; answerMs: number; proxies: ProxySettings }
 
 /** GET requests to one API. */
 export type Http = AsyncDisposable & {
@@ -20,7 +20,7 @@ export type Http = AsyncDisposable & {
   get: (path: string, signal: AbortSignal) => Promise<HttpAnswer>
 }
 
-export function openHttp({ url, secretKey, answerMs }: HttpOptions): Http {
+export function openHttp({ url, secretKey, answerMs, proxies }: HttpOptions): Http {
   const base = new URL(`${url.pathname.replace(/\/+$/, '')}/v1`, url).href
   const headers = {
     accept: 'application/json',
@@ -31,7 +31,7 @@ export function openHttp({ url, secretKey, answerMs }: HttpOptions): Http {
   let client: Promise<Client> | undefined
   return {
     async get(path, signal) {
-      client ??= openClient()
+      client ??= openClient(proxyFor(url, proxies))
       const { request, dispatcher } = await client
       const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])
       try {
@@ -50,9 +50,11 @@ export function openHttp({ url, secretKey, answerMs }: HttpOptions): Http {
 type Client = { request: typeof import('undici').request; dispatcher: Dispatcher }
 
 /** undici takes half a second and 20 MB to load: most commands of an operator never ask Clerk. */
-async function openClient(): Promise<Client> {
-  const { Agent, request } = await import('undici')
-  return { request, dispatcher: new Agent({ connections: CONNECTIONS }) }
+async function openClient(proxy: URL | undefined): Promise<Client> {
+  const { Agent, ProxyAgent, request } = await import('undici')
+  const connections = CONNECTIONS
+  if (proxy === undefined) return { request, dispatcher: new Agent({ connections }) }
+  return { request, dispatcher: new ProxyAgent({ ...proxyAgentOptions(proxy), connections }) }
 }
 
 async function read({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<HttpAnswer> {
@@ -77,6 +79,8 @@ async function read({ statusCode, headers, body }: Dispatcher.ResponseData): Pro
 
 /** Its code, else its name: a message may hold an address. */
 function reasonOf(error: unknown): string {
+  const proxyStatus = proxyStatusOf(error)
+  if (proxyStatus !== undefined) return `the proxy answers with ${proxyStatus}`
   const { code, name = 'no answer' } = Object(error) as { code?: unknown; name?: unknown }
   return String(typeof code === 'string' ? code : name)
 }

@@ -34,6 +34,19 @@ export {
 } from './parsers.js'
 export { type Address, listenError, PortInUse } from './port-in-use.js'
 export { printable } from './printable.js'
+export {
+  isPrivateName,
+  NO_PROXIES,
+  type NoProxy,
+  type ProxyAgentOptions,
+  type ProxySettings,
+  parseNoProxy,
+  parseProxy,
+  proxyAgentOptions,
+  proxyFor,
+  proxyStatusOf,
+  withProxyNames,
+} from './proxy.js'
 export { type Check, type HealthAnswer, LIVEZ, type Readiness, readinessOf, readyz } from './readiness.js'
 export { Releasers } from './releasers.js'
 export { type BodyLimits, bodyHooks, closeBeforeLongBody, connectionHooks } from './request-body.js'

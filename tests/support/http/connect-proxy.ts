@@ -27,12 +27,12 @@ export async function openConnectProxy(): Promise<ConnectProxy> {
       response.writeHead(proxy.refuses).end()
       return
     }
-    const { hostname, port, pathname } = new URL(String(incoming.url))
+    const { hostname, port, pathname, search } = new URL(String(incoming.url))
     const { 'proxy-authorization': _, ...headers } = incoming.headers
     const options = {
       host: '127.0.0.1',
       port: portOf(hostname, port || '80'),
-      path: pathname,
+      path: pathname + search,
       method: incoming.method,
       headers,
     }

@@ -1,6 +1,6 @@
 // One of several processes that claim the same folders at the same moments: claiming-process.mjs START_MS FOLDER…
 // Prints the indexes of the folders that it got.
-import { claimFolder } from '../../packages/devstack/dist/services/owner.js'
+import { claimFolder } from '../../../packages/devstack/dist/services/owner.js'
 
 const EVERY_MS = 4
 const [startMs, ...folders] = process.argv.slice(2)

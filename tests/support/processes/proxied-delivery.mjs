@@ -1,7 +1,7 @@
 // Delivers one change as a worker does, in a process of its own: Node reads NODE_EXTRA_CA_CERTS at its start alone.
 
-import { readWorkerConfig } from '../../apps/worker/dist/config.js'
-import { webhookReaction } from '../../apps/worker/dist/reaction-runtime/change-webhook.js'
+import { readWorkerConfig } from '../../../apps/worker/dist/config.js'
+import { webhookReaction } from '../../../apps/worker/dist/reaction-runtime/change-webhook.js'
 
 const { changeWebhooks, proxies } = readWorkerConfig(JSON.parse(process.argv[2]))
 const { urls, secrets, ...how } = changeWebhooks

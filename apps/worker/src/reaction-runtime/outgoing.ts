@@ -1,4 +1,5 @@
 import type { LookupFunction } from 'node:net'
+import { proxyAgentOptions, proxyStatusOf } from '@clerk-mirror/runtime'
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'
 import { ANSWER_BYTES_MAX, ANSWER_REST_MS } from '../limits.js'
 
@@ -50,16 +51,10 @@ const PROXY_WANTS_PASSWORD = 407
 
 function dispatcherFor({ proxy, connections, lookup }: OutgoingOptions): Dispatcher {
   if (proxy === undefined) return new Agent({ connections, ...(lookup && { connect: { lookup } }) })
-  const { origin, username, password } = proxy
-  const account = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  const token = account === ':' ? {} : { token: `Basic ${Buffer.from(account).toString('base64')}` }
-  // Many proxies refuse to make a tunnel to what is no TLS.
-  return new ProxyAgent({ uri: origin, connections, proxyTunnel: false, ...token })
+  return new ProxyAgent({ ...proxyAgentOptions(proxy), connections })
 }
 
-/** undici says in words alone which status a proxy had. */
 function throwTold(error: unknown): never {
-  const [, status] =
-    /^Proxy (?:response|Authentication Required) \((\d+)\)/.exec(error instanceof Error ? error.message : '') ?? []
+  const status = proxyStatusOf(error)
   throw status === undefined ? error : new ProxyRefused(status, error)
 }

@@ -1,7 +1,7 @@
 import { type LookupAddress, lookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { Failure } from '@clerk-mirror/events'
-import { isPrivateName } from '../proxy.js'
+import { isPrivateName } from '@clerk-mirror/runtime'
 
 /** Addresses of this machine, of private networks and of nobody: IANA's special-purpose registries. */
 const PRIVATE = new BlockList()

@@ -1,6 +1,5 @@
-import { Secret } from '@clerk-mirror/runtime'
+import { isPrivateName, parseNoProxy, parseProxy, proxyFor, Secret, withProxyNames } from '@clerk-mirror/runtime'
 import { expect, test } from 'vitest'
-import { isPrivateName, parseNoProxy, parseProxy, proxyFor, withProxyNames } from '../../../apps/worker/src/proxy.js'
 
 const settings = (noProxy = '') => ({
   https: new Secret(parseProxy('http://secure:1')),

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net'
-import { isLoopback, type Secret } from '@clerk-mirror/runtime'
+import { isLoopback } from './clear-text.js'
+import type { Secret } from './secret.js'
 
 /** A company's way out: by the names that curl and most programs know. */
 export type ProxySettings = {
@@ -90,4 +91,20 @@ export function withProxyNames<E extends Readonly<Record<string, string | undefi
     return value ? [[name, value]] : []
   })
   return { ...env, ...Object.fromEntries(lower) }
+}
+
+/** How undici's ProxyAgent is told of a proxy. */
+export type ProxyAgentOptions = { uri: string; proxyTunnel: false; token?: string }
+
+/** Many proxies refuse to make a tunnel to what is no TLS, so plain requests go without one. */
+export function proxyAgentOptions({ origin, username, password }: URL): ProxyAgentOptions {
+  const account = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const token = account === ':' ? {} : { token: `Basic ${Buffer.from(account).toString('base64')}` }
+  return { uri: origin, proxyTunnel: false, ...token }
+}
+
+/** The status with which the proxy itself refused: undici says it in words alone. Undefined for any other error. */
+export function proxyStatusOf(error: unknown): string | undefined {
+  const message = error instanceof Error ? error.message : ''
+  return /^Proxy (?:response|Authentication Required) \((\d+)\)/.exec(message)?.[1]
 }
