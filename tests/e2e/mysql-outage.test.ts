@@ -209,6 +209,26 @@ describe.skipIf(!isPossible)('a worker that is told to stop', () => {
     await expectAllApplied(events)
   })
 
+  test('is not ready from that moment on, while it still works on what it holds', async () => {
+    await using worker = await house.worker()
+    await until(() => isReady(worker))
+    await house.database.pause()
+    const events = signUps(8, 10)
+    await pour(ingest, events).done
+    await until(async () => (await house.counts()).active > 0)
+    worker.signal('SIGTERM')
+    await worker.says('process.stopping')
+    expect(await health(worker.url, '/readyz')).toEqual({
+      status: 503,
+      body: { status: 'not ready', checks: { process: { ok: false, cause: 'the process is stopping' } } },
+    })
+    expect(await health(worker.url, '/livez')).toEqual(alive)
+    house.database.resume()
+    expect(await worker.exited).toEqual({ code: 0, signal: null })
+    await using _next = await house.worker()
+    await expectAllApplied(events)
+  })
+
   test('just when the database freezes gives back what it cannot finish', async () => {
     await using worker = await house.worker()
     const { events, traffic } = await pourThrough(6, () => house.database.pause())

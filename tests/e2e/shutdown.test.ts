@@ -3,7 +3,7 @@ import { SAME_SIGNAL_MS, SHUTDOWN_DEADLINE_MS } from '../../packages/runtime/src
 import { bytesOf, signedRequest } from '../edge/request.js'
 import { type EdgeSite, openEdgeSite } from '../edge/site.js'
 import { KeptConnection } from '../support/http/keep-alive-connection.js'
-import { type App, Program } from '../support/processes/processes.js'
+import { type App, health, Program } from '../support/processes/processes.js'
 import { until } from '../support/until.js'
 
 /** Longer than any test: the test itself ends it, by a second signal. */
@@ -112,6 +112,10 @@ test.each<[App, string]>([
     ...{ status: 503, headers: CLOSING, body: expect.stringContaining('the process is stopping') },
   })
   expect(await (await KeptConnection.open(port)).get('/livez')).toMatchObject({ status: 200, headers: CLOSING })
+  for (const { port: probed } of program.logged('health.listening')) {
+    const answer = await health(`http://127.0.0.1:${probed}`, '/readyz')
+    expect(answer).toMatchObject({ status: 503, body: { checks: { process: { ok: false } } } })
+  }
   await stopWaiting(program, signalledAtMs)
   expect(await program.exited).toEqual({ code: 0, signal: null })
   await until(() => idle.isClosed)
