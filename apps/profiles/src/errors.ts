@@ -13,6 +13,10 @@ export const REFUSALS = {
   profile_not_found: { status: 404, message: 'Nobody has a profile by this name.' },
   method_not_allowed: { status: 405, message: 'This path does not take that method.' },
   request_timeout: { status: 408, message: 'The request took too long to arrive.' },
+  profile_conflict: {
+    status: 409,
+    message: 'A rule of this site does not allow this profile, as when another profile has the same value already.',
+  },
   user_deleted: { status: 410, message: 'This user has been deleted.' },
   payload_too_large: { status: 413, message: 'The body is larger than 256 KiB.' },
   unsupported_media_type: { status: 415, message: 'The body must be application/json.' },

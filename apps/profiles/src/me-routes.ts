@@ -48,7 +48,7 @@ export function meRoutes(profilesFor: ProfilesFor, options: SessionOptions) {
           summary: 'Replaces your tagline and your links, in the order in which they are given',
           security,
           body: EDIT,
-          response: answers(OWN_PROFILE, 400, 401, 403, 410, 413, 415, 501),
+          response: answers(OWN_PROFILE, 400, 401, 403, 409, 410, 413, 415, 501),
         },
         validatorCompiler: () => () => true,
       },

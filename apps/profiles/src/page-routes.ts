@@ -43,4 +43,12 @@ export function pageRoutes(server: FastifyInstance, options: PageOptions & { can
   })
 }
 
-const show = (reply: FastifyReply, html: Html) => reply.type('text/html; charset=utf-8').send(html.toString())
+/** Overrides, embeddings and isolates of the direction of writing. `dir="auto"` gives each text its own direction. */
+const DIRECTION_CONTROLS = /[\u202a-\u202e\u2066-\u2069]/g
+
+/**
+ * Without the characters by which a name could turn around the text beside it, in the title too, or pose as another.
+ * Addresses hold none: they are percent-encoded.
+ */
+const show = (reply: FastifyReply, page: Html) =>
+  reply.type('text/html; charset=utf-8').send(page.toString().replaceAll(DIRECTION_CONTROLS, ''))

@@ -19,21 +19,34 @@ export function refuse(assets: Assets, request: FastifyRequest, reply: FastifyRe
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(refusalBody(code, fields)))
 }
 
+const EVENTS: Partial<Readonly<Record<RefusalCode, string>>> = {
+  internal: 'profiles.failed',
+  database_unavailable: 'profiles.database_unavailable',
+  profile_conflict: 'profiles.conflict',
+}
+
 /** Tells the log of what is not the caller's fault. */
 export function report(log: Log, error: unknown): void {
   const code = codeOf(error)
-  if (code !== 'database_unavailable' && code !== 'internal') return
-  const event = code === 'internal' ? 'profiles.failed' : 'profiles.database_unavailable'
+  const event = EVENTS[code]
+  if (event === undefined) return
   // Of a failure not its cause: the server's own texts quote values, and those are what people have written.
   const fields = error instanceof Failure ? { event, code: error.code, cause: error.message } : { event, err: error }
   if (code === 'internal') log.error(fields)
   else log.warn(fields)
 }
 
+/** Any other failure of the database may pass. */
+const CODE_OF_CLASS: Partial<Readonly<Record<Failure['class'], RefusalCode>>> = {
+  // A value that the database refuses has slipped through our own checks.
+  poison: 'internal',
+  // A unique index, foreign key or trigger that the application added: another try would end alike.
+  blocked: 'profile_conflict',
+}
+
 function codeOf(error: unknown): RefusalCode {
   if (error instanceof Refusal) return error.code
-  // A value that the database refuses has slipped through our own checks; whatever else it says, it may work later.
-  if (error instanceof Failure) return error.class === 'poison' ? 'internal' : 'database_unavailable'
+  if (error instanceof Failure) return CODE_OF_CLASS[error.class] ?? 'database_unavailable'
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined
   return (typeof code === 'string' && CODE_OF_FASTIFY[code]) || 'internal'
 }

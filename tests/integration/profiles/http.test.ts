@@ -193,6 +193,21 @@ describe('one’s own profile', () => {
   })
 })
 
+test('an edit that a rule of the application’s own refuses is a conflict, and changes nothing', async () => {
+  const [first, second] = [await signUp('first'), await signUp('second')]
+  await database.query('CREATE UNIQUE INDEX app_taglines ON users (tagline)')
+  expect(await site.save(first, { tagline: 'Only me', blocks: [] })).toMatchObject({ status: 200 })
+  const { status, text } = await site.save(second, { tagline: 'Only me', blocks: [block] })
+  expect([status, JSON.parse(text)]).toEqual([409, refused('profile_conflict')])
+  const line = site.logged.find((each) => each.includes('profiles.conflict')) ?? '{}'
+  expect(JSON.parse(line)).toMatchObject({ level: 'warn', code: 'mysql_1062' })
+  expect(line).not.toContain('Only me')
+  expect(await json('/profiles/second')).toMatchObject({ tagline: null, blocks: [] })
+  expect(await json('/profiles/first')).toMatchObject({ tagline: 'Only me' })
+  expect(await site.save(second, { tagline: 'Me too', blocks: [block] })).toMatchObject({ status: 200 })
+  await database.query('DROP INDEX app_taglines ON users')
+})
+
 describe('HEAD', () => {
   test('is answered as GET is, without the body, on every path and with every condition', async () => {
     const id = await signUp('headed')
@@ -294,6 +309,21 @@ describe('a page', () => {
     expect(await json(`/profiles/${encodeURIComponent(evil)}`)).toMatchObject({
       imgUrl: null,
       blocks: [{ label: evil }],
+    })
+  })
+
+  test('shows no name that turns the direction of the text beside it, or poses as another', async () => {
+    const id = await signUp('turned\u202e', { first_name: '\u202eadA\u2066', created_at: 7e12 + 1 })
+    await site.save(id, { tagline: '\u2068evil', blocks: [{ ...block, label: '\u202dlabel' }] })
+    for (const path of ['/', `/@${encodeURIComponent('turned\u202e')}`]) {
+      const { status, text } = await site.get(path)
+      expect(status).toBe(200)
+      expect(text).toMatch(/adA.*@turned</s)
+      expect(text).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/)
+    }
+    // For programs it is as Clerk says it.
+    expect(await json(`/profiles/${encodeURIComponent('turned\u202e')}`)).toMatchObject({
+      displayName: '\u202eadA\u2066',
     })
   })
 
