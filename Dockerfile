@@ -5,7 +5,8 @@ COPY . .
 RUN npm ci && npm run build && npm prune --omit=dev
 
 FROM node:22-slim
-ENV NODE_ENV=production HOST=0.0.0.0
+# A stack trace names the line of the TypeScript, whichever command runs.
+ENV NODE_ENV=production HOST=0.0.0.0 NODE_OPTIONS=--enable-source-maps
 WORKDIR /app
 COPY --from=build /app ./
 # Shown by clerk_mirror_build_info: docker build --build-arg COMMIT=$(git rev-parse HEAD)

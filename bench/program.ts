@@ -29,7 +29,11 @@ export class Program implements AsyncDisposable {
     const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
     const log = openSync(logPath, 'a')
     this.#logPath = logPath
-    this.#child = spawn(process.execPath, [...profiling, script], { cwd, env, stdio: ['ignore', log, 'inherit'] })
+    this.#child = spawn(process.execPath, ['--enable-source-maps', ...profiling, script], {
+      cwd,
+      env,
+      stdio: ['ignore', log, 'inherit'],
+    })
     closeSync(log)
   }
 

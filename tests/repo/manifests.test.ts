@@ -63,6 +63,13 @@ test('every manifest names the licence of the repository', () => {
   expect(['', ...workspaces()].filter((folder) => manifestOf(folder).license !== 'MIT')).toEqual([])
 })
 
+test('every script that runs a compiled program has stack traces name the TypeScript', () => {
+  const { scripts = {} } = manifestOf('')
+  const programs = Object.values(scripts).filter((script) => script.includes('/dist/'))
+  expect(programs.length).toBeGreaterThan(0)
+  expect(programs.filter((script) => !script.includes('node --enable-source-maps '))).toEqual([])
+})
+
 test('BullMQ is pinned to one release, for our scripts write its layout', () => {
   expect(manifestOf('packages/queue').dependencies?.['bullmq']).toMatch(/^\d+\.\d+\.\d+$/)
 })

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { StartFault } from './faults.js'
+import { NODE_FLAGS } from './node-flags.js'
 
 export interface MigrationOptions {
   /** The CLI's compiled main file. */
@@ -16,7 +17,7 @@ const SHOWN_LINES = 6
 
 /** Applies the migrations as an operator would: through the CLI. Throws StartFault with what it said. */
 export async function applyMigrations({ script, cwd, env, logFile }: MigrationOptions): Promise<void> {
-  const child = spawn(process.execPath, [script, 'migrate'], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, script, 'migrate'], {
     ...{ cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
   })
   const exited = new Promise((resolve) => child.once('close', resolve))

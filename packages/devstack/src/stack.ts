@@ -25,6 +25,8 @@ export interface StackOptions {
   env: Environment
   /** On throw-away data: nothing of the environment's settings is used, ports are any free ones. */
   isThrowAway: boolean
+  /** The process that a debugger may attach to. */
+  inspected?: ProcessName | undefined
   say: (line: string) => void
   signal: AbortSignal
 }
@@ -40,12 +42,21 @@ export interface Stack extends AsyncDisposable {
    * neither it nor `profiles` runs.
    */
   urls: { webhooks: string; ingest: string; worker: string; metrics: string } & Record<Shown, string | null>
+  processes: Processes
+  /** Brings the tables up to date; does nothing where they are others' to migrate. */
+  migrate: () => Promise<void>
 }
+
+export type Processes = Readonly<Partial<Record<ProcessName, SupervisedProcess>>>
 
 /** What people look at in a browser. */
 type Shown = 'console' | 'profiles'
-type ProcessName = 'ingest' | 'worker' | Shown
+export type ProcessName = (typeof PROCESS_NAMES)[number]
 
+export const PROCESS_NAMES = ['ingest', 'worker', 'console', 'profiles'] as const
+
+/** Where debuggers look for Node, Visual Studio Code among them. */
+export const INSPECT_PORT = 9229
 const DATABASE_NAME = 'clerk_mirror'
 /** Compiling caches, first connections and a cold disk; a process that takes longer will not come. */
 const READY_WITHIN_MS = 60_000
@@ -90,9 +101,10 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   // Away from the repository, for the processes read the .env file of the folder in which they run.
   const cwd = options.isThrowAway ? dataDir : ROOT
   const env = { ...(options.isThrowAway ? withoutSettings(options.env) : options.env), ...chosen }
-  if (plan.migrates) {
-    await applyMigrations({ script: SCRIPTS.cli, cwd, env, logFile: logFile(dataDir, 'migrate') })
+  const migrate = async () => {
+    if (plan.migrates) await applyMigrations({ script: SCRIPTS.cli, cwd, env, logFile: logFile(dataDir, 'migrate') })
   }
+  await migrate()
   signal.throwIfAborted()
 
   // No balancer is in front of them, and the release that follows Ctrl-C should not wait for one.
@@ -104,6 +116,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
         ...{
           name,
           script: SCRIPTS[name],
+          inspectPort: options.inspected === name ? INSPECT_PORT : undefined,
           cwd,
           env: { ...defaults, ...env, ...own },
           logFile: logFile(dataDir, name),
@@ -121,7 +134,15 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   await comeUp(processes, urls, options)
   writeStackSettings(dataDir, chosen)
   const release = owned.move()
-  return { services, settings: env, chosen, urls, [Symbol.asyncDispose]: () => release[Symbol.asyncDispose]() }
+  return {
+    services,
+    settings: env,
+    chosen,
+    urls,
+    processes,
+    migrate,
+    [Symbol.asyncDispose]: () => release[Symbol.asyncDispose](),
+  }
 }
 
 function claimStack(dataDir: string): Disposable {
@@ -184,11 +205,7 @@ export function baseUrl(env: Environment, portSetting: string): string {
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${setting(env, portSetting)}`
 }
 
-async function comeUp(
-  processes: Partial<Record<ProcessName, SupervisedProcess>>,
-  urls: Stack['urls'],
-  { plan, say, signal }: StackOptions,
-): Promise<void> {
+async function comeUp(processes: Processes, urls: Stack['urls'], { plan, say, signal }: StackOptions): Promise<void> {
   const withinMs = plan.isOwnStack ? READY_WITHIN_MS : CONFIGURED_READY_WITHIN_MS
   const check = async (name: ProcessName) => {
     const reason = await processes[name]?.comeUp(`${urls[name]}/readyz`, { withinMs, signal })

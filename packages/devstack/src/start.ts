@@ -8,11 +8,12 @@ import { interruption } from './interruption.js'
 import { progressBars, progressLines, progressText } from './progress.js'
 import { isRight, verdictLines } from './report.js'
 import { sendSamples } from './samples.js'
-import { openStack, type Stack, type StackOptions } from './stack.js'
+import { INSPECT_PORT, openStack, PROCESS_NAMES, type ProcessName, type Stack, type StackOptions } from './stack.js'
 import { DATA_DIR, ROOT } from './stack-folder.js'
 import { type Environment, planStart, type StartFlags } from './start-plan.js'
 import { connectHints, stackSummary, tryNext } from './start-texts.js'
 import { styled } from './terminal.js'
+import { watch } from './watch.js'
 
 const HELP = `npm start [-- OPTIONS]
 
@@ -22,6 +23,9 @@ until Ctrl-C. Data lives in ./.data and survives; npm run dev:reset removes it.
   --sample   send sample traffic although the tables are not empty
   --once     on throw-away data: start, send samples, hold the tables against an independent calculation, stop;
              exits with 0 only if they agree. REDIS_URL and DATABASE_URL are left alone.
+  --watch    rebuild after each change of the code and restart the processes that it concerns: npm run dev
+  --inspect NAME
+             let a debugger attach to ingest, worker, console or profiles, on 127.0.0.1:${INSPECT_PORT}
   --help     this text
 `
 
@@ -40,7 +44,9 @@ async function main(args: string[], env: Environment): Promise<number> {
   const { signal } = interrupted
   using folder = flags.once ? throwAwayFolder() : keptFolder()
   try {
-    const exitCode = await upAndDown({ plan, dataDir: folder.path, env, isThrowAway: flags.once, say, signal })
+    const { watch: isWatching, inspected } = flags
+    const options = { plan, dataDir: folder.path, env, isThrowAway: flags.once, inspected, say, signal }
+    const exitCode = await upAndDown(options, isWatching)
     say(flags.once ? 'stopped, and everything removed' : 'stopped; what ./.data holds stays')
     return exitCode
   } catch (error) {
@@ -49,18 +55,19 @@ async function main(args: string[], env: Environment): Promise<number> {
   }
 }
 
-async function upAndDown(options: StackOptions): Promise<number> {
+async function upAndDown(options: StackOptions, isWatching: boolean): Promise<number> {
   const { signal } = options
   const sayLater = () => say('\nstopping as soon as what was begun is done; Ctrl-C again leaves at once …')
   signal.addEventListener('abort', sayLater, { once: true })
   await using stack = await openStack(options)
   signal.removeEventListener('abort', sayLater)
-  const exitCode = await runStack(stack, options)
+  const exitCode = await runStack(stack, options, isWatching)
   say('\nstopping: ingest, then the worker, then what was brought up for them …')
   return exitCode
 }
 
-async function runStack(stack: Stack, { plan, isThrowAway, signal }: StackOptions): Promise<number> {
+async function runStack(stack: Stack, options: StackOptions, isWatching: boolean): Promise<number> {
+  const { plan, isThrowAway, inspected, signal } = options
   for (const line of stackSummary(stack, plan)) say(line)
   const progress = stdout.isTTY ? progressBars(stdout) : progressLines((step) => say(progressText(step)))
   const result = await sendSamples(stack, { plan, isThrowAway, signal, progress, say })
@@ -69,15 +76,23 @@ async function runStack(stack: Stack, { plan, isThrowAway, signal }: StackOption
   if (isThrowAway) return result !== undefined && isRight(result) ? 0 : 1
   for (const line of [...tryNext(stack, plan), ...connectHints(stack, plan)]) say(line)
   say(`\n${styled(stdout, 'bold', 'Up and running. Ctrl-C stops it all.')}`)
-  await aborted(signal)
+  if (inspected) say(`A debugger can attach to the ${inspected} process on 127.0.0.1:${INSPECT_PORT}.`)
+  await (isWatching ? watch(stack, { say, signal }) : aborted(signal))
   return 0
 }
 
-function readFlags(args: string[]): StartFlags | 'help' {
-  const options = { once: { type: 'boolean' }, sample: { type: 'boolean' }, help: { type: 'boolean' } } as const
+type Flags = StartFlags & { watch: boolean; inspected: ProcessName | undefined }
+
+function readFlags(args: string[]): Flags | 'help' {
+  const flag = { type: 'boolean', default: false } as const
+  const options = { once: flag, sample: flag, watch: flag, inspect: { type: 'string' }, help: flag } as const
   try {
-    const { values } = parseArgs({ args, options })
-    return values.help === true ? 'help' : { once: values.once === true, sample: values.sample === true }
+    const { once, sample, watch, inspect, help } = parseArgs({ args, options }).values
+    if (help) return 'help'
+    if (once && watch) throw new Error('--once ends by itself and cannot be combined with --watch')
+    const inspected = PROCESS_NAMES.find((name) => name === inspect)
+    if (inspect !== inspected) throw new Error(`--inspect takes one of ${PROCESS_NAMES.join(', ')}`)
+    return { once, sample, watch, inspected }
   } catch (error) {
     throw new UsageFault(`${error instanceof Error ? error.message : error}\n\n${HELP.trimEnd()}`)
   }

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import { printable } from '@clerk-mirror/runtime'
 import { StartFault } from './faults.js'
 import { type Notable, notable } from './log-line.js'
+import { NODE_FLAGS } from './node-flags.js'
 import { untilReady } from './readiness.js'
 
 export interface ProcessOptions {
@@ -12,6 +13,8 @@ export interface ProcessOptions {
   name: string
   /** The path of the compiled main file. */
   script: string
+  /** Where a debugger attaches, on loopback. */
+  inspectPort?: number | undefined
   cwd: string
   env: Readonly<Record<string, string | undefined>>
   /** Takes everything that the process prints. */
@@ -49,6 +52,7 @@ export class SupervisedProcess implements AsyncDisposable {
   readonly #ended = new AbortController()
   #cameUp = false
   #isStopping = false
+  #isDisposed = false
   #backoffMs = FIRST_BACKOFF_MS
   readonly #saidAtMs = new Map<string, number>()
   #restart: NodeJS.Timeout | undefined
@@ -72,10 +76,25 @@ export class SupervisedProcess implements AsyncDisposable {
     return reason
   }
 
-  /** SIGTERM, and waits until the process has drained and is gone; SIGKILL if it does not go. */
+  /** Lets the process drain and end, and starts its script as it is now. */
+  async restart(): Promise<void> {
+    await this.#stop()
+    if (this.#isDisposed) return
+    this.#isStopping = false
+    this.#backoffMs = FIRST_BACKOFF_MS
+    this.#child = this.#start()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isStopping = true
+    this.#isDisposed = true
     this.#ended.abort() // whoever still waits for it to come up
+    await this.#stop()
+    await new Promise<void>((resolve) => this.#log.end(() => resolve()))
+  }
+
+  /** SIGTERM, and waits until the process has drained and is gone; SIGKILL if it does not go. */
+  async #stop(): Promise<void> {
+    this.#isStopping = true
     clearTimeout(this.#restart)
     const child = this.#child
     const late = setTimeout(() => {
@@ -85,14 +104,14 @@ export class SupervisedProcess implements AsyncDisposable {
     child.kill('SIGTERM')
     await this.#closed
     clearTimeout(late)
-    await new Promise<void>((resolve) => this.#log.end(() => resolve()))
   }
 
   #start(): ChildProcess {
-    const { script, cwd, env } = this.#options
+    const { script, inspectPort, cwd, env } = this.#options
+    const debugging = inspectPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectPort}`]
     // A process group of its own: the terminal's Ctrl-C would reach all at once, and the worker has to drain while
     // Redis and MySQL still run.
-    const child = spawn(process.execPath, ['--import', DIE_WITH_PARENT, script], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, ...debugging, '--import', DIE_WITH_PARENT, script], {
       ...{ cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
     })
     const startedAtMs = performance.now()

@@ -59,7 +59,7 @@ export class Member implements AsyncDisposable {
     this.#clockOffsetMs = clockOffsetMs
     const clock = clockOffsetMs === 0 ? [] : ['--import', `file://${SHIFTED_CLOCK}?offsetMs=${clockOffsetMs}`]
     const script = join(root, 'apps', app, 'dist', 'main.js')
-    const child = spawn(process.execPath, ['--import', DIE_WITH_TEST, ...clock, script], {
+    const child = spawn(process.execPath, ['--enable-source-maps', '--import', DIE_WITH_TEST, ...clock, script], {
       cwd: this.#options.logFolder, // holds no .env
       env: { SHUTDOWN_DELAY_S: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

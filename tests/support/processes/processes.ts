@@ -31,7 +31,7 @@ export class Program implements AsyncDisposable {
 
   constructor(app: App, { env, cwd = EMPTY_FOLDER, args = [] }: Options) {
     const script = fileURLToPath(new URL(`../../../apps/${app}/dist/main.js`, import.meta.url))
-    this.#child = spawn(process.execPath, ['--import', DIE_WITH_TEST, script, ...args], {
+    this.#child = spawn(process.execPath, ['--enable-source-maps', '--import', DIE_WITH_TEST, script, ...args], {
       cwd,
       // No balancer is in front of it, unless the test says so.
       env: { SHUTDOWN_DELAY_S: '0', ...env },

@@ -57,6 +57,27 @@ test('a process that dies once it is up is started again, with one line about it
   expect(await app.comeUp()).toBeUndefined()
 })
 
+test('a process that is restarted runs its script as it is then, and nothing is said of it', async () => {
+  await using app = await supervise(READY_SERVER)
+  expect(await app.comeUp()).toBeUndefined()
+  await vi.waitFor(() => expect(app.pids()).toHaveLength(1), PATIENCE_MS)
+  writeFileSync(join(folder, 'main.mjs'), `console.log('{"changed":true}')\n${READY_SERVER}`)
+  await app.child.restart()
+  expect(await app.comeUp()).toBeUndefined()
+  await vi.waitFor(() => expect(app.pids()).toHaveLength(2), PATIENCE_MS)
+  expect(app.log()).toContain('{"changed":true}')
+  expect(said).toEqual([])
+})
+
+test('a process that is disposed of while it restarts stays down', async () => {
+  const app = await supervise(READY_SERVER)
+  expect(await app.comeUp()).toBeUndefined()
+  await vi.waitFor(() => expect(app.pids()).toHaveLength(1), PATIENCE_MS)
+  await Promise.all([app.child.restart(), app.child[Symbol.asyncDispose]()])
+  expect(app.pids()).toHaveLength(1)
+  expect(() => process.kill(app.pids()[0] ?? 0, 0)).toThrow('ESRCH')
+})
+
 test('a process that exits before it is up ends the start at once, its complaint shown and kept', async () => {
   await using app = await supervise("console.error('app: PORT must be a port'); process.exit(1)")
   await expect(app.comeUp()).rejects.toThrow(/^app exited while it started; its log: .*app.log$/)
