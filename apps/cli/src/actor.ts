@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os'
 
-/** Who acts, for the audit: the account and machine that run the command. */
+/** The actor for the audit log: the account and machine that run the command. */
 export function actor(): string {
   return `${account()}@${hostname()}`
 }

@@ -27,7 +27,7 @@ export const listAudit: Command = {
   },
 }
 
-/** The documented shape. Times are ISO 8601; `finishedAt` is null for what runs or was interrupted. */
+/** The documented shape. Times are ISO 8601; `finishedAt` is null for running and interrupted actions. */
 const asJson = ({ id, atMs, finishedAtMs, actor, action, subjectId, details, counts }: OperatorAction) => ({
   id,
   at: iso(atMs),

@@ -9,9 +9,9 @@ export type Call = {
   env: Environment
   values: Values
   positionals: readonly string[]
-  /** Each text is a line: what it holds of line breaks and other control characters, from outside, is shown escaped. */
+  /** Each text is a line: line breaks and other control characters in it, from outside, are shown escaped. */
   out: (...lines: string[]) => void
-  /** Notices, which must not spoil what a program reads. */
+  /** Notices, which must not spoil a program's input. */
   note: (...lines: string[]) => void
 }
 

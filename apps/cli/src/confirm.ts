@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import { printable } from '@clerk-mirror/runtime'
 import { WrongUsage } from './command.js'
 
-/** Asks on the terminal, and takes nothing but yes for yes. @throws WrongUsage where there is nobody to ask */
+/** Asks on the terminal, and takes nothing but yes for yes. @throws WrongUsage without a terminal */
 export async function isConfirmed(question: string): Promise<boolean> {
   demandTerminal()
   using terminal = asDisposable(createInterface({ input: process.stdin, output: process.stderr }))

@@ -66,7 +66,7 @@ export function filterOf(values: Values, nowMs: number): DeadLetterFilter {
   return all === true ? { all } : filter
 }
 
-/** For commands that change something: nobody shall mean all by saying nothing. @throws WrongUsage */
+/** For commands that change something: an absent filter must not mean all. @throws WrongUsage */
 export function demandFilter(values: Values, nowMs: number): DeadLetterFilter {
   const filter = filterOf(values, nowMs)
   if (Object.keys(filter).length === 0) throw new WrongUsage('say which letters: --id, another filter, or --all')

@@ -124,7 +124,7 @@ function optionsOf({ 'dry-run': dryRun, rate }: Values): BulkOptions {
   return { actor: actor(), dryRun: dryRun === true, ...(rate !== undefined && { ratePerS }) }
 }
 
-/** What dies while the question stands is not part of the answer: null when that is no. */
+/** Events that fail while the question stands are not part of the answer: null when that is no. */
 async function agreedTo(letters: DeadLetterOperations, filter: DeadLetterFilter): Promise<DeadLetterFilter | null> {
   const { total, causes } = await letters.causes(filter)
   if (total === 0) return filter
@@ -148,7 +148,7 @@ async function showing<T>(
 }
 
 function exitCode({ note }: Call, { ids }: DeadLetterFilter, matched: number, isStopped: boolean): ExitCode {
-  if (isStopped) note('Stopped. What was done is done; the same command does the rest.')
-  // Whoever names a letter expects it to be there.
+  if (isStopped) note('Stopped. The same command does the rest.')
+  // An operator that names a dead letter expects it to exist.
   return isStopped || (ids !== undefined && matched === 0) ? 1 : 0
 }

@@ -16,7 +16,7 @@ import { isConfirmed } from './confirm.js'
 import { noteClearText } from './operations.js'
 import { progressView } from './progress.js'
 
-/** What a Clerk id may be made of, without what JSON writes in another way. */
+/** Characters of a Clerk id, without those that JSON escapes. */
 const ID = /^[!#-[\]-~]{1,64}$/
 
 /** An e-mail address or a telephone number. Ids are kept for good, and an address must never become one. */
@@ -94,7 +94,7 @@ function report({ values, out, note }: Call, userId: string, result: EraseResult
   else {
     out(`Erased ${userId}: removed the content of ${objects} stored objects, rows: ${list(rows)}.`)
     out(
-      `Removed from the queues, events: ${list(jobs)}; reactions: ${list(reactions)}. What comes of them from now on is refused.`,
+      `Removed from the queues, events: ${list(jobs)}; reactions: ${list(reactions)}. Their later events are refused.`,
     )
     listMentions(result, out)
   }

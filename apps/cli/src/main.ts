@@ -4,7 +4,7 @@ import { runCommand } from './run-command.js'
 /** The stack that `npm start` runs says here where it is. */
 const STACK = '.data/stack.env'
 
-// `list | head` closes the pipe when it has seen enough: that is no failure, and nobody reads the rest.
+// `list | head` closes the pipe when it has seen enough: that is no failure, and the rest is not read.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit()
   throw error

@@ -11,7 +11,7 @@ import {
 import { clearTextTo, readConfig, secret } from '@clerk-mirror/runtime'
 import type { Call } from './command.js'
 
-/** Opens what the commands need, and closes it when they are done. */
+/** Opens the connections of the commands, and closes them at the end. */
 export async function withOperations<T>(call: Call, work: (operations: Operations) => Promise<T>): Promise<T> {
   const { redis, namespace, database, envelopeKeys } = readConfig(call.env, (read) => ({
     redis: read.required('REDIS_URL', secret(parseRedisUrl)),
@@ -32,7 +32,7 @@ export async function withOperations<T>(call: Call, work: (operations: Operation
   return await work(operations)
 }
 
-/** Beside what a command prints: whoever runs it from elsewhere may take another way to the servers than the processes. */
+/** Beside a command's output: an operator's machine may take another way to the servers than the processes. */
 export function noteClearText(
   { note }: Pick<Call, 'note'>,
   { redis, database }: { redis?: RedisTarget | undefined; database?: DatabaseOptions | undefined },

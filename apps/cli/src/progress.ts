@@ -6,7 +6,7 @@ export type Progress = { done: number; of: number }
 
 export type ProgressView = {
   show: (progress: Progress) => void
-  /** Leaves what was shown last and begins a new line. */
+  /** Keeps the last text and begins a new line. */
   end: () => void
 }
 

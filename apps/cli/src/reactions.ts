@@ -8,7 +8,7 @@ import { withOperations } from './operations.js'
 import { progressView } from './progress.js'
 import { table } from './table.js'
 
-/** What ids and names are made of. */
+/** Characters of ids and names. */
 const WORD = /^[!-~]{1,64}$/
 
 export const listReactions: Command = {

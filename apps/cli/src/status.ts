@@ -45,7 +45,7 @@ function inWords({
   if (rows.length > 0) lines.push('', ...table(['worker', 'pid', 'since', 'breaker', 'in hand', 'release'], rows))
   if (disagreements.length > 0) {
     const differing = disagreements.flatMap(({ setting, values }) =>
-      values.map(({ value, processes }) => [setting, value, processes.join(', ') || 'nobody']),
+      values.map(({ value, processes }) => [setting, value, processes.join(', ') || 'none']),
     )
     lines.push('', ...table(['differs', 'value', 'in'], differing))
   }

@@ -21,7 +21,7 @@ export const showTrace: Command = {
     return withOperations<ExitCode>(call, async (operations) => {
       const trace = await operations.trace(id)
       if (!trace) {
-        call.note(`Neither queue nor ledger nor tables know of ${id}. What was refused by ingest is in its log.`)
+        call.note(`Neither queue nor ledger nor tables know of ${id}. Refused events are in the log of ingest.`)
         return 1
       }
       call.out(...(call.values['json'] ? [JSON.stringify(trace)] : inWords(trace)))
@@ -49,12 +49,12 @@ const reactionInWords = ({ reaction, objectId, id, where, attempts, reason }: Re
   `reaction   ${reaction} to ${objectId}: ${where}${id === null ? '' : `, ${id}, ${attempts} tries`}${reason ? `, ${reason.class}/${reason.code}` : ''}`
 
 const AGAINST_STORED: Readonly<Record<EventTrace['comparison'], string>> = {
-  'is-stored': 'it is what is stored',
-  newer: 'newer than what is stored',
-  older: 'older than what is stored',
+  'is-stored': 'it is the stored version',
+  newer: 'newer than the stored version',
+  older: 'older than the stored version',
   deleted: 'its object is deleted, for good',
-  'nothing-stored': 'nothing is stored of its object',
-  unknown: 'what is stored cannot be compared with it',
+  'nothing-stored': 'no stored object',
+  unknown: 'the stored version cannot be compared with it',
 }
 
 function objectInWords(trace: ObjectTrace): string[] {

@@ -64,8 +64,8 @@ export const releaseVersions: Command = {
       const results = found.map((each) => done.find(({ id }) => id === each.id) ?? each)
       if (call.values['json']) call.out(JSON.stringify(results))
       else call.out(...(results.length === 0 ? ['There is nothing to release.'] : results.map(inWords(dryRun))))
-      if (stop.signal.aborted) call.note('Stopped. What was done is done; the same command does the rest.')
-      // An operator who names an object expects that it is released.
+      if (stop.signal.aborted) call.note('Stopped. The same command does the rest.')
+      // An operator that names an object expects its release.
       return stop.signal.aborted || results.some(({ kind }) => kind !== 'released') ? 1 : 0
     })
   },
@@ -87,5 +87,5 @@ const inWords = (dryRun: boolean) => (result: ReleaseResult) => {
   if (result.kind === 'not-ahead')
     return `${result.id}  not released: its version ${versionTime(result.version.updatedAtMs)} is not a day ahead`
   if (result.kind === 'deleted') return `${result.id}  not released: it is deleted, for good`
-  return `${result.id}  not released: nothing is stored of it`
+  return `${result.id}  not released: no stored object`
 }

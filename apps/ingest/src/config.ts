@@ -53,7 +53,7 @@ export type IngestConfig = {
   allowEviction: boolean
   /** No traces are made without it. */
   tracesUrl?: string | undefined
-  /** Whose word about addresses is taken. */
+  /** Proxies that are trusted about addresses. */
   trustProxy?: readonly string[] | undefined
   host: string
   port: number

@@ -26,7 +26,7 @@ export class DropWarnings {
 
   add({ reason, eventId, type, instanceId }: DroppedEvent): void {
     const isOther = reason === 'other_instance'
-    // Only a value that has the form of an id is repeated: a log is no place for whatever stands there.
+    // Only a value that has the form of an id is repeated: a log is no place for arbitrary text.
     const value = isOther ? shown(instanceId) : kindOf(type)
     const key = `${reason} ${value}`
     if (this.#warned.has(key) || this.#warned.size >= DROP_WARNINGS_MAX) return

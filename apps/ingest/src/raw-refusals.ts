@@ -4,7 +4,7 @@ import type { Connections } from '@clerk-mirror/runtime'
 import { CODE_OF_NODE, REFUSALS, refusalBody } from './errors.js'
 import type { IngestMetrics } from './metrics.js'
 
-/** What Node could not read as a request, and so never reached Fastify. */
+/** Bytes that Node could not read as a request, and so never reached Fastify. */
 export class RawRefusals {
   readonly #connections: Connections
   readonly #metrics: IngestMetrics
@@ -35,7 +35,7 @@ export class RawRefusals {
   /** A tunnel, which Node would refuse by itself, and without a body. */
   watch(server: Server): void {
     server.on('connect', (_request, socket: Socket) => {
-      // Node has let go of the socket: an error that nobody hears would end the process.
+      // Node has let go of the socket: an error without a listener would end the process.
       socket.on('error', () => socket.destroy())
       this.refuse(new Error('a tunnel was asked for'), socket)
     })

@@ -1,19 +1,19 @@
 import type { Producer, RedisInspection } from '@clerk-mirror/queue'
 import type { Check, Log } from '@clerk-mirror/runtime'
 
-/** Ready: Redis takes writes, has room for events, and its settings do not throw away what was acknowledged. */
+/** Ready: Redis takes writes, has room for events, and its settings keep acknowledged events. */
 export async function redisCheck(producer: Producer, allowEviction: boolean): Promise<Check> {
   const inspection = await producer.inspect().catch(() => null)
   if (inspection === null) return { ok: false, cause: 'Redis does not answer, or takes no writes' }
   if (inspection.evicts && !allowEviction) {
     return { ok: false, cause: 'maxmemory-policy may evict events: set noeviction, or REDIS_ALLOW_EVICTION=true' }
   }
-  // Whoever takes no event is not ready, though it answers: a balancer may have another place to go.
+  // A process that takes no event is not ready, though it answers: a balancer may have another place to go.
   if (producer.isShedding()) return { ok: false, cause: 'the memory of Redis is nearly full: no event is taken' }
   return { ok: true }
 }
 
-/** Says once, when Redis first answers, how it may lose what was answered with 202. */
+/** Says once, when Redis first answers, how it may lose events that were answered with 202. */
 export function warnOfLoss({ evicts, isBounded, appendonly, appendfsync }: RedisInspection, log: Log): void {
   const event = 'redis.unsafe'
   if (appendonly === null) {

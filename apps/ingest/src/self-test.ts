@@ -3,7 +3,7 @@ import { Webhook } from 'svix'
 
 /**
  * Svix' own library signs, our verifier checks: before the first request it is certain, for each configured secret,
- * that what Svix signs is accepted and what it did not sign is refused.
+ * that a request signed by Svix is accepted and any other is refused.
  * @throws when a secret is one that the library does not take, or when the two disagree.
  */
 export function testSigningKeys(keys: readonly SigningKey[], nowMs: number): void {

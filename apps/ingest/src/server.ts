@@ -42,7 +42,7 @@ export type ServerOptions = {
 const WEBHOOK_PATH = '/webhooks/clerk'
 /** The type of every body that is read. */
 const BODY_TYPE = 'application/json'
-/** What each path takes; any other method gets 405. */
+/** The methods of each path; any other method gets 405. */
 const METHODS: Readonly<Record<string, string>> = {
   [WEBHOOK_PATH]: 'POST',
   '/livez': 'GET, HEAD',
@@ -70,7 +70,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   }
   const raw = new RawRefusals(connections, metrics)
   const onError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-    // The client went away in the middle: nobody reads what is answered.
+    // The client went away in the middle: no client reads the answer.
     if (request.raw.destroyed && error.code === 'ECONNRESET') {
       if (!raw.has(request.socket)) metrics.refused.inc({ code: 'incomplete_request' })
       return reply.code(REFUSALS.incomplete_request.status).send(refusalBody('incomplete_request'))
@@ -98,8 +98,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   raw.watch(server.server)
   addBodyHooks(server, connections)
   server.addHook('preHandler', (request, reply, done) => {
-    // What came behind it on its connection was no HTTP, and the refusal of that has gone out already: who was refused
-    // must not find the event stored.
+    // The bytes behind it on its connection were no HTTP, and their refusal was sent already: a refused client must not
+    // find the event stored.
     if (raw.has(request.socket)) reply.code(REFUSALS.incomplete_request.status).send()
     else done()
   })
@@ -108,7 +108,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     const hasTooMany = request.raw.rawHeaders.length > 2 * HEADERS_MAX
     const isMalformed = request.headers.host === undefined && request.raw.httpVersion === '1.1'
     if (!hasTooMany && !isMalformed) return done()
-    // What is still to come of it is not read.
+    // The rest of its body is not read.
     refuse(reply.header('connection', 'close'), hasTooMany ? 'headers_too_large' : 'malformed_request')
   })
   // In a hook and not in a handler, which would be called once the body has been read.

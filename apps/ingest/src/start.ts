@@ -43,7 +43,7 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
       config.waitReplicas,
     ),
   )
-  // Here too: when all workers are gone, somebody must still say how long events have waited.
+  // Here too: when all workers are gone, the age of waiting events must still be exported.
   exportQueueGauges(owned.use(openQueueGauges(config.redis.reveal(), producer.partitions)), metrics)
   const readiness = readinessOf({ redis: () => redisCheck(producer, config.allowEviction) }, signal)
   const { host, keepAliveMs, trustProxy } = config
@@ -91,7 +91,7 @@ async function redisAnswers(producer: Producer, signal: AbortSignal): Promise<vo
   }
 }
 
-/** Where events go, with what this process tells the others of its settings. */
+/** The destination of events, with the settings that this process shares with the others. */
 function placeOf({ partitions, instanceId, envelopeKeys }: IngestConfig): IngestConfig['partitions'] {
   if (!('count' in partitions)) return partitions
   const keyIds = [...(envelopeKeys?.reveal().keys() ?? [])]

@@ -8,9 +8,9 @@ const EVERYBODY = 'everybody'
 export type Unsigned = { code: RefusalCode; retryAfterS?: number }
 
 /**
- * Turns away what cannot be signed, before its body is read. An address that sends too much of it is told no more than
- * to come later, and fills no log. What can be signed is always verified, whatever else its address has sent: a flood
- * of junk, also through the same proxy, shuts out nobody.
+ * Refuses requests that cannot be signed, before their body is read. An address with too many of them is only told to
+ * come later, and fills no log. A request that can be signed is always verified, even from such an address: a flood
+ * of junk, also through the same proxy, blocks no other sender.
  */
 export class UnsignedRequests {
   readonly #failures: FailuresByAddress

@@ -2,7 +2,7 @@ import type { Log } from './logger.js'
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i
 
-/** Whether a host is this machine by its name: what goes there passes no network, and nobody else can listen. */
+/** Whether a host is this machine by its name: such traffic passes no network, and no other machine can listen. */
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host)
 
 /** The servers that a process is told to use. */
@@ -28,7 +28,7 @@ export function clearTextTo({ redis, database }: Servers): ClearText[] {
   return found
 }
 
-/** At each start, for what was set up once in a hurry is not looked at again. */
+/** At each start, for a hasty first setup is not looked at again. */
 export function warnOfClearText(log: Log, servers: Servers): void {
   for (const { message, ...fields } of clearTextTo(servers)) log.warn(fields, message)
 }

@@ -2,7 +2,7 @@ import { demandNoExample } from './example-secrets.js'
 import { type AppName, type DefaultedName, SETTINGS, type Setting, type SettingName } from './settings.js'
 
 /**
- * Turns a setting's text, trimmed and never empty, into its value. Throws an Error whose message completes the
+ * Turns a setting's text, trimmed and never empty, into its value. Throws an Error with a message that completes the
  * sentence "REDIS_URL …" ("must begin with redis://") and does not contain the value.
  */
 export type Parser<T> = (raw: string) => T
@@ -86,7 +86,7 @@ class Reader implements Read {
     if (this.#faults.length > 0) throw new ConfigFaults(this.#faults)
   }
 
-  // White space around a value is what a file or a clipboard added; an empty value is how compose says "not set".
+  // White space around a value comes from a file or a clipboard; an empty value is how compose says "not set".
   #set(name: SettingName): string | undefined {
     return this.#env[name]?.trim() || undefined
   }
@@ -102,7 +102,7 @@ class Reader implements Read {
   }
 
   // The shape has to run to its end for the other faults to be found, so a faulty setting must yield something.
-  // Nobody gets to see it: readConfig throws instead of returning.
+  // It is never seen: readConfig throws instead of returning.
   #faulty<T>(name: SettingName, problem: string): T {
     if (!this.#faults.some((fault) => fault.name === name)) this.#faults.push({ name, problem })
     return undefined as T

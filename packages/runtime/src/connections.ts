@@ -13,7 +13,7 @@ export type ConnectionLimits = {
 export type CloseReason = 'displaced' | 'body_memory' | 'no_place'
 
 /**
- * What is kept of a connection's requests. By request, for a client may send the next one before the answer to the last:
+ * State of a connection's requests. By request, for a client may send the next one before the answer to the last:
  * bytes that were counted for one and taken off for another would in the end refuse every body.
  */
 type Held = {
@@ -24,8 +24,8 @@ type Held = {
 
 /**
  * The connection slots. A connection waits as long as it is the client's turn: to send a request, to finish one, to
- * read an answer. When all places are taken, whoever has waited longest makes room for the newcomer. Who only holds a
- * place is therefore in nobody's way, however many they are: an honest request is complete within milliseconds of its
+ * read an answer. When all slots are taken, the connection that has waited longest is closed for the new one. Held
+ * connections therefore block no other sender, in any number: an honest request is complete within milliseconds of its
  * connection, long before ten thousand others have come. There is no limit by address: behind a proxy all connections
  * come from one, and Svix itself sends from a few.
  */
@@ -33,7 +33,7 @@ export class Connections {
   readonly #limits: ConnectionLimits
   readonly #onClose: (reason: CloseReason) => void
   readonly #open = new Map<Socket, Held>()
-  /** Those whose turn it is, the longest first. */
+  /** Connections that wait for their client, the longest first. */
   readonly #waiting = new Set<Socket>()
   /** Bytes of each body that is arriving, or not answered yet; the one that began first comes first. */
   readonly #bodies = new Map<IncomingMessage, number>()

@@ -8,7 +8,7 @@ export class DeadlineExceeded extends Error {
   }
 }
 
-/** @throws DeadlineExceeded, or what the work throws. */
+/** @throws DeadlineExceeded, or the error of the work. */
 export async function within<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

@@ -1,6 +1,6 @@
 import { ERROR_CHAIN_LIMIT, ERROR_MESSAGE_LIMIT_CHARS, STACK_FRAME_LIMIT } from './limits.js'
 
-/** What a log line says about an error. */
+/** An error's fields in a log line. */
 export interface ErrorFields {
   readonly name: string
   readonly message: string
@@ -12,8 +12,8 @@ export interface ErrorFields {
 }
 
 /**
- * Names what is kept instead of what is dropped: libraries hang requests, queries with their parameters and whole
- * payloads on their errors, under names that nobody can list. For the same reason a thrown value that is not an
+ * Lists the kept fields instead of the dropped ones: libraries hang requests, queries with their parameters and whole
+ * payloads on their errors, under names that no list can hold. For the same reason a thrown value that is not an
  * Error is not shown at all.
  */
 export function errorFields(error: unknown, depthLimit = ERROR_CHAIN_LIMIT): ErrorFields {

@@ -1,5 +1,5 @@
 /**
- * All that stands in our documents in the place of a secret, and what the vendors' documents sign their examples with:
+ * All placeholders of secrets in our documents, and the secrets of the examples in the vendors' documents:
  * everybody can read them. A setting of a secret that holds one is refused. `tests/repo/example-secrets.test.ts` finds
  * those that are missing here.
  */

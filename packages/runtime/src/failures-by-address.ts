@@ -4,11 +4,11 @@ export interface FailureLimit {
   /** Failures from one address within `windowMs` before it has to wait for the window's end. */
   readonly failuresMax: number
   readonly windowMs: number
-  /** Addresses that are remembered. Beyond, the one whose window is oldest is forgotten, and may fail anew. */
+  /** Addresses that are remembered. Beyond, the one with the oldest window is forgotten, and may fail anew. */
   readonly addressesMax: number
 }
 
-/** Counts failures by source address, in bounded memory whatever the addresses are. */
+/** Counts failures by source address, in bounded memory for any addresses. */
 export class FailuresByAddress {
   readonly #limit: FailureLimit
   readonly #clock: () => number
@@ -32,7 +32,7 @@ export class FailuresByAddress {
     const entry = this.#current(network) ?? { count: 0, untilMs: this.#clock() + this.#limit.windowMs }
     entry.count += 1
     this.#byNetwork.set(network, entry)
-    // A Map keeps the order of insertion: the first is the one whose time is up first.
+    // A Map keeps the order of insertion: the first one expires first.
     const [oldest] = this.#byNetwork.keys()
     if (this.#byNetwork.size > this.#limit.addressesMax && oldest !== undefined) this.#byNetwork.delete(oldest)
     return entry.count
@@ -50,8 +50,8 @@ export class FailuresByAddress {
 const WITH_PORT = /^(?:([\d.]{7,15}):\d{1,5}|\[([^\]]{2,50})\](?::\d{1,5})?)$/
 
 /**
- * What counts as one source: an IPv4 address, or the /64 of an IPv6 address, which is what one customer gets; a port
- * beside it does not count. A proxy passes on whatever a client wrote, so that what is no address at all is one source
+ * One source is an IPv4 address, or the /64 of an IPv6 address, the allocation of one customer; a port
+ * beside it does not count. A proxy passes on any text of a client, so all texts that are no address are one source
  * too, and nothing of it is kept.
  */
 export function networkOf(written: string): string {

@@ -62,9 +62,9 @@ async function listen(server: Server, { host, port, settingName }: Address): Pro
 async function respond(request: IncomingMessage, response: ServerResponse, options: HealthOptions): Promise<void> {
   const { status, headers, body } = await answerTo(request, options).catch((err: unknown) => {
     options.log.error({ event: 'health.failed', err })
-    return refusal(500, 'internal', 'the log says what went wrong')
+    return refusal(500, 'internal', 'the log has the cause')
   })
-  // A body is read by nobody here.
+  // No request body is read here.
   if (hasBody(request)) response.setHeader('connection', 'close')
   response.writeHead(status, { ...headers, 'cache-control': 'no-store' }).end(body)
 }

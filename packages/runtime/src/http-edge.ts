@@ -32,7 +32,7 @@ type Connection = {
 /** Node's HTTP parser of a connection. It is no public interface, see `stopsParsing`. */
 type Parser = { onIncoming?: (request: IncomingMessage, keepAlive: boolean) => number }
 
-/** Ends the parsing of what was read: an error to Node's parser. */
+/** Ends the parsing of the bytes that were read: an error to Node's parser. */
 const STOP_PARSING = -1
 
 /**
@@ -54,7 +54,7 @@ export class HttpEdge {
   }
 
   /**
-   * A server whose requests reach the listener through this edge. It sends no `100 Continue`: the listener does, once
+   * A server that passes requests to the listener through this edge. It sends no `100 Continue`: the listener does, once
    * nothing but the body is left to be looked at.
    */
   createServer({ silenceMs, ...options }: HttpServerOptions, listener: RequestListener): Server {
@@ -146,7 +146,7 @@ export class HttpEdge {
     }
     connection.unanswered.add(response)
     if (this.#stopping.aborted) response.setHeader('connection', 'close')
-    // What is left of a body is read after an early refusal: the request is complete after its answer.
+    // The rest of a body is read after an early refusal: the request is complete after its answer.
     request.once('close', () => this.#isComplete(socket, connection))
     response.once('close', () => {
       connection.unanswered.delete(response)

@@ -20,7 +20,7 @@ export interface ProcessFailure {
   readonly message: string
 }
 
-/** Acquires everything the process needs; what it gives back releases it, in reverse. */
+/** Acquires everything that the process needs; the result releases it, in reverse. */
 export type Start<C> = (config: C, surroundings: Surroundings) => Promise<AsyncDisposable>
 
 /** As far as the life of the process depends on it. */
@@ -45,12 +45,12 @@ export interface RunOptions {
  * configure ─► start ─► running ─► (SIGTERM: serving on) ─► stopping ─► exit
  *
  * - The configuration is faulty: the list goes to standard error, exit 1, and nothing has been opened.
- * - The start fails: one line in the log, exit 1. What it had acquired it has released itself (Releasers).
+ * - The start fails: one line in the log, exit 1. It has released its resources itself (Releasers).
  * - SIGTERM or SIGINT, in any state: the start is aborted or awaited, everything is released, exit 0; exit 1 when
  *   that fails, lasts longer than the deadline, or a second signal does not want to wait for it.
  * - SIGTERM, which a supervisor sends, while the process runs: the signal aborts at once, and the release begins after
- *   the shutdown delay. SIGINT is Ctrl-C: nobody waits for a balancer then. A second signal ends the delay.
- * - An error that nobody caught: the same, with exit 1. The state it left behind is unknown, so we do not go on.
+ *   the shutdown delay. SIGINT is Ctrl-C: there is no balancer to wait for. A second signal ends the delay.
+ * - An uncaught error: the same, with exit 1. The state it left behind is unknown, so we do not go on.
  * - The process itself says that it cannot go on: the same, with exit 1.
  *
  * @returns once the process runs or has been told to exit.
@@ -113,7 +113,7 @@ class Life {
       this.#isRunning = true
       if (!this.#abort.signal.aborted) this.#log.info({ event: 'process.started' })
     } catch (error) {
-      // Told to stop while starting: the stop is what reports and exits.
+      // Told to stop while starting: the stop reports and exits.
       if (this.#abort.signal.aborted) return
       this.#reportStartFailure(error)
       this.#exit(1)
@@ -144,7 +144,7 @@ class Life {
   }
 
   #onCrash(origin: 'uncaughtException' | 'unhandledRejection', err: unknown): void {
-    this.#log.error({ event: 'process.crashed', origin, err }, 'an error that nobody caught: exits')
+    this.#log.error({ event: 'process.crashed', origin, err }, 'an uncaught error: exits')
     this.#exitCode = 1
     this.#delay.abort()
     void this.#stop()

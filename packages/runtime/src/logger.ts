@@ -43,7 +43,7 @@ export function openLog({ app, level, pretty: forPeople = process.stdout.isTTY, 
       base: { app },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      // pino's own would put back what errorFields leaves out.
+      // pino's own would restore the fields that errorFields leaves out.
       serializers: { err: (fields: unknown) => fields },
     },
     { write: forPeople ? prettily(writeLine) : (line: string) => writeLine(`${printable(line.trimEnd())}\n`) },
@@ -78,7 +78,7 @@ function prettily(writeLine: (line: string) => void): (line: string) => void {
   return (line) => writeLine(prettify(printableFields(JSON.parse(line))))
 }
 
-/** What ids, types and messages of others hold must not command the terminal. Stacks have lines, all of them frames. */
+/** Characters of foreign ids, types and messages must not command the terminal. Stacks have lines, all of them frames. */
 function printableFields(value: unknown, name = ''): unknown {
   if (typeof value === 'string')
     return name === 'stack'

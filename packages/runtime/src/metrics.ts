@@ -29,7 +29,7 @@ export interface Counter<L extends string> {
 
 export interface Gauge<L extends string> {
   set(labels: Labels<L>, value: number): void
-  /** Leaves no series, until it is set again: for what this process does not know at present. */
+  /** Leaves no series, until it is set again: for values unknown to this process at present. */
   clear(): void
 }
 
@@ -50,7 +50,7 @@ export interface Metrics {
 }
 
 /**
- * A registry of its own for each call, with the usual metrics of a Node process and what is running; every metric has the
+ * A registry of its own for each call, with the usual metrics of a Node process and its build; every metric has the
  * label `app`.
  */
 export function openMetrics(app: string): Metrics {
@@ -85,7 +85,7 @@ export function openMetrics(app: string): Metrics {
   return metrics
 }
 
-/** Of every process, whatever it does. */
+/** Of every process. */
 function exportProcess(metrics: Metrics): void {
   const build = metrics.gauge({
     name: 'clerk_mirror_build_info',

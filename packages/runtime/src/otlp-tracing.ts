@@ -16,7 +16,7 @@ const KINDS: Readonly<Record<SpanOptions['kind'], SpanKind>> = {
 export function openOtlpTracing(app: string, url: string, observer: OutageObserver): Tracing {
   const outage = outageOf(observer)
   const provider = new BasicTracerProvider({
-    // What the environment says comes last, and wins.
+    // The environment comes last, and wins.
     resource: resourceFromAttributes({ 'service.name': `clerk-mirror-${app}` }).merge(
       detectResources({ detectors: [envDetector] }),
     ),

@@ -3,13 +3,13 @@ import { CHECK_DEADLINE_MS, READINESS_DEADLINE_MS, READINESS_KEPT_MS } from './l
 
 export interface Check {
   readonly ok: boolean
-  /** Why not, in a few words for whoever can reach the port: no addresses, no credentials. */
+  /** Why not, in a few words for every client of the port: no addresses, no credentials. */
   readonly cause?: string
-  /** Something that somebody should know although all is well. */
+  /** A note for operators although all is well. */
   readonly note?: string
 }
 
-/** What a process needs, by name, and whether it has it. */
+/** The dependencies of a process, by name, with their state. */
 export type Readiness = () => Promise<Readonly<Record<string, Check>>>
 
 export interface HealthAnswer {
@@ -30,7 +30,7 @@ export async function readyz(readiness: Readiness): Promise<HealthAnswer> {
 /**
  * Runs the checks beside each other, each within CHECK_DEADLINE_MS, so that the answer names the one that hangs.
  * Calls that overlap share one run, and READINESS_KEPT_MS long its answer: a flood of probes costs Redis and MySQL no
- * more than one probe a second. From the moment that the process is told to stop it is not ready, whatever it has.
+ * more than one probe a second. From the moment that the process is told to stop it is not ready, with all its dependencies.
  */
 export function readinessOf(checks: Readonly<Record<string, () => Promise<Check>>>, stopping: AbortSignal): Readiness {
   const runOne = async ([name, check]: [string, () => Promise<Check>]) =>

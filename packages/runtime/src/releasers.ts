@@ -1,7 +1,7 @@
 type Release = () => unknown
 
 /**
- * What has been acquired so far, released in reverse. `await using owned = new Releasers()` in a start function
+ * All resources acquired so far, released in reverse. `await using owned = new Releasers()` in a start function
  * releases it when a later step throws; `owned.move()` at the end hands it to the caller instead.
  */
 export class Releasers implements AsyncDisposable {

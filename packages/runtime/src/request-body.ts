@@ -12,8 +12,8 @@ export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 
 /**
- * Whether the connection may be kept after an answer that came before the body: what is left of a short one is read and
- * thrown away. After `Expect: 100-continue`, nobody can know whether the body comes.
+ * Whether the connection may be kept after an answer that came before the body: the rest of a short one is read and
+ * thrown away. After `Expect: 100-continue`, it is unknown whether the body comes.
  */
 const isLeftShort = (request: IncomingMessage, bytesMax: number): boolean => {
   const { headers } = request
@@ -54,9 +54,9 @@ export function closeBeforeLongBody(request: IncomingMessage, reply: Pick<Reply,
   if (!isLeftShort(request, bytesMax)) reply.header('connection', 'close')
 }
 
-/** The hooks that tell whose turn it is on each connection, and how much of its bodies is in memory. */
+/** The hooks that track each connection's turn, and the bytes of its bodies in memory. */
 export const connectionHooks = (connections: Connections) => ({
-  // With a callback and not a promise: in between, what is listened to would flow past the parser.
+  // With a callback and not a promise: in between, the events would pass before a listener exists.
   preParsing({ raw }: Request, _reply: Reply, payload: Readable, done: (error: null, payload: Readable) => void): void {
     connections.reading(raw, payload)
     done(null, payload)

@@ -4,7 +4,7 @@ const SHOWN = '[secret]'
 
 /**
  * A value that does not show in a log line, a template, JSON or `inspect`, however deep in an object it sits.
- * The private field is what keeps it from spreads, `Object.entries` and serialisers that ignore `toJSON`.
+ * The private field keeps it from spreads, `Object.entries` and serialisers that ignore `toJSON`.
  */
 export class Secret<T = string> {
   readonly #value: T

@@ -159,7 +159,7 @@ export const SETTINGS = {
     usedBy: ['ingest', 'console', 'profiles'],
   },
   TRUST_PROXY: {
-    doc: 'Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses, CIDR ranges, `loopback`, `linklocal` or `uniquelocal`, separated by commas. Without it, all clients behind a proxy count as one address.',
+    doc: 'Trusted proxies, for `X-Forwarded-For` and `X-Forwarded-Proto`: addresses, CIDR ranges, `loopback`, `linklocal` or `uniquelocal`, separated by commas. Without it, all clients behind a proxy count as one address.',
     example: 'loopback,10.0.0.0/8',
     usedBy: ['ingest', 'console', 'profiles'],
   },

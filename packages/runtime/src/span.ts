@@ -9,7 +9,7 @@ export interface SpanOptions {
 }
 
 export interface Span {
-  /** For whatever this span leads to; undefined where no traces are made. */
+  /** For the spans that this one leads to; undefined where no traces are made. */
   readonly traceparent: string | undefined
   /** `error` is a code of docs/errors.md. */
   end(result?: { readonly error?: string | undefined; readonly attributes?: SpanAttributes }): void

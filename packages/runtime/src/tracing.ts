@@ -5,7 +5,7 @@ const NO_SPAN: Span = { traceparent: undefined, end: () => {} }
 
 export const NO_TRACING: Tracing = { start: () => NO_SPAN, [Symbol.asyncDispose]: async () => {} }
 
-/** What OpenTelemetry's variables say of where traces go. */
+/** The destination of traces, by OpenTelemetry's variables. */
 export interface TracesSettings {
   /** Of all signals: `/v1/traces` is appended. */
   readonly endpoint: string | undefined
@@ -30,7 +30,7 @@ export function tracesUrlOf(settings: TracesSettings): string | undefined {
  */
 export async function openTracing(app: string, url: string | undefined, log: Log): Promise<Tracing> {
   if (url === undefined) return NO_TRACING
-  // Only now: the library takes time and memory from everybody who does not trace.
+  // Only now: the library takes time and memory from every process without traces.
   const { openOtlpTracing } = await import('./otlp-tracing.js')
   return openOtlpTracing(app, url, {
     lost: (err) => log.warn({ event: 'traces.lost', err }, 'traces cannot be sent: they are dropped until they can'),

@@ -5,8 +5,8 @@ import type { Parser } from './config.js'
 const NAMES = ['loopback', 'linklocal', 'uniquelocal']
 
 /**
- * The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses, CIDR ranges or names, separated
- * by commas or spaces. Neither `true` nor a number of hops: both believe whoever connects, and then anybody chooses the
+ * The proxies with a trusted `X-Forwarded-For` and `X-Forwarded-Proto`: addresses, CIDR ranges or names, separated
+ * by commas or spaces. Neither `true` nor a number of hops: both believe any client, and then every client chooses the
  * address under which they are counted.
  */
 export const trustedProxies: Parser<string[]> = (raw) => {
