@@ -11,6 +11,7 @@ import {
   SLOT_TRIES_MAX,
   SOCKET_SILENCE_MS,
 } from '../limits.js'
+import { endOnDisconnect } from './end-on-disconnect.js'
 import { QueueUnavailable } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
 import { leaveOnRoleError, MasterConnector, watchRole } from './server-role.js'
@@ -114,7 +115,7 @@ function open({ nodes, username, password, tls, database }: RedisTarget, behavio
   }
   const { reconnectOnError, delayMs } = leaveOnRoleError(isPatient, leave)
   const [node] = nodes
-  const client: RedisClient = nodes.length === 1 && node ? openServer(node) : openCluster()
+  const client: RedisClient = endOnDisconnect(nodes.length === 1 && node ? openServer(node) : openCluster())
   if (client instanceof Redis) watchRole(client, leave)
   return client
 
