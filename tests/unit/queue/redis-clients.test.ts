@@ -18,7 +18,8 @@ test.each([
   'a client of $kind, and its copy, end when they are disconnected between two attempts to connect',
   async ({ connect }) => {
     const client = endOnDisconnect<Redis | Cluster>(connect())
-    for (const open of [() => client, () => client.duplicate()]) {
+    const copy = () => (client as Redis).duplicate()
+    for (const open of [() => client, copy]) {
       const each = open()
       each.on('error', () => {})
       await told(each, 'reconnecting')

@@ -94,9 +94,9 @@ export async function startReactions(
   const stop = new AbortController()
   // Each run listens to it, and many may run.
   setMaxListeners(0, stop.signal)
-  for (const reaction of list.all) {
+  const consumers = list.all.map((reaction) => {
     const { name } = reaction
-    owned.use(
+    return owned.use(
       consume({
         target,
         partitions: [places.get(name) ?? reactionPartition(events, name)],
@@ -108,12 +108,13 @@ export async function startReactions(
         pace: REACTION_PACE,
       }),
     )
-  }
+  })
   log.info({ event: 'reaction.started', reactions: [...places.keys()] })
-  // First of all: what runs gives up, and is handed back instead of being waited for.
+  // First of all: what runs gives up, and is handed back instead of being waited for; by all consumers at once.
   owned.defer(() => {
     stop.abort()
     turn[Symbol.dispose]()
+    for (const consumer of consumers) consumer.beginStop()
   })
   return owned.move()
 }

@@ -126,6 +126,11 @@ export class Together {
       }
     }
 
+  /** Whether the worker has no event, and has told Redis of each that it had. */
+  get isIdle(): boolean {
+    return this.#started.length + this.#given.size + this.#running + this.#finishing === 0
+  }
+
   /** Hands back what was started and not asked for, as if nobody had ever had it. */
   async handBack(): Promise<void> {
     // What is on its way from Redis is ours as well.

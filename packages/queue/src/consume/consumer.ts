@@ -1,11 +1,21 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'bullmq'
 import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
-import { FETCH_RETRY_MS, LEASE_CHECK_MS, LEASE_MS, RETRY_JITTER, STALLS_MAX, STOP_PROMPT_MS } from '../limits.js'
+import {
+  FETCH_RETRY_MS,
+  LEASE_CHECK_MS,
+  LEASE_MS,
+  RETRY_JITTER,
+  STALLS_MAX,
+  STOP_DOWN_MS,
+  STOP_LOOK_MS,
+  STOP_RELEASE_MS,
+  STOP_SILENT_MS,
+} from '../limits.js'
 import { withLeaseScripts } from '../lua/lease-scripts.js'
 import type { Partition, Partitions } from '../partitions.js'
 import { type ConnectionObserver, observe, openPatientClient, type RedisClient } from '../redis/connection.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { within } from '../redis/timeout.js'
 import { Together } from './batched-backend.js'
 import type { BreakerState } from './breaker.js'
 import { EVENTS_PACE, type Pace } from './consumer-profile.js'
@@ -44,6 +54,8 @@ export type ConsumerOptions = {
 }
 
 export type Consumer = AsyncDisposable & {
+  /** Begins what disposal waits for: consumers of one process stop beside each other. */
+  beginStop: () => void
   breaker: () => BreakerState
   /** Events that this worker has taken and not finished; while the breaker is open, it holds them. */
   inHand: () => number
@@ -111,33 +123,59 @@ export function consume(options: ConsumerOptions): Consumer {
     patience: () => load.leaseMs / LEASE_MS,
     wedged: options.observer.wedged,
   })
+  const end = async () => {
+    stop.abort()
+    watch[Symbol.dispose]()
+    refusals[Symbol.dispose]()
+    load[Symbol.dispose]()
+    line.close()
+    takeEvents(false)
+    const releasing = setTimeout(() => line.release(), STOP_RELEASE_MS)
+    // Without Redis nothing can be finished or handed back: the leases run out, and others have the events then.
+    await crew.close(await isGone(client))
+    clearTimeout(releasing)
+    await presence.leave()
+    client.disconnect()
+  }
+  let ended: Promise<void> | undefined
+  const stopped = () => {
+    ended ??= end()
+    return ended
+  }
   return {
     breaker: () => line.breaker,
     inHand: () => line.inHand,
     isBehind: () => line.breaker.kind === 'closed' && crew.isHalfFull(),
     ping: async () => void (await client.ping()),
     refusal: () => refusals.cause,
-    async [Symbol.asyncDispose]() {
-      stop.abort()
-      watch[Symbol.dispose]()
-      refusals[Symbol.dispose]()
-      load[Symbol.dispose]()
-      line.close()
-      // Without Redis nothing can be finished or handed back: the leases run out, and others have the events then.
-      const isAlone = !(await answers(client))
-      await crew.close(isAlone)
-      await presence.leave()
-      client.disconnect()
-    },
+    beginStop: () => void stopped().catch(() => {}), // disposal throws it
+    [Symbol.asyncDispose]: stopped,
   }
 }
 
-/** Whether Redis is there, asked for no longer than a process that is to stop can spare. */
-const answers = (client: RedisClient): Promise<boolean> =>
-  within(STOP_PROMPT_MS, client.ping()).then(
-    () => true,
-    () => false,
+/**
+ * Whether Redis is gone: the connection is down, or silent for much longer. On a busy machine Redis may be late, and what
+ * the worker holds would wait for the end of its leases. Waits are counted and not measured: after each of them a process
+ * that got no processor meanwhile reads the answer that has arrived.
+ */
+async function isGone(client: RedisClient): Promise<boolean> {
+  let isHere: boolean | undefined
+  const answered = client.ping().then(
+    () => {
+      isHere = true
+    },
+    () => {
+      isHere = false
+    },
   )
+  let downMs = 0
+  for (let silentMs = 0; isHere === undefined; silentMs += STOP_LOOK_MS) {
+    if (downMs >= STOP_DOWN_MS || silentMs >= STOP_SILENT_MS) return true
+    await Promise.race([answered, pause(STOP_LOOK_MS)])
+    downMs = client.status === 'ready' ? 0 : downMs + STOP_LOOK_MS
+  }
+  return !isHere
+}
 
 type Workplace = JobContext & {
   observer: ConsumerObserver
@@ -183,7 +221,7 @@ function workerOf(partition: Partition, inFlight: number, workplace: Workplace, 
     if (client.status !== 'ready') return
     if (error.name !== 'ReplyError' || refusals.add(error.message)) observer.workerFailed(error)
   })
-  return { worker, handBack: () => together.handBack() }
+  return { worker, handBack: () => together.handBack(), isIdle: () => together.isIdle }
 }
 
 /** The delay of the table, with jitter. */

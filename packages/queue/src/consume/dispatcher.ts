@@ -88,10 +88,12 @@ export class Line {
   #blocked: Held[] = []
   #running = 0
   #isBlockedRunning = false
-  #inHand = 0
   #suspectIsNext = true
   #gathering: NodeJS.Timeout | undefined
   #closed = false
+  #isReleased = false
+  /** Events that were pushed and not settled yet. */
+  readonly #held = new Set<Held>()
   /** Runs with an event that was worked on. */
   #successes = 0
   /** Halved by each batch that ends in an outage, doubled by each that does not. */
@@ -118,9 +120,8 @@ export class Line {
     return this.#breaker.state
   }
 
-  /** Events that were pushed and not settled yet. */
   get inHand(): number {
-    return this.#inHand
+    return this.#held.size
   }
 
   /**
@@ -140,15 +141,17 @@ export class Line {
   push(delivery: Delivery, record?: CrashRecord): Promise<Disposition> {
     return new Promise((settle) => {
       const { blockedBy } = delivery
-      if (this.#closed && (blockedBy || this.#breaker.state.kind !== 'closed')) return settle({ kind: 'handed-back' })
+      if (this.#isReleased || (this.#closed && (blockedBy || this.#breaker.state.kind !== 'closed'))) {
+        return settle({ kind: 'handed-back' })
+      }
       // Waiting for its turn it would only keep a place that another event could have.
       if (blockedBy && !record && this.#blocked.length >= BLOCKED_WAITING_MAX) return settle(failed(blockedBy))
-      this.#inHand += 1
-      const settled = (disposition: Disposition) => {
-        this.#inHand -= 1
-        settle(disposition)
+      const settleOnce = (disposition: Disposition) => {
+        if (this.#held.delete(held)) settle(disposition)
       }
-      this.#hold({ delivery, record, settle: settled, failedAloneAfter: undefined })
+      const held: Held = { delivery, record, settle: settleOnce, failedAloneAfter: undefined }
+      this.#held.add(held)
+      this.#hold(held)
     })
   }
 
@@ -162,6 +165,18 @@ export class Line {
     else handBack(this.#blocked)
     this.#breaker[Symbol.dispose]()
     this.#dispatch()
+  }
+
+  /**
+   * Waits no longer for batches that run: their events are released too. A transaction that commits after all has written
+   * the ledger, and the next worker finds a duplicate.
+   */
+  release(): void {
+    this.#isReleased = true
+    for (const { record, settle } of [...this.#held]) {
+      record?.end()
+      settle({ kind: 'handed-back' })
+    }
   }
 
   #hold(held: Held): void {

@@ -3,8 +3,8 @@ import type { Worker } from 'bullmq'
 import { CLOSE_IDLE_MS, CLOSE_LOOK_MS, REGISTER_LOOK_MS } from '../limits.js'
 import type { Partition, Partitions } from '../partitions.js'
 
-/** `handBack`: gives back what it took and will not begin. */
-export type Hand = { worker: Worker; handBack: () => Promise<void> }
+/** `handBack`: gives back what it took and will not begin. `isIdle`: whether it has no event. */
+export type Hand = { worker: Worker; handBack: () => Promise<void>; isIdle: () => boolean }
 
 export type CrewOptions = {
   partitions: Partitions
@@ -65,27 +65,12 @@ export class Crew {
   /** Waits for what is in hand, unless Redis is gone and nothing of it can be finished. */
   async close(isAlone: boolean): Promise<void> {
     clearInterval(this.#timer)
-    const ends = [...this.#workers].map(async ([prefix, { worker, handBack }]) => {
-      await this.#untilClosed(prefix, worker.close(isAlone))
+    const ends = [...this.#workers.values()].map(async (hand) => {
+      await untilClosed(hand, isAlone)
       // A question that was on its way when it closed was answered since.
-      if (!isAlone) await handBack()
+      if (!isAlone) await hand.handBack()
     })
     await Promise.all([...this.#leaving, ...ends])
-  }
-
-  /**
-   * After a slot of a Redis Cluster moved, BullMQ may wait for ever for the end of a connection that the client does not
-   * tell of (ioredis 6.0). A worker that has held nothing for a while has nothing to lose, and is left behind.
-   */
-  async #untilClosed(prefix: string, closing: Promise<void>): Promise<void> {
-    let isClosed = false
-    const closed = closing.finally(() => {
-      isClosed = true
-    })
-    for (let idleMs = 0; !isClosed && idleMs < CLOSE_IDLE_MS; idleMs += CLOSE_LOOK_MS) {
-      await Promise.race([closed, pause(CLOSE_LOOK_MS)])
-      if ((this.#held.get(prefix) ?? 0) > 0) idleMs = 0
-    }
   }
 
   #serve(): void {
@@ -113,6 +98,21 @@ export class Crew {
       .catch(() => {})
       .finally(() => this.#leaving.delete(leaving))
     this.#leaving.add(leaving)
+  }
+}
+
+/**
+ * BullMQ connects its blocking client before it closes it, for which a server that takes no more connections gives no
+ * chance. A worker that has had no event for a while has nothing to lose, and is left behind.
+ */
+async function untilClosed({ worker, isIdle }: Hand, isAlone: boolean): Promise<void> {
+  let isClosed = false
+  const closed = worker.close(isAlone).finally(() => {
+    isClosed = true
+  })
+  for (let idleMs = 0; !isClosed && idleMs < CLOSE_IDLE_MS; idleMs += CLOSE_LOOK_MS) {
+    await Promise.race([closed, pause(CLOSE_LOOK_MS)])
+    if (!isIdle()) idleMs = 0
   }
 }
 
