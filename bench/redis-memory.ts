@@ -57,7 +57,7 @@ export async function redisMemorySection(stage: Stage, owned: Releasers, { quick
   const first = { ...rows[0], ratio: ratioOf([waiting / stock]) } as Row
   return {
     title: 'Redis’ memory',
-    about: `${thousands(deliveries.length)} events whose bodies have ${thousands(BODY_BYTES)} bytes, by Redis’ used_memory without the buffers of connections and of the log. The private Redis of the stack has \`hash-max-listpack-value 8192\`, as the README advises. Of as many events again that were applied, nothing is left.`,
+    about: `${thousands(deliveries.length)} events whose bodies have ${thousands(BODY_BYTES)} bytes, by Redis’ used_memory without the buffers of connections and of the log. The private Redis of the stack has \`hash-max-listpack-value 8192\`, as docs/deploy.md advises. Of as many events again that were applied, nothing is left.`,
     rows: [first, ...rows.slice(1)],
   }
 }

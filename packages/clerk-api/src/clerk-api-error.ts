@@ -12,7 +12,7 @@ export type ClerkApiErrorCode =
   /** The answers contradict each other, so a walk cannot know that it has seen everything. */
   | 'clerk_api_inconsistent'
 
-/** Why Clerk's API did not give what it was asked for. The message names paths, states and codes, never a secret. */
+/** A request that Clerk's API did not answer as expected. The message names paths, states and codes, never a secret. */
 export class ClerkApiError extends Error {
   override readonly name = 'ClerkApiError'
   readonly code: ClerkApiErrorCode

@@ -20,7 +20,7 @@ export type ClerkApiOptions = {
   secretKey: Secret
   /** The ways out of the network; none by default. */
   proxies?: ProxySettings | undefined
-  /** Of all callers together; by default a fifth of what Clerk grants this instance. */
+  /** Of all callers together; by default a fifth of the rate that Clerk grants this instance. */
   requestsPerSecond?: number | undefined
   observer?: (notice: ApiNotice) => void
   /** Ends every request and every wait. */
@@ -41,7 +41,7 @@ export type WalkOptions = {
 export type CountOptions = CreatedWindow & { signal?: AbortSignal }
 
 /**
- * Clerk's Backend API, to read from. Every method throws a ClerkApiError when the API does not give what is asked for, and
+ * Clerk's Backend API, to read from. Every method throws a ClerkApiError when the API does not answer as expected, and
  * the signal's reason when it is aborted.
  */
 export type ClerkApi = AsyncDisposable & {
@@ -57,7 +57,7 @@ export type ClerkApi = AsyncDisposable & {
     reference: ReferenceOf[K],
     signal?: AbortSignal,
   ) => Promise<ApiObject | undefined>
-  /** The users that changed last, newest first. A user who changes meanwhile may be missing. */
+  /** The users that changed last, newest first. A user that changes meanwhile may be missing. */
   newestUsers: (atMost: number, signal?: AbortSignal) => AsyncGenerator<readonly ApiObject[]>
 }
 
@@ -81,7 +81,7 @@ class HttpClerkApi implements ClerkApi {
       ...{ url, secretKey, answerMs: this.#retryPolicy.answerMs, proxies: options.proxies ?? NO_PROXIES },
     })
     const common = { http: this.#http, retryPolicy: this.#retryPolicy, observer }
-    // The instance says what the rate is, so it must be asked before there is one.
+    // The instance determines the rate, so it must be asked before there is one.
     const slow = new Pacer(requestsPerSecond ?? REQUESTS_PER_SECOND.development)
     const first = new Requester({ ...common, pacer: async () => slow })
     this.instance = () => {
@@ -178,6 +178,6 @@ async function readInstance(requester: Requester, signal: AbortSignal): Promise<
 function parseInstance(text: string): Instance {
   const { id, environment_type: type } = Object(JSON.parse(text)) as Record<string, unknown>
   if (typeof id !== 'string' || id === '') throw new Error('an instance without an id')
-  // Only what is production for certain is granted the larger share.
+  // Only a certain production instance is granted the larger share.
   return { id, environmentType: type === 'production' ? 'production' : 'development' }
 }

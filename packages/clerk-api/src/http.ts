@@ -2,7 +2,7 @@ import { type ProxySettings, proxyAgentOptions, proxyFor, proxyStatusOf, type Se
 import type { Dispatcher } from 'undici'
 import { ANSWER_BYTES_MAX, CONNECTIONS } from './limits.js'
 
-/** The version whose shapes this program knows. */
+/** The version of the shapes that this program knows. */
 const API_VERSION = '2026-05-12'
 
 export type HttpAnswer =

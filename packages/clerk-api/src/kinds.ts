@@ -22,7 +22,7 @@ export function isWalkedKind(kind: string): kind is WalkedKind {
   return Object.hasOwn(LISTINGS, kind)
 }
 
-/** What it takes to ask Clerk for one object: for some kinds there is no request by id alone. */
+/** The address of one object at Clerk: for some kinds there is no request by id alone. */
 export type ReferenceOf = {
   user: { id: string }
   organization: { id: string }

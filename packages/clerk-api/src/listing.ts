@@ -28,7 +28,7 @@ export function parseCount(text: string): number {
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
 
-/** The texts are Clerk's own: what was parsed has lost the digits of large numbers. */
+/** The texts are Clerk's own: parsed JSON has lost the digits of large numbers. */
 function objectsOf(listText: string, parsed: readonly unknown[]): ApiObject[] {
   const texts = elementTexts(listText)
   return parsed.map((each, at) => objectOf(texts[at] ?? '', each))

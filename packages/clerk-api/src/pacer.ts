@@ -18,7 +18,7 @@ export class Pacer {
   }
 
   /**
-   * Resolves when the caller may send. Spaces what is sent and not what was planned: after a standstill of the process,
+   * Resolves when the caller may send. Spaces sent requests and not planned ones: after a standstill of the process,
    * every planned time would be over at once. @throws the signal's reason
    */
   async turn(signal: AbortSignal): Promise<void> {

@@ -17,7 +17,7 @@ export function demandSameWalk(position: Position, kind: WalkedKind, window: Cre
 export const lastCreatedMs = ({ recent }: Position): number => recent.at(-1)?.createdAtMs ?? Number.NEGATIVE_INFINITY
 
 /**
- * The objects of a page that were not given yet. Pages are in the order of creation, so what is older than the last
+ * The objects of a page that were not given yet. Pages are in the order of creation, so any object older than the last
  * object was given, or was created after it and is not to be found by any walk.
  */
 export function freshOf(objects: readonly ApiObject[], position: Position): ApiObject[] {

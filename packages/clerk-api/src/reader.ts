@@ -14,7 +14,7 @@ export type ReadPage = ListAnswer & {
   isFull: boolean
 }
 
-/** Reads lists, whatever their paging. */
+/** Reads lists with any paging. */
 export class Reader {
   readonly #requester: Requester
   readonly #signal: AbortSignal

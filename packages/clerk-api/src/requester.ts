@@ -5,7 +5,7 @@ import type { Pacer } from './pacer.js'
 import { refusalOf } from './refusal.js'
 import type { RetryPolicy } from './retry-policy.js'
 
-/** What a caller may want to count or show of the requests. */
+/** Hooks for a caller that counts or shows requests. */
 export type ApiNotice =
   | { kind: 'answered'; endpoint: string; status: number; ms: number }
   /** The endpoint rests, and all requests are sent at the rate named from now on. */

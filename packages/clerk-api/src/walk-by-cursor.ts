@@ -7,8 +7,8 @@ import type { Page, Position, Recent } from './walk.js'
 const USERS = '/users'
 
 /**
- * Users in the order of their creation, each page behind the last user of the one before: what is created meanwhile comes
- * behind the end, and what is deleted moves nothing. The end is not believed, for a page is short too when the cursor's
+ * Users in the order of their creation, each page behind the last user of the one before: users created meanwhile come
+ * behind the end, and deleted ones move nothing. The end is not believed, for a page is short too when the cursor's
  * user is gone, or when Clerk lowers its largest limit: it takes a larger one for 10. So the last page is asked for by
  * time, and as many users must have come as Clerk counts that were created before the walk began.
  */
@@ -46,7 +46,7 @@ async function isComplete(reader: Reader, position: Position): Promise<boolean> 
   return position.settled >= (await countSettled(reader, position))
 }
 
-/** Behind the last user who is still there; undefined when none of the last is. */
+/** Behind the last user that still exists; undefined when none of the last does. */
 async function behindCursors(reader: Reader, position: Position): Promise<ReadPage | undefined> {
   for (const cursor of position.recent.slice(-CURSORS_TRIED).reverse()) {
     const page = await behindCursor(reader, position, cursor)
@@ -82,7 +82,7 @@ function windowOf({ window: { fromMs, toMs } }: Position, behindMs = Number.NEGA
   return { created_at_after: Number.isFinite(afterMs) ? afterMs - 1 : undefined, created_at_before: toMs }
 }
 
-/** Counts a millisecond less on both sides, for the same reason: it must not count what the walk leaves out. */
+/** Counts a millisecond less on both sides, for the same reason: it must not count the objects that the walk leaves out. */
 async function countSettled(reader: Reader, { window: { fromMs, toMs }, settledBeforeMs }: Position): Promise<number> {
   const beforeMs = Math.min(toMs ?? Number.POSITIVE_INFINITY, settledBeforeMs) - 1
   if (beforeMs <= (fromMs ?? 0)) return 0

@@ -14,7 +14,7 @@ export type OffsetList = {
 
 /**
  * A list that Clerk pages by offset, oldest first. Each object that is deleted meanwhile moves those behind it forward, so
- * pages overlap, and a page must join what was read: it begins with something that the walk has passed, or the walk goes
+ * pages overlap, and a page must join the pages before it: it begins with an object that the walk has passed, or the walk goes
  * back by a page. The end is where Clerk's own total is.
  */
 export async function* walkByOffset(
@@ -61,7 +61,7 @@ function totalOf({ endpoint }: OffsetList, { total }: ReadPage): number {
   throw inconsistent(endpoint, 'the page comes without a total')
 }
 
-/** Whether nothing can be missing between what was read and this page. */
+/** Whether no object can be missing between the pages before and this one. */
 function joins({ objects }: ReadPage, position: Position): boolean {
   const [first] = objects
   if (first === undefined) return false

@@ -15,7 +15,7 @@ export class Html {
   }
 }
 
-/** What a page can show; nothing is shown of `null`, `undefined` and `false`, so that `condition && html…` works. */
+/** Content of a page; nothing is shown of `null`, `undefined` and `false`, so that `condition && html…` works. */
 export type Content = Html | string | number | bigint | false | null | undefined | readonly Content[]
 
 /**
