@@ -30,7 +30,7 @@ export type ConsoleConfig = {
   /** Without them, encrypted payloads cannot be looked at; all else works. */
   envelopeKeys?: Secret<EnvelopeKeys> | undefined
   accounts: Secret<Account[]>
-  /** Whose word about addresses and TLS is taken. */
+  /** Proxies that are trusted about addresses and TLS. */
   trustProxy?: readonly string[] | undefined
   host: string
   port: number

@@ -6,7 +6,7 @@ import type { OperationsDoor } from './operations-connection.js'
 import type { Runs } from './runs.js'
 import type { Samples } from './samples.js'
 
-/** What the routes work with. */
+/** The dependencies of the routes. */
 export type Console = {
   accounts: readonly Account[]
   sessions: Sessions

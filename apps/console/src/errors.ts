@@ -15,7 +15,7 @@ export type ConsoleCode =
   | 'no_answer'
   | 'internal'
 
-/** For each code its status, and what people are told. */
+/** The status and the message of each code. */
 export const REFUSALS: Readonly<Record<ConsoleCode, { status: number; title: string; message: string }>> = {
   sign_in_required: {
     status: 401,

@@ -16,10 +16,10 @@ const CODES: Readonly<Record<OperationsErrorCode, ConsoleCode>> = {
   database_unstamped: 'database_unstamped',
 }
 
-/** What these say names ids or values, and holds nothing that a page must not show. */
+/** Messages of these name ids or values, and nothing that a page must not show. */
 const DETAILED: ReadonlySet<ConsoleCode> = new Set(['invalid_request', 'installation_mismatch', 'database_unstamped'])
 
-/** What went wrong in an operation, in the console's terms. */
+/** An operation's error as one of the console's codes. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error
   if (!(error instanceof OperationsError)) return new Refusal('internal', undefined, error)

@@ -5,13 +5,13 @@ import { refusalOf } from './failures.js'
 import { READ_MS } from './limits.js'
 
 /**
- * The operations, opened when they are first needed and again after that failed: the console comes up, and says what
- * is wrong, also while Redis is away.
+ * The operations, opened when they are first needed and again after that failed: the console starts, and shows the
+ * problem, also while Redis is away.
  */
 export type OperationsDoor = AsyncDisposable & {
   /** For pages: answers or refuses within so many milliseconds. @throws Refusal */
   ask: <T>(work: (operations: Operations) => Promise<T>, patienceMs?: number) => Promise<T>
-  /** For what takes as long as it takes. @throws Refusal */
+  /** For work without a time limit. @throws Refusal */
   open: () => Promise<Operations>
 }
 

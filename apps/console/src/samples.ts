@@ -6,7 +6,7 @@ import type { OperationsDoor } from './operations-connection.js'
 export type Sample = { atMs: number; backlog: number | null; oldestMs: number | null }
 
 /**
- * What no table keeps: backlog and age over the last hour, looked at every few seconds by the console itself. Begins
+ * Values that no table keeps: backlog and age over the last hour, sampled every few seconds by the console itself. Begins
  * with the console, and is gone with it. Disposing stops it.
  */
 export class Samples implements AsyncDisposable {

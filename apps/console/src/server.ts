@@ -76,7 +76,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       void refuse(asRefusal(error), request, reply.headers(SECURITY_HEADERS))
     },
   })
-  // Whoever asks the API from a terminal sees what Redis holds: JSON keeps C1 and bidi characters as they are.
+  // A client of the API in a terminal shows the texts of Redis: JSON keeps C1 and bidi characters as they are.
   server.setReplySerializer((payload) => printable(JSON.stringify(payload)))
   const sessions = openSessions(accounts, revocations, clock)
   const context: Console = {
@@ -116,7 +116,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   return server
 }
 
-/** For probes and Prometheus, who have no token: nothing of it is about a person. */
+/** For probes and Prometheus, without a token: nothing of it is about a person. */
 function healthRoutes(server: FastifyInstance, readiness: Readiness, metrics: Metrics): void {
   server.get('/livez', (_request, reply) => reply.code(LIVEZ.status).send(LIVEZ.body))
   server.get('/readyz', async (_request, reply) => {

@@ -48,7 +48,7 @@ export type WorkerConfig = {
   mirroredKinds: KindsSetting
   reactions: readonly Reaction[]
   changeWebhooks?: ChangeWebhookConfig | undefined
-  /** Nobody is told of dead letters without it. */
+  /** Without it there are no notifications about dead letters. */
   notifyUrl?: Secret<string> | undefined
   /** The way to receivers of changes and notices. */
   proxies?: ProxySettings

@@ -36,7 +36,7 @@ type Options = {
 /**
  * Keeps a worker from applying the events of one installation to the database of another. A new connection to Redis may
  * lead to another server, so after each the marks are compared before anything more is applied. While Redis or the
- * database is silent, what was found before holds: a queue that does not answer hands out no events.
+ * database is silent, the last comparison holds: a queue that does not answer delivers no events.
  */
 export function openInstallationGuard(options: Options): InstallationGuard {
   const { queue, observer } = options
@@ -136,5 +136,5 @@ const isRefusal = (error: unknown) => error instanceof Failure && REFUSALS.has(e
 function asOutage(error: unknown): Failure {
   if (error instanceof Failure) return new Failure('outage', error.code, error.message, error)
   const cause = error instanceof Error ? error.message : String(error)
-  return new Failure('outage', 'installation_unread', `Redis does not say whose events it holds: ${cause}`, error)
+  return new Failure('outage', 'installation_unread', `Redis does not name its installation: ${cause}`, error)
 }

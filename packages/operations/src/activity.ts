@@ -4,7 +4,7 @@ import { ACTIVITY_MINUTES, ACTIVITY_UNSETTLED_MINUTES } from './limits.js'
 export type ActivityPoint = {
   /** When the minute began. */
   atMs: number
-  /** Events by what became of them: applied, duplicate, stale, tombstoned, ignored, erased, discarded. */
+  /** Events by outcome: applied, duplicate, stale, tombstoned, ignored, erased, discarded. */
   outcomes: Readonly<Record<string, number>>
   /** Milliseconds from receipt to the table, of Clerk's own deliveries; null in a minute without any. */
   lagMedianMs: number | null

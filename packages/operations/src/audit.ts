@@ -16,7 +16,7 @@ export type OperatorAction = {
   action: string
   /** The one event or object that it was about. */
   subjectId: string | null
-  /** JSON: what was asked for, such as the filter. */
+  /** JSON: the request, such as the filter. */
   details: string | null
   counts: Counts
 }

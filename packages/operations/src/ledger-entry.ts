@@ -3,7 +3,7 @@ import type { LedgerEntry } from '@clerk-mirror/mirror'
 
 type QueueEntry = Omit<LedgerEntry, 'eventId'> & { id: string }
 
-/** A dead letter may be one because it is odd: what no column of the ledger takes is left out. */
+/** A dead letter may be one because it is odd: values that no column of the ledger takes are left out. */
 export const entryOf = ({ id, type, objectId, instanceId, ...entry }: QueueEntry): LedgerEntry => ({
   ...{ source: entry.source, attempts: entry.attempts, receivedAtMs: entry.receivedAtMs },
   eventId: id,

@@ -12,7 +12,7 @@ export class Ledger {
     this.#mirror = mirror
   }
 
-  /** For what cannot be done without. @throws OperationsError */
+  /** For operations that need the ledger. @throws OperationsError */
   get required(): Mirror {
     if (this.#mirror) return this.#mirror
     throw new OperationsError('database_required', 'This needs the database: its ledger, or its audit.')
@@ -24,8 +24,8 @@ export class Ledger {
   }
 
   /**
-   * For what is better with the ledger and good without: null while it is away. An operator who comes to look because
-   * the database is down must not wait for it at every step.
+   * For operations that are better with the ledger and good without: null while it is away. An operator that looks
+   * because the database is down must not wait for it at every step.
    */
   async ask<T>(question: (mirror: Mirror) => Promise<T>): Promise<T | null> {
     try {

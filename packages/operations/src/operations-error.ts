@@ -9,7 +9,7 @@ export type OperationsErrorCode =
   | 'database_required'
   /** A bulk verb was given a filter without any part: it must say `all` to mean all. */
   | 'filter_empty'
-  /** The filter has a part that says nothing of what the verb is for. */
+  /** The filter has a part that does not apply to the verb. */
   | 'filter_unfit'
   /** No worker has ever had a reaction of this name, and nothing waits for it. */
   | 'reaction_unknown'
@@ -23,7 +23,7 @@ export type OperationsErrorCode =
   | 'workers_alive'
   | InstallationCode
 
-/** Why an operator's request was not done, or not to its end. What was done stays done. */
+/** The reason that an operator's request was not completed. Completed work stays done. */
 export class OperationsError extends Error {
   override readonly name = 'OperationsError'
   readonly code: OperationsErrorCode

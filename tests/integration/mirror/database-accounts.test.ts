@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => database?.[Symbol.asyncDispose]())
 
-/** The number of the server's error; null when it does what it was asked. */
+/** The number of the server's error; null when it does as asked. */
 async function refusal(account: Account, sql: string): Promise<number | null> {
   await using connection = await connectOnce(parseDatabaseUrl(database.url(account)))
   return await connection.query(sql).then(

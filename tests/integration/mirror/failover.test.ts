@@ -48,7 +48,7 @@ const one = () => {
 describe.skipIf(!isPossible)('after a failover that broke no connection', () => {
   test('one refusal is enough for a pool of many: whatever comes after it reaches the new primary', async () => {
     const mirror = owned.use(openMirror(pair.options))
-    // So many at once that the pool is full of connections to what becomes the old primary.
+    // So many at once that the pool is full of connections to the later old primary.
     await Promise.all(Array.from({ length: 10 }, () => mirror.apply([one()])))
     const old = pair.primary()
     expect(await connectionsTo(old)).toBeGreaterThan(3)

@@ -74,7 +74,7 @@ async function indexesOf({ query }: TestDatabase): Promise<string[]> {
 const line = (name: string, type: string, isNullable: boolean, fallback: string) =>
   `${name} ${type} ${isNullable ? 'null' : 'not null'} default ${fallback}`
 
-/** The same lines from the language of Prisma, as far as this schema uses it: what it does not know is an error. */
+/** The same lines from the language of Prisma, as far as this schema uses it: any other line is an error. */
 function readSchema(text: string): { columns: string[]; indexes: string[] } {
   const models = [...text.matchAll(/^model (\w+) \{\n(.*?)^\}/gms)].map(([, name = '', body = '']) => ({ name, body }))
   const names = new Set(models.map(({ name }) => name))

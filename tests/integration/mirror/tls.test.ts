@@ -10,7 +10,7 @@ import { isTlsDatabasePossible, openTlsDatabase, type TlsDatabase } from '../../
 const CONNECTION = fileURLToPath(new URL('../../../packages/mirror/dist/database/connection.js', import.meta.url))
 const DATABASE_URL = fileURLToPath(new URL('../../../packages/mirror/dist/database/database-url.js', import.meta.url))
 
-// MySQL says it in so many words; MariaDB says what it says to a wrong password.
+// MySQL says it in so many words; MariaDB gives the answer to a wrong password.
 const CLEAR_TEXT_REFUSED = /^database_(tls_required|login_refused): .*sslaccept=strict/
 
 const isPossible = await isTlsDatabasePossible()
@@ -114,6 +114,6 @@ test('a database without TLS is not spoken to in clear text when TLS is asked fo
   const url = new URL(inject('databaseUrl'))
   url.pathname = '/mysql'
   url.search = '?sslaccept=strict'
-  // MySQL makes itself a certificate that nobody has signed; MariaDB 10 has none.
+  // MySQL makes itself an unsigned certificate; MariaDB 10 has none.
   expect(await codeOf(url.href)).toMatch(/^database_(tls_unavailable|certificate_refused)/)
 })

@@ -4,7 +4,7 @@ import { isSame, type Session, type Sessions } from './sessions.js'
 
 const SESSION_COOKIE = 'clerk_mirror_console'
 
-/** Scripts and styles are our own files, and a page goes into nobody's frame. */
+/** Scripts and styles are our own files, and no other site may frame a page. */
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -33,7 +33,7 @@ export function setSessionCookie(request: FastifyRequest, reply: FastifyReply, v
   reply.header('set-cookie', `${SESSION_COOKIE}=${value ?? ''}; Path=/; HttpOnly; SameSite=Strict${secure}${lifetime}`)
 }
 
-/** Asked for once a request, also when its refusal is shown to whoever has signed in. */
+/** Read once a request, also when its refusal is shown to a signed-in account. */
 const asked = new WeakMap<FastifyRequest, Promise<Session | null>>()
 
 /** @throws Refusal while Redis cannot say whether the session was ended. */

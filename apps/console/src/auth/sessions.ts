@@ -4,7 +4,7 @@ import { Refusal } from '../errors.js'
 import { SESSION_MS } from '../limits.js'
 import type { Account } from './accounts.js'
 
-/** Somebody who has signed in; `formKey` proves that a form came from one of our pages. */
+/** A signed-in account; `formKey` proves that a form came from one of our pages. */
 export type Session = { account: Account; formKey: string; id: SessionId }
 
 export type Sessions = {
@@ -20,7 +20,7 @@ type Revocations = Pick<SessionRevocations, 'revoke' | 'isRevoked'>
 
 /**
  * A session is kept in its cookie: `name.expiry.nonce.signature`. Each account signs with a key made from its own token
- * and role, so changing or removing a token ends its sessions and nobody else's, and restarts end none. Redis keeps only
+ * and role, so changing or removing a token ends its sessions only, and restarts end none. Redis keeps only
  * the sessions that were ended by signing out. While it does not answer, no session is taken: an ended one must not
  * come back with an outage, and the pages have little to show then.
  */

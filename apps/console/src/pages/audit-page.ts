@@ -6,7 +6,7 @@ import { layout, notice } from './layout.js'
 
 export type AuditView = { session: Session; page: Page<OperatorAction>; isFirstPage: boolean; nowMs: number }
 
-/** What operators did, whether here or with the command, newest first. */
+/** Operators' actions, in the console or with the command, newest first. */
 export function auditPage({ session, page, isFirstPage, nowMs }: AuditView): Html {
   const body = html`<h1>Audit</h1>
     <p class="lead">What operators did, here and with the command <code>clerk-mirror</code>, newest first.</p>

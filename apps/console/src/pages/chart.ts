@@ -17,7 +17,7 @@ export type Chart = {
 const [WIDTH, HEIGHT, DASH] = [600, 120, 6]
 
 /**
- * A chart as SVG with a legend and, for those who do not see it, a sentence. It is stretched to its place, so all text
+ * A chart as SVG with a legend and, for readers that do not see it, a sentence. It is stretched to its place, so all text
  * is outside of the drawing.
  */
 export function chart(options: Chart): Html {

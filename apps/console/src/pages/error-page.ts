@@ -3,7 +3,7 @@ import type { Session } from '../auth/sessions.js'
 import { REFUSALS, type Refusal } from '../errors.js'
 import { layout, notice } from './layout.js'
 
-/** For a page that refreshes a part of itself: it shows this above what it had. */
+/** For a page that refreshes a part of itself: it shows this above its last content. */
 export function refusalFragment({ code, detail }: Refusal): Html {
   const { title, message } = REFUSALS[code]
   return html`<h2>${title}</h2><p>${detail ?? message}</p>`

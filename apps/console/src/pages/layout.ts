@@ -56,6 +56,6 @@ export const formKey = (session: Session): Html =>
 
 export type Tone = 'good' | 'warn' | 'bad' | 'plain'
 
-/** A box that says one thing, and what to do about it. */
+/** A box with one message and its remedy. */
 export const notice = (tone: Tone, title: Content, ...text: Content[]): Html =>
   html`<section class="notice ${tone}"><h2>${title}</h2>${text.map((paragraph) => paragraph && html`<p>${paragraph}</p>`)}</section>`

@@ -1,6 +1,6 @@
 import { CONTAINERS, COUNTS, FLAGS, IDS, TIMES, WORDS } from './safe-members.js'
 
-/** Put where a value is hidden: long enough to be seen as such, and the same whatever the value's length. */
+/** Put where a value is hidden: long enough to be seen as such, and the same for a value of any length. */
 export const HIDDEN = '•••'
 
 const CLERK_ID = /^[a-z]{2,12}(_[a-z]{2,12})?_[A-Za-z0-9]{8,64}$/
@@ -11,7 +11,7 @@ const MEMBER_NAME = /^[a-z][A-Za-z0-9_]{0,63}$/
 
 /**
  * A payload for eyes that need its shape and not its contents: names of members stay, and of their values those that are
- * on the list of safe ones and look it. Everything else is hidden, whatever it is called. A body that is no JSON is hidden
+ * on the list of safe ones and look it. Everything else is hidden, under any name. A body that is no JSON is hidden
  * whole.
  */
 export function redactPayload(body: string): unknown {
@@ -27,7 +27,7 @@ export function redactPayload(body: string): unknown {
 }
 
 function membersOf(value: object): Record<string, unknown> {
-  // Names that Clerk does not write are somebody's text too.
+  // Names that Clerk does not write are foreign text too.
   return Object.fromEntries(
     Object.entries(value).map(([name, each]) => [MEMBER_NAME.test(name) ? name : HIDDEN, redact(each, name)]),
   )
@@ -48,7 +48,7 @@ function isSafe(value: unknown, name: string): boolean {
   return IDS.has(name) ? CLERK_ID.test(value) : (WORDS.get(name)?.has(value) ?? false)
 }
 
-/** What kind of value it is: a malformed event is one for a member that should be of another. */
+/** The kind of a value: a malformed event is one for a member that should be of another. */
 function hidden(value: unknown): string {
   if (typeof value === 'string') return HIDDEN
   if (Array.isArray(value)) return `${HIDDEN} (a list)`

@@ -1,11 +1,11 @@
 const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/))
 
 /*
- * What of a payload may be seen by everybody who may see the console. A member that is not named here is hidden, whatever
- * it is called: Clerk adds members, and one day one of them holds an address.
+ * Members of a payload that every account of the console may see. A member that is not named here is hidden, under any
+ * name: Clerk adds members, and one day one of them holds an address.
  */
 
-/** Whose members are looked at one by one. Everything else that has members is hidden whole. */
+/** Objects with members that are shown one by one. Every other object is hidden whole. */
 export const CONTAINERS = words(`
   data event_attributes http_request email_addresses phone_numbers web3_wallets external_accounts enterprise_accounts
   saml_accounts passkeys verification linked_to organization public_user_data public_organization_data user invitation

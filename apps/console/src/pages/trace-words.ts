@@ -35,7 +35,7 @@ const decided = (outcome: string): Words => ({
   text: OUTCOMES[outcome] ?? 'It is decided.',
 })
 
-/** An event's version against what is stored of its object. */
+/** An event's version against the stored version of its object. */
 export const COMPARISONS: Readonly<Record<Comparison, string>> = {
   'is-stored': 'This very event is what is stored.',
   newer: 'Something older: this event would replace it.',

@@ -41,13 +41,13 @@ function refuse(reply: FastifyReply, code: ConsoleCode): FastifyReply {
 
 type Queue = Awaited<ReturnType<QueueBrowser['queues']>>[number]
 
-/** bull-board tells queues apart by name: partitions have one, and so have reactions, whose own stands in the prefix. */
+/** bull-board tells queues apart by name: partitions have one, and so have reactions, with their own in the prefix. */
 function adapterOf(queue: Queue, all: readonly Queue[]) {
   const isAlone = queue.name === QUEUES.events && all.filter(({ name }) => name === queue.name).length === 1
   return new BullMQAdapter(queue, { readOnlyMode: true, ...(!isAlone && { prefix: `${queue.opts.prefix}:` }) })
 }
 
-/** bull-board for those who know it: to look, never to change, whatever its page offers. */
+/** A read-only bull-board, for every action that its page offers. */
 export function boardRoutes(server: FastifyInstance, browser: QueueBrowser, sessions: Sessions): void {
   const board = new FastifyAdapter()
   board.setBasePath(PLACE)
@@ -72,7 +72,7 @@ export function boardRoutes(server: FastifyInstance, browser: QueueBrowser, sess
       if (!session) return reply.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`)
       await showQueues()
       clampQuery(request.query)
-      // Events have no children: what a foreign job claims to have is not walked through.
+      // Events have no children: those that a foreign job claims to have are not read.
       if (request.routeOptions.url?.endsWith('/:jobId/flow')) {
         return reply.send({ nodeId: Reflect.get(Object(request.params), 'jobId'), flowRoot: null, isFlowNode: false })
       }

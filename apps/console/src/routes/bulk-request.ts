@@ -2,13 +2,13 @@ import { type FilterText, isNarrowing, readFilter } from '../dead-letter-filter.
 import { Refusal } from '../errors.js'
 import { REPLAY_PER_S } from '../limits.js'
 
-/** What a program wants to have replayed or discarded. */
+/** A program's request to replay or discard. */
 export type BulkRequest = { filter: FilterText; dryRun: boolean; ratePerS: number }
 
 /**
  * Reads `{"filter": {"fingerprint": "…"}, "dryRun": true}`. A filter of nothing is refused: a program that forgets it
  * would discard everything, which is `{"all": true}`.
- * @throws Refusal that names what is wrong
+ * @throws Refusal that names the fault
  */
 export function bulkOf(body: unknown): BulkRequest {
   const { filter, dryRun = false, ratePerS = REPLAY_PER_S, ...rest } = objectOf(body, 'The body')

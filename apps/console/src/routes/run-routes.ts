@@ -8,7 +8,7 @@ import { pageReply } from './page-reply.js'
 
 type ById = { Params: { id: string } }
 
-/** Watching and stopping what was begun with a confirmation. */
+/** Watching and stopping bulk runs that were confirmed. */
 export function runRoutes(server: FastifyInstance, { runs, sessions }: Console): void {
   const find = async (request: FastifyRequest<ById>) => {
     const session = await sessionRequired(request, sessions)

@@ -39,7 +39,7 @@ export function signInRoutes(server: FastifyInstance, context: Console): void {
   server.post('/sign-out', open, async (request, reply) => {
     const session = await sessionOf(request, sessions)
     formOf(request, session)
-    // First for every process, then in this browser: a cookie that somebody kept is worth nothing then.
+    // First for every process, then in this browser: a copied cookie is worth nothing then.
     if (session) {
       await sessions.end(session)
       log.info({ event: 'console.signed_out', actor: session.account.name })
@@ -49,7 +49,7 @@ export function signInRoutes(server: FastifyInstance, context: Console): void {
   })
 }
 
-/** An address of ours, whatever a link that somebody was sent has put there. */
+/** An address of ours, never one that a foreign link has put there. */
 function placeHere(next: unknown): string {
   const here = 'http://console.invalid'
   if (typeof next !== 'string' || !next.startsWith('/') || !URL.canParse(next, here)) return '/'

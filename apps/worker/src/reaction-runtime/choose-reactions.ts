@@ -3,7 +3,7 @@ import type { Reaction } from '../reactions/reaction.js'
 
 /**
  * `*` is every reaction, a name adds one, `-name` leaves one out, as in MIRROR_KINDS.
- * Throws an Error that names what it cannot read.
+ * Throws an Error that names the unreadable part.
  */
 export const chooseReactions =
   (all: readonly Reaction[]) =>

@@ -3,7 +3,7 @@ import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { Failure } from '@clerk-mirror/events'
 import { isPrivateName } from '@clerk-mirror/runtime'
 
-/** Addresses of this machine, of private networks and of nobody: IANA's special-purpose registries. */
+/** Addresses of this machine, of private networks and without an owner: IANA's special-purpose registries. */
 const PRIVATE = new BlockList()
 for (const [network, bits] of [
   ['0.0.0.0', 8],
@@ -24,7 +24,7 @@ for (const [network, bits] of [
   PRIVATE.addSubnet(network, bits, 'ipv4')
 }
 
-/** All of the internet's own addresses begin with 001; what embeds an IPv4 address there is left out. */
+/** All of the internet's own addresses begin with 001; ranges that embed an IPv4 address are left out. */
 const PUBLIC_V6 = new BlockList()
 PUBLIC_V6.addSubnet('2000::', 3, 'ipv6')
 const PRIVATE_V6 = new BlockList()
@@ -66,8 +66,8 @@ export function demandPublicName(url: URL): void {
 }
 
 /**
- * Looks a name up for a connection, and fails when it leads to a private address. What is checked is what is connected
- * to: a name that was checked before could lead elsewhere by now.
+ * Looks a name up for a connection, and fails when it leads to a private address. The checked address is that of the
+ * connection: a name that was checked before could lead elsewhere by now.
  */
 export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {

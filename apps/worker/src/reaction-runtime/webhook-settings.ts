@@ -39,7 +39,7 @@ export function payloadFor(urls: Secret<URL[]>): Parser<PayloadShape> {
 /** All addresses that a worker sends something to. */
 type Receivers = { changeWebhooks?: ChangeWebhookConfig | undefined; notifyUrl?: Secret<string> | undefined }
 
-/** Whoever is on the way can read what these are sent, and send them something else: they know us by a signature alone. */
+/** A man in the middle can read these requests, and forge others: receivers know us by a signature alone. */
 export function warnOfReceivers(log: Log, { changeWebhooks, notifyUrl }: Receivers): void {
   for (const url of changeWebhooks?.urls.reveal().filter(isClearText) ?? []) {
     const reaction = webhookName(url)
