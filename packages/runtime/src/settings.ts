@@ -188,7 +188,7 @@ export const SETTINGS = {
     usedBy: ['ingest'],
   },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
-    doc: 'Receiver of traces, by OTLP over HTTP with `/v1/traces` appended: one for each event, from its request to its commit. None are made without it. OpenTelemetry reads its other variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) from the environment itself.',
+    doc: 'Receiver of traces, by OTLP over HTTP with `/v1/traces` appended: one for each event, from its request to its commit. None are made without it. No proxy is used. OpenTelemetry reads its other variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) from the environment itself.',
     example: 'http://127.0.0.1:4318',
     usedBy: ['ingest', 'worker'],
   },

@@ -9,6 +9,7 @@ import { readIngestConfig } from '../../../apps/ingest/src/config.js'
 import { startIngest } from '../../../apps/ingest/src/start.js'
 import { readWorkerConfig } from '../../../apps/worker/src/config.js'
 import { startWorker } from '../../../apps/worker/src/start.js'
+import { openConnectProxy } from '../../support/http/connect-proxy.js'
 import { openTestDatabase } from '../../support/mysql/database.js'
 import { openTestQueue } from '../../support/queue/queue.js'
 import { until } from '../../support/until.js'
@@ -111,6 +112,22 @@ test('one trace leads from the request through the queue to the commit', async (
   expect([accept?.parentSpanId, apply?.parentSpanId]).toEqual([request?.spanId, accept?.spanId])
   expect(receiver.services).toEqual(new Set(['clerk-mirror-ingest', 'clerk-mirror-worker']))
   expect(receiver.bodies.join(''), 'no personal data').not.toMatch(/Ada|lovelace/)
+})
+
+test('traces go straight to their receiver, past a proxy', async () => {
+  await using receiver = await openReceiver()
+  await using proxy = await openConnectProxy()
+  for (const name of ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy']) vi.stubEnv(name, proxy.url)
+  {
+    await using tracing = await openTracing(
+      'test',
+      `${receiver.url}/v1/traces`,
+      openLog({ app: 'test', level: 'silent' }),
+    )
+    tracing.start('straight', { kind: 'server' }).end()
+  }
+  expect(receiver.spans).toMatchObject([{ name: 'straight' }])
+  expect(proxy.asked).toEqual([])
 })
 
 test('a span says by its code what went wrong: a wrong signature, a malformed event', async () => {
