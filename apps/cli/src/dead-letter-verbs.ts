@@ -21,6 +21,37 @@ const PACE_OPTIONS: Command['options'] = {
 const BULK_OPTIONS: Command['options'] = { ...FILTER_OPTIONS, ...PACE_OPTIONS }
 const YES: Command['options'] = { yes: { type: 'boolean', doc: 'do not ask for confirmation' } }
 
+type Counts<Name extends string> = { matched: number; skipped: number } & Record<Name, number>
+
+/** Where a verb differs from the others; its name is that of the count in JSON. */
+type Verb<Name extends string> = {
+  name: Name
+  step: string
+  of: (letters: DeadLetterOperations) => (filter: DeadLetterFilter, options: BulkOptions) => Promise<Counts<Name>>
+  would: string
+  done: string
+  /** Asked on a terminal unless `--yes` is given: the filter to act on, or null for a no. */
+  ask?: (
+    letters: DeadLetterOperations,
+    filter: DeadLetterFilter,
+    options: BulkOptions,
+  ) => Promise<DeadLetterFilter | null>
+  declined?: string
+}
+
+const REPLAY: Verb<'replayed'> = {
+  ...{ name: 'replayed', step: 'replay', of: ({ replay }) => replay },
+  ...{ would: 'would be replayed', done: 'replayed' },
+}
+const DISCARD: Verb<'discarded'> = {
+  ...{ name: 'discarded', step: 'discard', of: ({ discard }) => discard },
+  ...{ would: 'would be discarded', done: 'discarded', ask: askToDiscard, declined: 'Nothing was discarded.' },
+}
+const RETRY_NOW: Verb<'retried'> = {
+  ...{ name: 'retried', step: 'retry-now', of: ({ retryNow }) => retryNow },
+  ...{ would: 'would be tried now', done: 'are tried now', ask: askToRetry, declined: 'Nothing was tried.' },
+}
+
 export const replayDeadLetters: Command = {
   usage: `${FILTER_USAGE} [--dry-run] [--rate N] [--json]`,
   summary: 'Move dead letters back into the queue, with all their attempts. Newer state is never undone.',
@@ -32,20 +63,7 @@ export const replayDeadLetters: Command = {
     'dead-letters replay --class killer --unproven',
   ],
   options: BULK_OPTIONS,
-  run(call) {
-    const filter = filterOf(call)
-    const options = optionsOf(call.values)
-    return withOperations(call, async (operations) => {
-      const { result, isStopped } = await showing('replay', (shown) =>
-        lettersOf(call.values, operations).replay(filter, { ...options, ...shown }),
-      )
-      const { matched, replayed, skipped } = result
-      if (call.values['json']) call.out(JSON.stringify({ matched, replayed, skipped }))
-      else if (options.dryRun) call.out(`${matched} would be replayed. Nothing was touched.`)
-      else call.out(`${matched} matched, ${replayed} replayed, ${skipped} skipped.`)
-      return exitCode(call, filter, matched, isStopped)
-    })
-  },
+  run: (call) => runVerb(call, REPLAY),
 }
 
 export const discardDeadLetters: Command = {
@@ -53,28 +71,7 @@ export const discardDeadLetters: Command = {
   summary: 'Delete dead letters for good. Only Clerk can restore one, by sending it again.',
   examples: ['dead-letters discard --id msg_2bYZ0example', 'dead-letters discard --fingerprint 5b2c0d1e --yes --json'],
   options: { ...BULK_OPTIONS, ...YES },
-  run(call) {
-    const filter = filterOf(call)
-    const options = optionsOf(call.values)
-    const isAsking = options.dryRun !== true && call.values['yes'] !== true
-    if (isAsking) demandTerminal()
-    return withOperations<ExitCode>(call, async (operations) => {
-      const letters = lettersOf(call.values, operations)
-      const agreed = isAsking ? await agreedTo(letters, filter) : filter
-      if (!agreed) {
-        call.note('Nothing was discarded.')
-        return 1
-      }
-      const { result, isStopped } = await showing('discard', (shown) =>
-        letters.discard(agreed, { ...options, ...shown }),
-      )
-      const { matched, discarded, skipped } = result
-      if (call.values['json']) call.out(JSON.stringify({ matched, discarded, skipped }))
-      else if (options.dryRun) call.out(`${matched} would be discarded. Nothing was touched.`)
-      else call.out(`${matched} matched, ${discarded} discarded, ${skipped} skipped.`)
-      return exitCode(call, filter, matched, isStopped)
-    })
-  },
+  run: (call) => runVerb(call, DISCARD),
 }
 
 export const retryEventsNow: Command = {
@@ -86,31 +83,30 @@ export const retryEventsNow: Command = {
     'dead-letters retry-now --queue reactions --type webhook-5b2c0d1e --dry-run',
   ],
   options: { ...RETRY_FILTER_OPTIONS, ...PACE_OPTIONS, ...YES },
-  run(call) {
-    const filter = filterOf(call)
-    const options = optionsOf(call.values)
-    const isAsking = options.dryRun !== true && call.values['yes'] !== true
-    if (isAsking) demandTerminal()
-    return withOperations<ExitCode>(call, async (operations) => {
-      const letters = lettersOf(call.values, operations)
-      if (isAsking) {
-        const { matched } = await letters.retryNow(filter, { ...options, dryRun: true })
-        const question = `Try ${matched} ${matched === 1 ? 'event' : 'events'} now, each of which uses a try?`
-        if (matched > 0 && !(await isConfirmed(question))) {
-          call.note('Nothing was tried.')
-          return 1
-        }
-      }
-      const { result, isStopped } = await showing('retry-now', (shown) =>
-        letters.retryNow(filter, { ...options, ...shown }),
-      )
-      const { matched, retried, skipped } = result
-      if (call.values['json']) call.out(JSON.stringify({ matched, retried, skipped }))
-      else if (options.dryRun) call.out(`${matched} would be tried now. Nothing was touched.`)
-      else call.out(`${matched} matched, ${retried} are tried now, ${skipped} skipped.`)
-      return exitCode(call, filter, matched, isStopped)
-    })
-  },
+  run: (call) => runVerb(call, RETRY_NOW),
+}
+
+function runVerb<Name extends string>(call: Call, verb: Verb<Name>): Promise<ExitCode> {
+  const filter = filterOf(call)
+  const options = optionsOf(call.values)
+  const ask = options.dryRun === true || call.values['yes'] === true ? undefined : verb.ask
+  if (ask) demandTerminal()
+  return withOperations<ExitCode>(call, async (operations) => {
+    const letters = lettersOf(call.values, operations)
+    const agreed = ask ? await ask(letters, filter, options) : filter
+    if (!agreed) {
+      call.note(verb.declined ?? '')
+      return 1
+    }
+    const { result, isStopped } = await showing(verb.step, (shown) =>
+      verb.of(letters)(agreed, { ...options, ...shown }),
+    )
+    const { matched, skipped, [verb.name]: done } = result
+    if (call.values['json']) call.out(JSON.stringify({ matched, [verb.name]: done, skipped }))
+    else if (options.dryRun) call.out(`${matched} ${verb.would}. Nothing was touched.`)
+    else call.out(`${matched} matched, ${done} ${verb.done}, ${skipped} skipped.`)
+    return exitCode(call, filter, matched, isStopped)
+  })
 }
 
 function filterOf({ values, positionals }: Call): DeadLetterFilter {
@@ -125,12 +121,22 @@ function optionsOf({ 'dry-run': dryRun, rate }: Values): BulkOptions {
 }
 
 /** Events that fail while the question stands are not part of the answer: null when that is no. */
-async function agreedTo(letters: DeadLetterOperations, filter: DeadLetterFilter): Promise<DeadLetterFilter | null> {
+async function askToDiscard(letters: DeadLetterOperations, filter: DeadLetterFilter): Promise<DeadLetterFilter | null> {
   const { total, causes } = await letters.causes(filter)
   if (total === 0) return filter
   const question = `Discard ${total} ${total === 1 ? 'letter' : 'letters'} of ${causes.length === 1 ? 'one cause' : `${causes.length} causes`}, for good?`
   const untilMs = Math.max(...causes.map(({ lastFailedAtMs }) => lastFailedAtMs))
   return (await isConfirmed(question)) ? { ...filter, untilMs } : null
+}
+
+async function askToRetry(
+  letters: DeadLetterOperations,
+  filter: DeadLetterFilter,
+  options: BulkOptions,
+): Promise<DeadLetterFilter | null> {
+  const { matched } = await letters.retryNow(filter, { ...options, dryRun: true })
+  const question = `Try ${matched} ${matched === 1 ? 'event' : 'events'} now, each of which uses a try?`
+  return matched === 0 || (await isConfirmed(question)) ? filter : null
 }
 
 type Shown = Required<Pick<BulkOptions, 'signal' | 'onProgress'>>
