@@ -6,7 +6,7 @@ import { runCommand } from '../../../apps/cli/src/run-command.js'
 import { TIME_BASE, userCreated, userUpdated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
 import { aSelectionOfLetters, ONE_OF_EACH } from '../../support/queue/dead-letters.js'
-import { envelope, type TestQueue } from '../../support/queue/queue.js'
+import { envelope, type TestQueue, UNOBSERVED } from '../../support/queue/queue.js'
 import { until } from '../../support/until.js'
 import { Written } from '../../support/written.js'
 
@@ -29,9 +29,8 @@ beforeAll(async () => {
   mirror = openMirror(database.options)
   await mirror.apply([userCreated('user_settled', { id: ONE_OF_EACH.settled.id })])
   redis = new Redis(redisUrl.href)
-  const observer = { redisLost: () => {}, redisBack: () => {} }
   const own = partition('{clerk-0}')
-  const producer = openProducer(parseRedisUrl(redisUrl.href), [own], observer)
+  const producer = openProducer(parseRedisUrl(redisUrl.href), [own], UNOBSERVED)
   await until(() => producer.inspect().then(() => true))
   queue = { partition: own, producer, redis }
 })

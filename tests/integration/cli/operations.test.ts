@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } 
 import { runCommand } from '../../../apps/cli/src/run-command.js'
 import { arrival, userCreated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
-import { envelope } from '../../support/queue/queue.js'
+import { envelope, UNOBSERVED } from '../../support/queue/queue.js'
 import { until } from '../../support/until.js'
 import { Written } from '../../support/written.js'
 
@@ -94,8 +94,7 @@ test('erase lists what only mentions the user, by id and member, and removes it 
 
 test('erase --yes --json removes rows and waiting events, and prints how many of which', async () => {
   await mirror.apply([userCreated('user_erased', { data: { username: 'ada' } })])
-  const observer = { redisLost: () => {}, redisBack: () => {} }
-  using producer = openProducer(parseRedisUrl(redisUrl.href), partitions(1), observer)
+  using producer = openProducer(parseRedisUrl(redisUrl.href), partitions(1), UNOBSERVED)
   const event = envelope('msg_erased', { objectId: 'user_erased' })
   await until(async () => (await producer.enqueue(event)).kind === 'accepted')
   expect(await ops('erase', '--user', 'user_erased', '--yes', '--json')).toBe(0)

@@ -1,7 +1,7 @@
 import { consume, openProducer, parseRedisUrl, partition } from '@clerk-mirror/queue'
 import { Releasers } from '@clerk-mirror/runtime'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { done, envelope } from '../../support/queue/queue.js'
+import { done, envelope, UNOBSERVED } from '../../support/queue/queue.js'
 import { type ClusterNode, openRedisCluster, type RedisCluster } from '../../support/queue/redis-cluster.js'
 import { until } from '../../support/until.js'
 
@@ -21,16 +21,6 @@ beforeEach(() => {
 })
 afterEach(() => owned[Symbol.asyncDispose]())
 
-const quiet = {
-  redisLost: () => {},
-  redisBack: () => {},
-  breakerChanged: () => {},
-  retrying: () => {},
-  blocked: () => {},
-  deadLettered: () => {},
-  workerFailed: () => {},
-  wedged: () => {},
-}
 const own = partition('{clerk-0}')
 const target = () => parseRedisUrl(cluster.url)
 
@@ -42,7 +32,7 @@ async function refusals({ client }: ClusterNode): Promise<number> {
 test.each([0, 1])(
   'a producer that waits for %s replicas tries again within its time, and then loses nothing',
   async (replicas) => {
-    const producer = owned.use(openProducer(target(), [own], quiet, undefined, replicas))
+    const producer = owned.use(openProducer(target(), [own], UNOBSERVED, undefined, replicas))
     const accepted = async (id: string) => (await producer.enqueue(envelope(id))).kind === 'accepted'
     for (let event = 0; event < 5; event += 1) await until(() => accepted(`msg_r${replicas}x${event}`))
     const { from, finish } = await cluster.beginMove(own.prefix)
@@ -58,7 +48,7 @@ test.each([0, 1])(
 )
 
 test('a producer whose register is on its way asks the node that imports it', async () => {
-  const enrolled = () => openProducer(target(), { count: 1, namespace: 'clerk' }, quiet, undefined, 1)
+  const enrolled = () => openProducer(target(), { count: 1, namespace: 'clerk' }, UNOBSERVED, undefined, 1)
   const first = owned.use(enrolled())
   await until(async () => (await first.enqueue(envelope('msg_enrolled'))).kind === 'accepted')
   const { moveKeys, finish } = await cluster.beginMove('{clerk-partitions}')
@@ -69,7 +59,7 @@ test('a producer whose register is on its way asks the node that imports it', as
 })
 
 test('a worker holds what it has done until the slot has moved', async () => {
-  const producer = owned.use(openProducer(target(), [own], quiet))
+  const producer = owned.use(openProducer(target(), [own], UNOBSERVED))
   await until(async () => (await producer.enqueue(envelope('msg_first'))).kind === 'accepted')
   const handled: string[] = []
   const holding: (() => void)[] = []
@@ -78,7 +68,7 @@ test('a worker holds what it has done until the slot has moved', async () => {
   const workerFailed = ({ message }: Error) => void failed.push(message)
   owned.use(
     consume({
-      ...{ target: target(), partitions: [own], observer: { ...quiet, workerFailed }, probe: async () => {} },
+      ...{ target: target(), partitions: [own], observer: { ...UNOBSERVED, workerFailed }, probe: async () => {} },
       handle: async (batch) => {
         handled.push(...batch.map(({ envelope: { eventId } }) => eventId))
         // On a slow machine its lease ends meanwhile, and it comes once more.

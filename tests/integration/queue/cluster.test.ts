@@ -19,7 +19,7 @@ import { Releasers } from '@clerk-mirror/runtime'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { indexOf } from '../../../packages/queue/src/partitions.js'
 import { eventsOf, idsOf } from '../../support/queue/partitions.js'
-import { done, envelope } from '../../support/queue/queue.js'
+import { done, envelope, UNOBSERVED } from '../../support/queue/queue.js'
 import { openRedisCluster, type RedisCluster } from '../../support/queue/redis-cluster.js'
 import { collect, until } from '../../support/until.js'
 
@@ -36,21 +36,11 @@ beforeAll(async () => {
 })
 afterAll(() => owned[Symbol.asyncDispose]())
 
-const observer = { redisLost: () => {}, redisBack: () => {} }
-
 function work(handle: (batch: readonly Delivery[]) => Promise<void>): Consumer {
-  const quiet = {
-    breakerChanged: () => {},
-    retrying: () => {},
-    deadLettered: () => {},
-    workerFailed: () => {},
-    wedged: () => {},
-    blocked: () => {},
-  }
   const register = owned.use(openRegister(target, 'clerk'))
   return owned.use(
     consume({
-      ...{ target, partitions: register, probe: async () => {}, observer: { ...observer, ...quiet } },
+      ...{ target, partitions: register, probe: async () => {}, observer: UNOBSERVED },
       handle: async (batch) => {
         await handle(batch)
         const failure = new Failure('poison', 'malformed', 'data.id is not a string')
@@ -61,7 +51,7 @@ function work(handle: (batch: readonly Delivery[]) => Promise<void>): Consumer {
 }
 
 test('a queue of four partitions works: road, letters, replay, gauges, status, search, browser, retirement', async () => {
-  const producer = owned.use(openProducer(target, { count: 4, namespace: 'clerk' }, observer))
+  const producer = owned.use(openProducer(target, { count: 4, namespace: 'clerk' }, UNOBSERVED))
   await until(() => producer.inspect().then(() => true))
   const handled = new Set<string>()
   const worker = work(async (batch) => {
@@ -109,7 +99,7 @@ test('a queue of four partitions works: road, letters, replay, gauges, status, s
 })
 
 test('a planned failover under load loses nothing, and the worker goes on by itself', async () => {
-  const producer = owned.use(openProducer(target, { count: 4, namespace: 'clerk' }, observer))
+  const producer = owned.use(openProducer(target, { count: 4, namespace: 'clerk' }, UNOBSERVED))
   await until(() => producer.inspect().then(() => true))
   const handled = new Set<string>()
   const worker = work(async (batch) => {
@@ -167,7 +157,7 @@ describe.each([
   { replicas: 0, words: 'loses what was acknowledged while its replica lagged, unless replicas are waited for' },
 ])('a master that is killed', ({ replicas, words }) => {
   test(words, async ({ annotate }) => {
-    using producer = openProducer(target, { count: 4, namespace: 'clerk' }, observer, undefined, replicas)
+    using producer = openProducer(target, { count: 4, namespace: 'clerk' }, UNOBSERVED, undefined, replicas)
     await until(() => producer.inspect().then(() => true))
     const events = inTheLast.map((event) => ({ ...event, eventId: `${event.eventId}r${replicas}` }))
     const [before, meanwhile] = [events.slice(0, 40), events.slice(40, 60)]

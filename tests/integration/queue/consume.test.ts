@@ -2,7 +2,7 @@ import { Failure } from '@clerk-mirror/events'
 import type { BreakerState, Delivery, Disposition } from '@clerk-mirror/queue'
 import { Worker } from 'bullmq'
 import { expect, inject, test } from 'vitest'
-import { done, envelope, openTestQueue, retryingAfter, type TestQueue } from '../../support/queue/queue.js'
+import { done, envelope, openTestQueue, retryingAfter, type TestQueue, UNOBSERVED } from '../../support/queue/queue.js'
 import { collect, latch, until } from '../../support/until.js'
 
 const HOUR_MS = 3_600_000
@@ -127,14 +127,8 @@ test('in an outage the worker holds its events, uses no attempt, and goes on by 
       return batch.map(() => done)
     },
     observer: {
+      ...UNOBSERVED,
       breakerChanged: ({ kind }) => void states.push(kind),
-      retrying: () => {},
-      deadLettered: () => {},
-      redisLost: () => {},
-      redisBack: () => {},
-      workerFailed: () => {},
-      wedged: () => {},
-      blocked: () => {},
     },
   })
   await until(() => worker.breaker().kind === 'open')

@@ -11,7 +11,7 @@ import {
 import { beforeEach, expect, inject, test } from 'vitest'
 import { deadLettered, openStockQueue } from '../../support/queue/dead-letters.js'
 import { madeUpKey } from '../../support/queue/encryption-keys.js'
-import { envelope, openTestQueue, retryingAfter, type TestQueue } from '../../support/queue/queue.js'
+import { envelope, openTestQueue, retryingAfter, type TestQueue, UNOBSERVED } from '../../support/queue/queue.js'
 import { until } from '../../support/until.js'
 
 const MARKER = 'xQz7marker'
@@ -35,7 +35,7 @@ const accept = (id: string) => queue.producer.enqueue(envelope(id, { body, userI
 
 /** A producer of a release that has these keys. */
 async function acceptWith(keys: EnvelopeKeys, id: string) {
-  using producer = openProducer(target, [queue.partition], { redisLost: () => {}, redisBack: () => {} }, keys)
+  using producer = openProducer(target, [queue.partition], UNOBSERVED, keys)
   await until(() => producer.inspect().then(() => true))
   return await producer.enqueue(envelope(id, { body }))
 }

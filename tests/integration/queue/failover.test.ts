@@ -16,7 +16,7 @@ import {
   openPatientClient,
   openPromptClient,
 } from '../../../packages/queue/src/redis/connection.js'
-import { done, envelope } from '../../support/queue/queue.js'
+import { done, envelope, UNOBSERVED } from '../../support/queue/queue.js'
 import { openRedisPair, type PairedServer, type RedisPair } from '../../support/queue/redis-pair.js'
 import { until } from '../../support/until.js'
 
@@ -35,16 +35,6 @@ beforeEach(async () => {
 })
 afterEach(() => owned[Symbol.asyncDispose]())
 
-const quiet = {
-  redisLost: () => {},
-  redisBack: () => {},
-  breakerChanged: () => {},
-  retrying: () => {},
-  deadLettered: () => {},
-  workerFailed: () => {},
-  wedged: () => {},
-  blocked: () => {},
-}
 const own = partition('{clerk-0}')
 const target = () => parseRedisUrl(pair.url)
 
@@ -52,7 +42,7 @@ function work() {
   const handled = new Set<string>()
   const consumer = owned.use(
     consume({
-      ...{ target: target(), partitions: [own], observer: quiet, probe: async () => {} },
+      ...{ target: target(), partitions: [own], observer: UNOBSERVED, probe: async () => {} },
       handle: async (batch) => {
         for (const { envelope: each } of batch) handled.add(each.eventId)
         return batch.map(() => done)
@@ -72,7 +62,7 @@ test.each([
   { replicas: 0, name: 'a producer' },
   { replicas: 1, name: 'a producer that waits for a replica' },
 ])('$name and an idle worker follow the name, and nothing that was acknowledged is lost', async ({ replicas }) => {
-  const producer = owned.use(openProducer(target(), [own], quiet, undefined, replicas))
+  const producer = owned.use(openProducer(target(), [own], UNOBSERVED, undefined, replicas))
   const { handled } = work()
   const accepted = async (id: string) => (await producer.enqueue(envelope(id))).kind === 'accepted'
   await until(() => accepted('msg_before'))
@@ -89,13 +79,13 @@ test('a worker takes what a producer that started after the failover was answere
   await until(async () => (await connectionsOf(pair.master())) > 0)
   await pair.promote()
   pair.moveName()
-  const producer = owned.use(openProducer(target(), [own], quiet))
+  const producer = owned.use(openProducer(target(), [own], UNOBSERVED))
   await until(async () => (await producer.enqueue(envelope('msg_1'))).kind === 'accepted', MOVED_WITHIN_MS)
   await until(() => handled.has('msg_1'), MOVED_WITHIN_MS)
 })
 
 test('the name may follow later: until then events are refused and nobody hammers the replica', async () => {
-  const producer = owned.use(openProducer(target(), [own], quiet))
+  const producer = owned.use(openProducer(target(), [own], UNOBSERVED))
   const { handled } = work()
   await until(async () => (await producer.enqueue(envelope('msg_1'))).kind === 'accepted')
   await until(() => handled.has('msg_1'))
@@ -161,7 +151,7 @@ test('an account that may not ask for the role is led by what it is refused, and
 })
 
 test('a server that loads its data for long is left for the one that the name leads to', async () => {
-  const producer = owned.use(openProducer(target(), [own], quiet))
+  const producer = owned.use(openProducer(target(), [own], UNOBSERVED))
   const { handled } = work()
   await until(async () => (await producer.enqueue(envelope('msg_1'))).kind === 'accepted')
   await until(() => handled.has('msg_1'))

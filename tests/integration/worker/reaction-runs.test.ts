@@ -20,7 +20,7 @@ import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { reactionJob } from '../../../apps/worker/src/reaction-runtime/reaction-job.js'
 import { runnerOf, TryLater } from '../../../apps/worker/src/reaction-runtime/run-reaction.js'
 import type { Reaction, Run } from '../../../apps/worker/src/reactions/reaction.js'
-import { openTestQueue, type TestQueue } from '../../support/queue/queue.js'
+import { openTestQueue, type TestQueue, UNOBSERVED } from '../../support/queue/queue.js'
 import { latch, until } from '../../support/until.js'
 
 const target = () => parseRedisUrl(inject('redisUrl'))
@@ -76,14 +76,6 @@ function work(react: (run: Run) => Promise<void>, how: How = {}) {
   setMaxListeners(0, stop.signal)
   const log = openLog({ app: 'test', level: 'debug', pretty: false, write: (line) => void said.push(line) })
   const reaction: Reaction = { name: 'recorder', wants: ['*'], react, ...(timeoutMs && { timeoutMs }) }
-  const quiet = {
-    redisLost: () => {},
-    redisBack: () => {},
-    workerFailed: () => {},
-    breakerChanged: () => {},
-    wedged: () => {},
-    blocked: () => {},
-  }
   const consumer = consume({
     target: target(),
     partitions: [place],
@@ -95,7 +87,7 @@ function work(react: (run: Run) => Promise<void>, how: How = {}) {
     }),
     probe: canary,
     observer: {
-      ...quiet,
+      ...UNOBSERVED,
       retrying: (_, { code, message }) => void said.push(`retrying ${code}: ${message}`),
       deadLettered: (_, { code }) => void said.push(`dead ${code}`),
     },

@@ -1,24 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type FaultProxy, openFaultProxy } from '@clerk-mirror/devstack'
 import { Releasers } from '@clerk-mirror/runtime'
-import { databaseAnswers } from '../../../packages/devstack/src/services/database-answers.js'
-import {
-  asRoot,
-  type DatabaseProgram,
-  findDatabaseServer,
-  initialiseData,
-  temporaryFolder,
-} from '../../../packages/devstack/src/services/database-files.js'
-import { choosePort } from '../../../packages/devstack/src/services/ports.js'
-import { ServerProcess } from '../../../packages/devstack/src/services/server-process.js'
+import { findDatabaseServer } from '../../../packages/devstack/src/services/database-files.js'
 import { connectOnce } from '../../../packages/mirror/src/database/connection.js'
 import { type DatabaseOptions, parseDatabaseUrl } from '../../../packages/mirror/src/database/database-url.js'
 import { migrate } from '../../../packages/mirror/src/migrate/migrate.js'
 import { until } from '../until.js'
 import { MIGRATIONS } from './database.js'
+import { privateFolder, startPrivateDatabase } from './private-database.js'
 
 const ADMIN = 'pair_admin'
 /** `read_only` holds for it, as it should for every process. */
@@ -51,14 +42,11 @@ export async function canOpenDatabasePair(): Promise<boolean> {
 
 export async function openDatabasePair(): Promise<DatabasePair> {
   await using owned = new Releasers()
-  const folder = mkdtempSync(join(tmpdir(), 'clerk-mirror-databases-'))
-  owned.defer(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
-  const program = await findDatabaseServer()
-  if (program === undefined) throw new Error('there is no database server program on this machine')
+  const folder = privateFolder(owned, 'databases')
   const password = randomBytes(12).toString('hex')
   let [primary, replica] = [
-    await openServer(program, join(folder, 'one'), 1, password, owned),
-    await openServer(program, join(folder, 'two'), 2, password, owned),
+    await openServer(join(folder, 'one'), 1, password, owned),
+    await openServer(join(folder, 'two'), 2, password, owned),
   ]
   await follow(replica, primary, password)
   await migrate(primary.options, { folder: MIGRATIONS, log: () => undefined })
@@ -104,39 +92,21 @@ async function follow(replica: PairedDatabase, primary: PairedDatabase, password
   })
 }
 
-async function openServer(
-  program: DatabaseProgram,
-  folder: string,
-  id: number,
-  password: string,
-  owned: Releasers,
-): Promise<PairedDatabase> {
+async function openServer(folder: string, id: number, password: string, owned: Releasers): Promise<PairedDatabase> {
   mkdirSync(folder, { mode: 0o700 })
-  const port = await choosePort()
-  const home = { folder, user: undefined }
-  const data = await initialiseData(program, home, () => {})
-  const accountSql = join(folder, 'account.sql')
   const account = `${ADMIN}@'127.0.0.1'`
-  const statements = [
-    'SET sql_log_bin = 0;', // each server has its own
-    `CREATE USER IF NOT EXISTS ${account} IDENTIFIED BY '${password}';`,
-    `GRANT ALL PRIVILEGES ON *.* TO ${account} WITH GRANT OPTION;`,
-  ]
-  writeFileSync(accountSql, `${statements.join('\n')}\n`, { mode: 0o600 })
-  const server = await ServerProcess.start({
-    title: `MariaDB ${id}`,
-    program: program.program,
-    args: [
-      ...['--no-defaults', ...asRoot(home), '--bind-address=127.0.0.1', '--socket=server.sock'],
-      ...['--pid-file=server.pid', '--skip-name-resolve', '--character-set-server=utf8mb4'],
-      ...['--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=32M', '--loose-innodb-log-file-size=16M'],
-      ...[`--server-id=${id}`, '--log-bin=binary', '--binlog-format=ROW', '--log-slave-updates'],
-      ...[`--datadir=${data}`, `--tmpdir=${temporaryFolder(home)}`, `--port=${port}`, `--init-file=${accountSql}`],
+  const { port, server } = await startPrivateDatabase(folder, {
+    account: { user: ADMIN, password },
+    sql: [
+      'SET sql_log_bin = 0;', // each server has its own
+      `CREATE USER IF NOT EXISTS ${account} IDENTIFIED BY '${password}';`,
+      `GRANT ALL PRIVILEGES ON *.* TO ${account} WITH GRANT OPTION;`,
     ],
-    logPath: join(folder, 'server.log'),
-    recordPath: join(folder, 'server.process.json'),
-    isReady: () => databaseAnswers({ port, user: ADMIN, password }),
-    say: () => {},
+    settings: [
+      ...['--character-set-server=utf8mb4', '--innodb-flush-log-at-trx-commit=2'],
+      ...['--innodb-buffer-pool-size=32M', '--loose-innodb-log-file-size=16M'],
+      ...[`--server-id=${id}`, '--log-bin=binary', '--binlog-format=ROW', '--log-slave-updates'],
+    ],
   })
   owned.defer(() => server.kill())
   const options = parseDatabaseUrl(`mysql://${ADMIN}:${password}@127.0.0.1:${port}/${DATABASE}`)

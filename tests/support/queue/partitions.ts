@@ -19,7 +19,7 @@ import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { until } from '../until.js'
-import { done, envelope } from './queue.js'
+import { done, envelope, UNOBSERVED } from './queue.js'
 
 /** A queue of several partitions, with a register of its own, on the Redis of this run. */
 export type Family = AsyncDisposable & {
@@ -52,12 +52,11 @@ export async function openFamily(): Promise<Family> {
   const register = owned.use(openRegister(target, name))
   const desk = owned.use(await openPartitionDesk(target, name))
   const letters = owned.use(await openDeadLetters(target, register))
-  const observer = { redisLost: () => {}, redisBack: () => {} }
   const key = (index: number, keyName: string) => partitions(index + 1, name)[index]?.key(keyName) ?? ''
   return {
     ...{ name, redis, register, desk, letters, key },
     async producer(count) {
-      const producer = owned.use(openProducer(target, { count, namespace: name }, observer))
+      const producer = owned.use(openProducer(target, { count, namespace: name }, UNOBSERVED))
       await until(() => producer.inspect().then(() => true))
       return producer
     },
@@ -68,15 +67,7 @@ export async function openFamily(): Promise<Family> {
         target,
         partitions: register,
         probe: async () => {},
-        observer: {
-          ...observer,
-          workerFailed: () => {},
-          wedged: () => {},
-          blocked: () => {},
-          breakerChanged: () => {},
-          retrying: () => {},
-          deadLettered: () => {},
-        },
+        observer: UNOBSERVED,
         ...options,
         handle: (batch) => {
           handled.push(...batch.map((delivery) => delivery.envelope.eventId))

@@ -43,13 +43,24 @@ type TestQueueOptions = {
   keys?: EnvelopeKeys
 }
 
+/** Observes nothing: for producers and consumers of a test that looks elsewhere. */
+export const UNOBSERVED = {
+  redisLost: () => {},
+  redisBack: () => {},
+  workerFailed: () => {},
+  wedged: () => {},
+  blocked: () => {},
+  breakerChanged: () => {},
+  retrying: () => {},
+  deadLettered: () => {},
+} satisfies ConsumerOptions['observer']
+
 /** A queue of its own on the Redis of this run. Disposing stops its workers and removes its keys. */
 export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): Promise<TestQueue> {
   const target = parseRedisUrl(inject('redisUrl'))
   const own = partition(place.prefix ?? `{test-${randomBytes(6).toString('hex')}}`, place.queue)
   const redis = new Redis(inject('redisUrl'))
-  const observer = { redisLost: () => {}, redisBack: () => {} }
-  const producer = openProducer(target, [own], observer, keys)
+  const producer = openProducer(target, [own], UNOBSERVED, keys)
   const letters = await openDeadLetters(target, [own], keys)
   const consumers: Consumer[] = []
   await until(() => producer.inspect().then(() => true))
@@ -67,11 +78,8 @@ export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): 
         probe: async () => {},
         keys,
         observer: {
-          ...observer,
-          workerFailed: () => {},
+          ...UNOBSERVED,
           blocked: ({ envelope }) => void seen.blocked.push(envelope.eventId),
-          wedged: () => {},
-          breakerChanged: () => {},
           retrying: ({ envelope }) => void seen.retried.push(envelope.eventId),
           deadLettered: ({ envelope }, failure) => void seen.dead.push({ id: envelope.eventId, failure }),
         },
