@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Releasers } from '@clerk-mirror/runtime'
 import type { Random } from '../../../packages/devstack/src/random.js'
 import { findRedisServer } from '../../../packages/devstack/src/services/redis-server.js'
-import { openServer } from '../../support/queue/redis-pair.js'
+import { openPrivateRedis } from '../../support/queue/private-redis.js'
 import { until } from '../../support/until.js'
 import type { Part } from '../oracle/journal.js'
 import type { Ended, Fault, Scene } from '../stage/scene.js'
@@ -49,7 +49,7 @@ async function promoteReplica(scene: Scene, random: Random): Promise<Ended> {
   owned.defer(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
   const { password, port } = new URL(site.redisUrl)
   const links = [...fleet.ingests, ...fleet.workers].map(({ redis }) => redis)
-  const standby = await openServer(program, folder, password, owned)
+  const standby = await openPrivateRedis(program, folder, password, owned)
   await site.redis.config('SET', 'masterauth', password)
   await standby.client.replicaof('127.0.0.1', port)
   await changePlaces(site.redis, standby.client, standby.port)

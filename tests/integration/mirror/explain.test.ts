@@ -5,45 +5,32 @@ import type { SqlValue } from '../../../packages/mirror/src/database/sql.js'
 import type { Transaction } from '../../../packages/mirror/src/database/transaction.js'
 import { arrival, membership, userCreated, userDeleted } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
+import { fillTables } from '../../support/mysql/filled-tables.js'
 
 /** Enough for an optimizer to take a full scan seriously. */
 const OBJECTS = 300_000
 
-const TABLES = [
-  'clerk_objects (id, kind, updated_at_ms, timestamp_ms, user_id, organization_id)',
-  'webhook_events (event_id, type, source, outcome, attempts, received_at, applied_at)',
-  'users (clerk_id)',
-  'blocks (user_id, type)',
-  'organizations (clerk_id)',
-  'organization_memberships (clerk_id, user_clerk_id, organization_clerk_id)',
-  'organization_invitations (clerk_id, user_clerk_id, organization_clerk_id)',
-  'organization_domains (clerk_id, organization_clerk_id)',
-]
-const VALUES = [
-  "CONCAT('orgmem_', n), 'organizationMembership', 1, 1, CONCAT('user_', n), CONCAT('org_', n DIV 100)",
-  "CONCAT('msg_', n), 'user.created', 'clerk', 'applied', 1, NOW(), NOW()",
-  "CONCAT('user_', n)",
-  'n, 1',
-  "CONCAT('org_', n)",
-  "CONCAT('orgmem_', n), CONCAT('user_', n), CONCAT('org_', n DIV 100)",
-  "CONCAT('orginv_', n), CONCAT('user_', n), CONCAT('org_', n DIV 100)",
-  "CONCAT('orgdmn_', n), CONCAT('org_', n DIV 100)",
-]
+const TABLES = {
+  'clerk_objects (id, kind, updated_at_ms, timestamp_ms, user_id, organization_id)':
+    "CONCAT('orgmem_', n), 'organizationMembership', 1, 1, CONCAT('user_', n), CONCAT('org_', n DIV 100)",
+  'webhook_events (event_id, type, source, outcome, attempts, received_at, applied_at)':
+    "CONCAT('msg_', n), 'user.created', 'clerk', 'applied', 1, NOW(), NOW()",
+  'users (clerk_id)': "CONCAT('user_', n)",
+  'blocks (user_id, type)': 'n, 1',
+  'organizations (clerk_id)': "CONCAT('org_', n)",
+  'organization_memberships (clerk_id, user_clerk_id, organization_clerk_id)':
+    "CONCAT('orgmem_', n), CONCAT('user_', n), CONCAT('org_', n DIV 100)",
+  'organization_invitations (clerk_id, user_clerk_id, organization_clerk_id)':
+    "CONCAT('orginv_', n), CONCAT('user_', n), CONCAT('org_', n DIV 100)",
+  'organization_domains (clerk_id, organization_clerk_id)': "CONCAT('orgdmn_', n), CONCAT('org_', n DIV 100)",
+}
 
 let database: TestDatabase
 let connection: DatabaseConnection
 beforeAll(async () => {
   database = await openTestDatabase()
   connection = await connectOnce(database.options, 'migration')
-  await connection.query('CREATE TABLE numbers (n INT PRIMARY KEY)')
-  await connection.query('INSERT INTO numbers VALUES (0)')
-  for (let count = 1; count < OBJECTS; count *= 2) {
-    await connection.query(`INSERT INTO numbers SELECT n + ${count} FROM numbers WHERE n + ${count} < ${OBJECTS}`)
-  }
-  for (const [index, table] of TABLES.entries()) {
-    await connection.query(`INSERT INTO ${table} SELECT ${VALUES[index]} FROM numbers`)
-    await connection.query(`ANALYZE TABLE ${table.split(' ')[0]}`)
-  }
+  await fillTables(connection, TABLES, OBJECTS)
 }, 240_000)
 afterAll(async () => {
   await connection.end()

@@ -8,6 +8,7 @@ import { PrismaClient } from '../../../packages/mirror/src/generated/client.js'
 import { operatorVerbs } from '../../../packages/mirror/src/operate/operator-verbs.js'
 import { mirrorReads } from '../../../packages/mirror/src/operate/reads.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
+import { fillTables } from '../../support/mysql/filled-tables.js'
 
 /** Enough for an optimizer to take a full scan seriously. */
 const OBJECTS = 200_000
@@ -31,15 +32,7 @@ const seen: { query: string; params: string }[] = []
 beforeAll(async () => {
   database = await openTestDatabase()
   connection = await connectOnce(database.options, 'migration')
-  await connection.query('CREATE TABLE numbers (n INT PRIMARY KEY)')
-  await connection.query('INSERT INTO numbers VALUES (0)')
-  for (let count = 1; count < OBJECTS; count *= 2) {
-    await connection.query(`INSERT INTO numbers SELECT n + ${count} FROM numbers WHERE n + ${count} < ${OBJECTS}`)
-  }
-  for (const [table, values] of Object.entries(TABLES)) {
-    await connection.query(`INSERT INTO ${table} SELECT ${values} FROM numbers`)
-    await connection.query(`ANALYZE TABLE ${table.split(' ')[0]}`)
-  }
+  await fillTables(connection, TABLES, OBJECTS)
   const pool = withSessions(createPool(poolConfig(database.options)))
   const adapterOptions = { database: database.options.database, disposeExternalPool: true, useTextProtocol: true }
   prisma = new PrismaClient({

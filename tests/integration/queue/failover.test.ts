@@ -16,8 +16,9 @@ import {
   openPatientClient,
   openPromptClient,
 } from '../../../packages/queue/src/redis/connection.js'
+import type { PrivateRedis } from '../../support/queue/private-redis.js'
 import { done, envelope, UNOBSERVED } from '../../support/queue/queue.js'
-import { openRedisPair, type PairedServer, type RedisPair } from '../../support/queue/redis-pair.js'
+import { openRedisPair, type RedisPair } from '../../support/queue/redis-pair.js'
 import { until } from '../../support/until.js'
 
 /*
@@ -53,7 +54,7 @@ function work() {
 }
 
 /** Connections of clients that a server has, without the one of this test and those of replication. */
-async function connectionsOf({ client }: PairedServer): Promise<number> {
+async function connectionsOf({ client }: PrivateRedis): Promise<number> {
   const list = String(await client.client('LIST', 'TYPE', 'NORMAL'))
   return list.split('\n').filter((line) => line !== '').length - 1
 }
@@ -173,4 +174,4 @@ test('a server that loads its data for long is left for the one that the name le
   await until(() => handled.has('msg_2'), MOVED_WITHIN_MS)
 })
 
-const refusalOf = ({ client }: PairedServer): Promise<string> => client.get('any').then(String, String)
+const refusalOf = ({ client }: PrivateRedis): Promise<string> => client.get('any').then(String, String)

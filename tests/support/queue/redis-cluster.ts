@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Releasers } from '@clerk-mirror/runtime'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { choosePort } from '../../../packages/devstack/src/services/ports.js'
-import { findRedisServer, redisAnswers } from '../../../packages/devstack/src/services/redis-server.js'
-import { type ServerControl, ServerProcess } from '../../../packages/devstack/src/services/server-process.js'
+import { findRedisServer } from '../../../packages/devstack/src/services/redis-server.js'
 import { until } from '../until.js'
+import { openPrivateRedis, type PrivateRedis } from './private-redis.js'
 
 /** `client` is a plain connection to this one server. */
-export type ClusterNode = { port: number; bus: number; server: ServerControl; client: Redis }
+export type ClusterNode = Omit<PrivateRedis, 'configure'> & { bus: number }
 
 /** Masters that keep acknowledged writes, each with a replica unless `replicas` says otherwise. */
 export type RedisCluster = AsyncDisposable & {
@@ -73,39 +73,13 @@ export async function openRedisCluster(
 const PATIENCE_MS = 120_000
 
 async function openNode(program: string, folder: string, password: string, owned: Releasers): Promise<ClusterNode> {
-  const [port, bus] = [await choosePort(), await choosePort()]
-  const data = join(folder, String(port))
-  mkdirSync(data, { mode: 0o700 })
-  const settings = {
-    ...{ bind: '127.0.0.1', port, requirepass: password, masterauth: password, dir: data, save: '""' },
-    ...{ appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction' },
+  const bus = await choosePort()
+  const server = await openPrivateRedis(program, folder, password, owned, {
     ...{ 'cluster-enabled': 'yes', 'cluster-port': bus, 'cluster-node-timeout': NODE_TIMEOUT_MS },
     // One dead master must not keep the others from their work.
-    ...{ 'cluster-require-full-coverage': 'no', 'repl-diskless-sync-delay': 0 },
-  }
-  const config = join(data, 'redis.conf')
-  writeFileSync(
-    config,
-    Object.entries(settings)
-      .map(([name, value]) => `${name} ${value}\n`)
-      .join(''),
-    { mode: 0o600 },
-  )
-  const server = await ServerProcess.start({
-    title: `Redis ${port}`,
-    program,
-    argv0: 'redis-server',
-    args: [config],
-    logPath: join(data, 'redis.log'),
-    recordPath: join(data, 'redis.process.json'),
-    isReady: () => redisAnswers({ port, password }),
-    say: () => {},
+    'cluster-require-full-coverage': 'no',
   })
-  owned.defer(() => server.kill())
-  const client = new Redis({ port, password, maxRetriesPerRequest: 0, retryStrategy: () => 50 })
-  client.on('error', () => {}) // it is killed on purpose
-  owned.defer(() => client.disconnect())
-  return { port, bus, server, client }
+  return { ...server, bus }
 }
 
 async function form(nodes: readonly ClusterNode[], masters: number): Promise<void> {
