@@ -44,7 +44,7 @@ const json = async (path: string, body?: object) => JSON.parse(await (await ask(
 const letters = async (): Promise<{ id: string; type: string; objectId: string }[]> =>
   (await json('/api/dead-letters?queue=reactions')).items
 
-/** Users whom the receiver rejects: a dead letter each. */
+/** Users that the receiver rejects: a dead letter each. */
 async function refused(count: number): Promise<{ users: string[]; events: string[] }> {
   receiver.answer = () => ({ status: 410 })
   const users = Array.from({ length: count }, () => clerkId('user'))

@@ -14,13 +14,13 @@ export const partition = (prefix: string, queue: QueueName = QUEUES.events): Par
   key: (name) => `${prefix}:${queue}:${name}`,
 })
 
-/** What all keys of an installation begin with, unless QUEUE_NAMESPACE says otherwise. */
+/** The prefix of all keys of an installation, unless QUEUE_NAMESPACE sets another. */
 export const DEFAULT_NAMESPACE = 'clerk'
 
 /** Without dashes, so that no namespace's keys match the pattern of another, such as `{clerk-*`. */
 const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/
 
-/** Throws an Error that says what a namespace is made of. */
+/** Throws an Error that names the characters of a namespace. */
 export function parseNamespace(raw: string): string {
   if (NAMESPACE.test(raw)) return raw
   throw new Error('must be 1 to 32 lower-case letters, digits and underscores, and begin with a letter')
@@ -30,7 +30,7 @@ export function parseNamespace(raw: string): string {
 export const partitions = (count: number, namespace = DEFAULT_NAMESPACE): Partition[] =>
   Array.from({ length: count }, (_, index) => partition(`{${namespace}-${index}}`))
 
-/** Keeps what belongs to all partitions: who works on them, who tells of them. It is never retired. */
+/** Keeps the state of all partitions: their workers, the exporter of their gauges. It is never retired. */
 export function firstOf(list: Partitions): Partition {
   const [first] = list
   if (!first) throw new Error('there is no partition')

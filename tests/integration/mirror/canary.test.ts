@@ -159,7 +159,7 @@ test('a row that is held is no outage, a table that is locked is one', { timeout
   await rival.query('SET SESSION wait_timeout = 600')
   await rival.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ')
   await rival.query('START TRANSACTION')
-  // With its gaps: nobody can add a user.
+  // With its gaps: no user can be added.
   await rival.query('SELECT * FROM users FOR UPDATE')
   expect(await verdict(mirror)).toBe('works')
   await rival.query('ROLLBACK')

@@ -22,7 +22,7 @@ afterAll(async () => {
 let people = 0
 const somebody = () => `user_${people++}`
 
-/** What is asked for by these events, one at a time or together, taken out of the outbox. */
+/** The requests of these events, one at a time or together, taken out of the outbox. */
 async function askedBy(events: Arrival[], how: 'in turn' | 'together' = 'in turn'): Promise<AskedReaction[]> {
   told = []
   if (how === 'together') await mirror.apply(events)

@@ -212,7 +212,7 @@ test('rebuilds that run while two workers apply events leave no difference', asy
   ).flat()
   await apply(world.mirror, start)
   await apply(undisturbed.mirror, [...start, ...events])
-  // What a migration leaves behind that has added columns.
+  // The state after a migration that added columns.
   await world.database.query('UPDATE users SET username = NULL, first_name = NULL, public_metadata = NULL')
   await world.database.query('DELETE FROM organization_memberships')
 

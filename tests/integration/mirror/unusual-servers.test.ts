@@ -8,7 +8,7 @@ import { MIGRATIONS } from '../../support/mysql/database.js'
 import { isOddDatabasePossible, type OddDatabase, openOddDatabase } from '../../support/mysql/private-database.js'
 
 /*
- * Servers whose settings are not what a session of ours relies on.
+ * Servers with other settings than those that our sessions rely on.
  */
 const isPossible = await isOddDatabasePossible()
 if (!isPossible) console.warn('SKIPPED: servers with odd settings, because no database server is installed')

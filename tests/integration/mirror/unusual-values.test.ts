@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
 
 /*
- * Whatever stands in the fields that people who signed up, or Clerk's next release, may fill: an object that can be
+ * Unusual values of the fields that users, or Clerk's next release, may fill: an object that can be
  * keyed is applied.
  */
 let database: TestDatabase
@@ -22,7 +22,7 @@ afterAll(async () => {
 const everything = parseMirroredKinds('*')
 let count = 0
 
-/** `members` are JSON text: some of what is odd is no JavaScript value. */
+/** `members` are JSON text: some odd values are no JavaScript values. */
 function arrivalOf(type: string, members: string, timestamp = 1_700_000_000_000): Arrival {
   count += 1
   const eventId = `msg_odd${count}`

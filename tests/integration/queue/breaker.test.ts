@@ -19,7 +19,7 @@ const delivery = (eventId: string): Delivery => ({
   attempt: 1,
 })
 
-/** A line whose probes pass at once, and when each of its runs began, in ms since the first. */
+/** A line with probes that pass at once, and the start of each of its runs, in ms since the first. */
 function openLine(handle: Handle) {
   const beganMs: number[] = []
   const line = new Line({

@@ -24,7 +24,7 @@ import { openRedisCluster, type RedisCluster } from '../../support/queue/redis-c
 import { collect, until } from '../../support/until.js'
 
 /*
- * What the package promises, on three masters with a replica each. Partition 0 and the register lie on the first, 1 and
+ * The promises of the package, on three masters with a replica each. Partition 0 and the register lie on the first, 1 and
  * 2 on the second, 3 on the third.
  */
 const owned = new Releasers()
@@ -130,11 +130,11 @@ test('a planned failover under load loses nothing, and the worker goes on by its
   producer[Symbol.dispose]()
 })
 
-/** As if the network between a master and its replica were gone: what is written from now on is on the master alone. */
+/** As if the network between a master and its replica were gone: later writes are on the master alone. */
 async function cutReplicaOf(key: string): Promise<AsyncDisposable> {
   const [master, replica] = [await cluster.masterOf(key), await cluster.replicaOf(key)]
   const [, password = ''] = (await replica.client.config('GET', 'masterauth')) as string[]
-  // What was written so far has arrived there.
+  // All writes so far have arrived there.
   await master.client.set(`${key}:arrived`, '1')
   await until(async () => (await master.client.wait(1, 1000)) === 1)
   await replica.client.config('SET', 'masterauth', 'wrong')
@@ -143,7 +143,7 @@ async function cutReplicaOf(key: string): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: async () => void (await replica.client.config('SET', 'masterauth', password)) }
 }
 
-/** Nobody planned it: the replica takes over with what it has. */
+/** Unplanned: the replica takes over with its own data. */
 async function loseMasterOf(key: string): Promise<void> {
   const [master, replica] = [await cluster.masterOf(key), await cluster.replicaOf(key)]
   await master.server.kill()
@@ -188,7 +188,7 @@ describe.each([
     for (const { eventId } of [...before, ...meanwhile]) if (!(await view.find(eventId))) lost.push(eventId)
     await annotate(`${lost.length} of ${before.length + meanwhile.length} are gone`)
     expect(lost).toEqual(meanwhile.map(({ eventId }) => eventId))
-    // Nobody would send again what was acknowledged; what was refused is sent again, and taken.
+    // Acknowledged events would not be sent again; refused ones are sent again, and accepted.
     await until(async () => (await acceptAll(meanwhile)).taken.length === meanwhile.length)
     const handled = new Set<string>()
     const worker = work(async (batch) => {

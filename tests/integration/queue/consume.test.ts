@@ -132,7 +132,7 @@ test('in an outage the worker holds its events, uses no attempt, and goes on by 
     },
   })
   await until(() => worker.breaker().kind === 'open')
-  // Longer than a lease: what is held stays ours.
+  // Longer than a lease: held events stay ours.
   await new Promise((resolve) => setTimeout(resolve, 7000))
   expect(await jobField(queue, 'msg_0', 'ats')).toBe('1')
   expect(await jobField(queue, 'msg_0', 'stc')).toBeNull()

@@ -15,7 +15,7 @@ async function begun({ redis, partition: { key } }: TestQueue, id: string): Prom
   await redis.del(key(`${id}:lock`))
   await until(async () => (await redis.exists(key(`${id}:lock`))) === 1)
 }
-/** What another worker does with an event whose lease ran out. */
+/** Another worker's steps with an event after its lease ran out. */
 const putBack = ({ redis, partition: { key } }: TestQueue, id: string) =>
   redis
     .multi()

@@ -18,7 +18,7 @@ afterEach(() => family[Symbol.asyncDispose]())
 const acceptAll = (producer: Awaited<ReturnType<Family['producer']>>, events: ReturnType<typeof eventsOf>) =>
   Promise.all(events.map((event) => until(async () => (await producer.enqueue(event)).kind === 'accepted')))
 const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0)
-/** Somebody whose events are in these partitions, by how many there are of them. */
+/** A user with events in these partitions, by the number of partitions. */
 function personIn(homes: Readonly<Record<number, number>>): string {
   const names = Array.from({ length: 1000 }, (_, number) => `user_${number}`)
   return names.find((id) => Object.entries(homes).every(([count, home]) => indexOf(id, Number(count)) === home)) ?? ''
@@ -172,7 +172,7 @@ describe('a dead letter in a partition where its events do not go any more', () 
   test('does not keep its event from being stored when its partition does not answer', async () => {
     const { resent } = await letterElsewhere()
     const four = await family.producer(4)
-    // What was a list of dead letters is no such thing any more: every question to it fails.
+    // The list of dead letters is of another type now: every question to it fails.
     await family.redis.set(family.key(0, 'failed'), 'x')
     expect(await four.enqueue({ ...resent, eventId: 'msg_b' })).toEqual({ kind: 'accepted', how: 'added' })
     await family.redis.del(family.key(0, 'failed'))

@@ -14,7 +14,7 @@ afterEach(() => family[Symbol.asyncDispose]())
 
 const doorsKey = () => `{${family.name}-partitions}:clerk-mirror:doors`
 const registerKey = () => `{${family.name}-partitions}:clerk-mirror:register`
-/** Somebody whose events are in the second of two partitions. */
+/** A user with events in the second of two partitions. */
 const inTheSecond = () => {
   const names = Array.from({ length: 100 }, (_, number) => `user_${number}`)
   return names.find((id) => indexOf(id, 2) === 1) ?? ''

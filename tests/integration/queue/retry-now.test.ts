@@ -68,7 +68,7 @@ test('an event that was told to be tried now lies in Redis as BullMQ would have 
         await (await stock.getJob('msg_a'))?.promote()
       }
       const { key } = queue.partition
-      // Of its history, what differs from one run to the next.
+      // The part of its history that differs from one run to the next.
       const { queuedAt, processedOn: _, stacktrace: __, ...job } = await queue.redis.hgetall(key('msg_a'))
       const [last] = await queue.redis.xrevrange(key('events'), '+', '-', 'COUNT', 1)
       const wait = await queue.redis.lrange(key('wait'), 0, -1)

@@ -11,7 +11,7 @@ import { until } from '../../support/until.js'
 
 type Answer = number | 'none'
 type Site = AsyncDisposable & {
-  /** The texts that the receiver was sent, with what it answered. */
+  /** The texts that the receiver was sent, with its answers. */
   texts: string[]
   results: { told: number; notTold: number; errors: string[] }
   /** A process that tells, with a claim of its own on the same Redis. */

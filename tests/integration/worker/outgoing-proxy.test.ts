@@ -67,7 +67,7 @@ test('changes go through the proxy, which looks the name up, and the receiver se
   expect(receiver.received[0]?.headers).not.toHaveProperty('proxy-authorization')
 })
 
-/** What a worker with these settings makes of a delivery, in a process that trusts this authority. */
+/** The result of a delivery by a worker with these settings, in a process that trusts this authority. */
 async function delivered(settings: Record<string, string>, caPath?: string): Promise<string> {
   const env = caPath === undefined ? {} : { NODE_EXTRA_CA_CERTS: caPath }
   const args = [DELIVERY, JSON.stringify({ ...BASE, ...settings })]

@@ -85,7 +85,7 @@ test('a change wakes the relay of its worker, which need not look for it', async
   await until(async () => (await waiting()).length === 1)
 })
 
-/** Dies at this step: whatever was done before it stays done. */
+/** Dies at this step: all steps before it stay done. */
 type Line = 'before the read' | 'before the jobs' | 'before the rows are removed' | 'after all'
 const LINES: Line[] = ['before the read', 'before the jobs', 'before the rows are removed', 'after all']
 

@@ -102,7 +102,7 @@ test('one trace leads from the request through the queue to the commit', async (
     await using road = await openRoad(receiver.url)
     const { id } = await deliver(road.url, user({ id: 'user_a', first_name: 'Ada', username: 'lovelace' }))
     await until(async () => (await road.outcomes()).some(({ event_id }) => event_id === id))
-  } // the end of a process sends what it still has
+  } // the end of a process sends its last spans
   const { spans } = receiver
   const [request, accept, apply] = ['POST /webhooks/clerk', 'accept', 'apply'].map((each) =>
     spans.find(({ name }) => name === each),

@@ -57,7 +57,7 @@ function writtenString(text: string, next: Next): string {
   return `"${units.map((unit) => (isPlain(unit) && next() > 0 ? String.fromCharCode(unit) : escaped(unit))).join('')}"`
 }
 
-/** Parsed with its members in one order, so that what is equal is printed alike. */
+/** Parsed with its members in one order, so that equal values are printed alike. */
 const inOrder = (_: string, value: unknown) =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))

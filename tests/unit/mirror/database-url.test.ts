@@ -132,7 +132,7 @@ describe('a fault', () => {
   })
 
   test('never shows a piece of the URL’s secrets, however badly it is written', () => {
-    // A secret that holds what ends a part of a URL: every piece of it may be taken for another part.
+    // A secret with characters that end a part of a URL: every piece of it may be taken for another part.
     const piece = fc.constantFrom('SECRET', 'SECRET1', '12', 'x')
     const secret = fc.array(piece, { minLength: 1, maxLength: 5 }).chain((pieces) =>
       fc

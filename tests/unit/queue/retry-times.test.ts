@@ -19,7 +19,7 @@ function triesOf(pace: Pace): number[][] {
   })
 }
 
-/** The share of events whose last try came while the cause of their failures still lasted. */
+/** The share of events with a last try while the cause of their failures still lasted. */
 const deadOf = (tries: readonly number[][], causeMs: number) =>
   tries.filter((times) => (times.at(-1) ?? 0) <= causeMs).length / tries.length
 

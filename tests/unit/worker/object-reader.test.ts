@@ -9,7 +9,7 @@ const object = (id: string): ObjectNow => ({
   ...{ userId: id, organizationId: null, data: '{}', publicUser: null },
 })
 
-/** Holds everybody but those whose names begin with `gone`. */
+/** Holds all users except those with names that begin with `gone`. */
 function mirrorThat(before: () => Promise<void> = async () => {}) {
   const statements: string[][] = []
   const read = objectReader(async (ids) => {

@@ -11,9 +11,9 @@ import {
 } from '../limits.js'
 
 /**
- * How starved of processor time this process is, which the lateness of its timers tells, and what follows for its work.
- * A process that renews its leases late needs longer ones, and one whose turns of the event loop take seconds should
- * take less into each: else its events come back as suspects before it has got to them, and nothing is ever finished.
+ * How starved of processor time this process is, by the lateness of its timers, and the consequence for its work.
+ * A process that renews its leases late needs longer ones, and one with turns of the event loop that take seconds should
+ * take less into each: else its events return as stalled jobs before it has got to them, and nothing is ever finished.
  *
  * One late timer says nothing: a process that was frozen for a while is not starved. Nor does the time of a batch: while
  * it waits for the database, its leases are renewed.
@@ -34,7 +34,7 @@ export class Load implements Disposable {
     return Math.round(Math.min(LEASE_MAX_MS, Math.max(LEASE_MS, LEASE_LAGS * this.#lagMs())))
   }
 
-  /** Of what a worker may have in hand, the part that this one should. */
+  /** The part of a worker's permitted jobs in flight that this one should take. */
   get share(): number {
     return this.#share
   }

@@ -2,16 +2,16 @@ import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'n
 import type { EnvelopeKeys } from './encryption-keys.js'
 
 const ALGORITHM = 'aes-256-gcm'
-/** What GCM takes without hashing it first. Drawn anew for each body: one that came twice would give both away. */
+/** The nonce length that GCM takes without hashing. Random for each body: a repeated nonce would reveal both bodies. */
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** `key-missing`: nobody here has that key. `not-authentic`: these bytes, or what lies beside them, were changed. */
+/** `key-missing`: this process lacks the key. `not-authentic`: these bytes, or the data beside them, were changed. */
 export type SealedBody = { keyId: string; fault: 'key-missing' | 'not-authentic' }
 
 /**
  * The text, or the bytes of its UTF-8, encrypted with the first of the keys, as `id:base64url` of nonce, bytes and tag; null without keys. `beside`
- * is what lies beside it in clear: it opens with nothing else there, so no body can be moved into another's place.
+ * is the data beside it in clear text: it decrypts with no other, so no body can be moved into another's place.
  */
 export function seal(text: string | Buffer, beside: string, keys: EnvelopeKeys): string | null {
   const [first] = keys
@@ -31,8 +31,8 @@ export function seal(text: string | Buffer, beside: string, keys: EnvelopeKeys):
 const SEALED = /^([\w.-]{1,32}):([\w-]+)$/
 
 /**
- * The text, or why it cannot be had. When the key of that id does not open it, the others are tried: a new key that was
- * put in the place of an old one shuts nobody out for good, for the old one can be listed under any id.
+ * The text, or the reason that it cannot be decrypted. When the key of that id does not decrypt it, the others are tried:
+ * a new key in the place of an old one loses no body for good, for the old one can be listed under any id.
  */
 export function unseal(sealed: string, beside: string, keys: EnvelopeKeys): string | SealedBody {
   const [, keyId = '?', base64 = ''] = SEALED.exec(sealed) ?? []

@@ -1,8 +1,8 @@
 import type { RedisClient } from '../redis/connection.js'
 
 /*
- * What a worker says of an event that it has a lease on. A lease that ran out may be another worker's since, of which a
- * worker that was frozen knows nothing: each script that changes how the event is judged asks for the token first.
+ * A worker's reports on an event that it leases. A lease that ran out may belong to another worker by now, and a
+ * worker that was frozen does not know that: each script that changes how the event is judged asks for the token first.
  */
 
 /** Nothing is noted of a job that is gone: a hash of notes alone would pass for a live job and swallow the next delivery. */
@@ -35,14 +35,14 @@ if #others == 0 then return redis.call('HDEL', job, 'struckBy') end
 return redis.call('HSET', job, 'struckBy', table.concat(others, ' '))
 `
 
-/** Whoever lost the lease says nothing more of the job: another worker has started it, and its start must count. */
+/** A worker without the lease reports nothing more of the job: another one has started it, and its start must count. */
 const BY_OWNER = `${ABOUT_JOB}
 if redis.call('GET', job .. ':lock') ~= ARGV[1] then return 0 end
 `
 
 /**
- * KEYS: the job. ARGV: lock token, how many starts of it count, '1' when a try of it is over that clears what the
- * event was suspected of.
+ * KEYS: the job. ARGV: lock token, how many starts of it count, '1' when a try of it is over that clears the
+ * event's suspicion.
  */
 const STARTS = `${BY_OWNER}
 redis.call('HSET', job, 'ats', ARGV[2])
@@ -65,7 +65,7 @@ return 1
 
 /**
  * KEYS: active, stalled. ARGV: prefix of the jobs' keys, lease in ms; then id and token of each event. Renews the leases.
- * One that ran out is taken again as long as nobody has missed it: a worker that was frozen works on. The ids of those
+ * One that ran out is taken again as long as no other worker has noticed: a worker that was frozen works on. The ids of those
  * that are another worker's, or wait for one.
  */
 const RENEW = `

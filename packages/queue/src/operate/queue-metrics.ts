@@ -3,7 +3,7 @@ import type { QueueGauges } from './gauges.js'
 type Definition<L extends string> = { name: `clerk_mirror_${string}`; help: string; labels?: readonly L[] }
 type Gauge<L extends string> = { set: (labels: Readonly<Record<L, string>>, value: number) => void; clear: () => void }
 
-/** What is needed of a process' metrics. */
+/** The needed part of a process' metrics. */
 export type GaugeRegistry = {
   gauge: <L extends string = never>(definition: Definition<L>) => Gauge<L>
   beforeScrape: (collect: () => Promise<void>) => void

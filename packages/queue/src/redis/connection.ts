@@ -51,7 +51,7 @@ export function openPromptClient(target: RedisTarget): RedisClient {
   })
 }
 
-/** For operators, who would rather wait for a busy Redis than be sent away, but not for one that is gone. */
+/** For operators: they prefer a wait for a busy Redis to a refusal, but not a wait for one that is gone. */
 export function openOperatorClient(target: RedisTarget): RedisClient {
   return open(target, {
     maxRetriesPerRequest: 1,
@@ -81,7 +81,7 @@ export async function connectOperator(target: RedisTarget): Promise<RedisClient>
   }
 }
 
-/** For workers, who wait as long as it takes. BullMQ demands the missing limit on retries. */
+/** For workers: they wait without a limit. BullMQ demands the missing limit on retries. */
 export function openPatientClient(target: RedisTarget): RedisClient {
   return open(target, {
     maxRetriesPerRequest: null,
