@@ -1,7 +1,7 @@
 import type { Environment } from '@clerk-mirror/runtime'
 
-/** 0 done, 1 failed, 2 wrong usage. */
-export type ExitCode = 0 | 1 | 2
+/** 0 done, 1 failed, 2 wrong usage, 3 drift found. */
+export type ExitCode = 0 | 1 | 2 | 3
 
 export type Values = Readonly<Record<string, string | boolean | string[] | undefined>>
 

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { ClerkApiError } from '@clerk-mirror/clerk-api'
 import { OperationsError } from '@clerk-mirror/operations'
 import { ConfigFaults, type Environment, printable } from '@clerk-mirror/runtime'
 import { listAudit } from './audit.js'
@@ -9,6 +10,7 @@ import { eraseUser } from './erase.js'
 import { restampInstallation, showInstallation } from './installation.js'
 import { migrateDatabase, showMigrations } from './migrate.js'
 import { listPartitions, retirePartition } from './partitions.js'
+import { probeUsers } from './probe.js'
 import { askReaction, forgetReaction, listReactions, removeReaction } from './reactions.js'
 import { rebuildTables } from './rebuild.js'
 import { showStatus } from './status.js'
@@ -40,6 +42,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   'migrate status': showMigrations,
   migrate: migrateDatabase,
   rebuild: rebuildTables,
+  probe: probeUsers,
 }
 
 const PROGRAM = 'clerk-mirror'
@@ -85,18 +88,21 @@ export function parseOptions(command: Command, args: readonly string[]): { value
 
 function fail(error: unknown, name: string, note: Call['note']): ExitCode {
   const message = error instanceof Error ? error.message : String(error)
-  const text = `${PROGRAM}: ${message}${error instanceof OperationsError ? ` [${error.code}]` : ''}`
+  const text = `${PROGRAM}: ${message}${hasCode(error) ? ` [${error.code}]` : ''}`
   note(...(error instanceof ConfigFaults ? text.split('\n') : [text]))
   if (!(error instanceof WrongUsage || error instanceof ConfigFaults)) return 1
   if (error instanceof WrongUsage) note(`Try: ${PROGRAM} ${name} --help`)
   return 2
 }
 
+const hasCode = (error: unknown): error is OperationsError | ClerkApiError =>
+  error instanceof OperationsError || error instanceof ClerkApiError
+
 export function overview(words: readonly string[]): string[] {
   const unknown = words.length > 0 ? [`There is no command "${words.join(' ')}".`, ''] : []
   const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length))
   const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
-  const codes = 'Every command takes --help and --json. Exit codes: 0 done, 1 failed, 2 wrong usage.'
+  const codes = 'Every command takes --help and --json. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 drift found.'
   return [...unknown, `Usage: ${PROGRAM} COMMAND [OPTIONS]`, '', ...lines, '', codes]
 }
 

@@ -12,6 +12,7 @@ const CODES: Readonly<Record<OperationsErrorCode, ConsoleCode>> = {
   kind_unknown: 'not_found',
   reaction_alive: 'invalid_request',
   workers_alive: 'invalid_request',
+  clerk_instance_mismatch: 'invalid_request',
   installation_mismatch: 'installation_mismatch',
   database_unstamped: 'database_unstamped',
 }

@@ -14,11 +14,11 @@ import {
   type Environment,
   flag,
   host,
+  instanceId,
   keepAlive,
   type LogLevel,
   logLevel,
   openTelemetryFlag,
-  type Parser,
   port,
   readConfig,
   type Secret,
@@ -30,14 +30,6 @@ import {
   webAddress,
   wholeNumber,
 } from '@clerk-mirror/runtime'
-
-/** As Clerk makes them. One that is copied wrongly, such as a key or the id of an application, would drop every event. */
-export const INSTANCE_ID = /^ins_[A-Za-z0-9]{1,60}$/
-
-const instanceId: Parser<string> = (raw) => {
-  if (!INSTANCE_ID.test(raw)) throw new Error('must be the id of a Clerk instance: ins_ and letters and digits')
-  return raw
-}
 
 export type IngestConfig = {
   redis: Secret<RedisTarget>

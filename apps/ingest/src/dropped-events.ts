@@ -1,6 +1,5 @@
 import { kindOf } from '@clerk-mirror/events'
-import type { Log } from '@clerk-mirror/runtime'
-import { INSTANCE_ID } from './config.js'
+import { isInstanceId, type Log } from '@clerk-mirror/runtime'
 import { DROP_WARNINGS_MAX } from './limits.js'
 
 /** Why a verified event is acknowledged and not stored. */
@@ -42,4 +41,4 @@ export class DropWarnings {
 }
 
 const shown = (instanceId: string | null) =>
-  instanceId !== null && INSTANCE_ID.test(instanceId) ? instanceId : 'no instance id'
+  instanceId !== null && isInstanceId(instanceId) ? instanceId : 'no instance id'

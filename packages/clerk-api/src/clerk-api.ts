@@ -4,7 +4,7 @@ import { ClerkApiError } from './clerk-api-error.js'
 import { FIND } from './find.js'
 import { openHttp } from './http.js'
 import { LISTINGS, type ReferenceOf, type WalkedKind } from './kinds.js'
-import { PAGE_OBJECTS, REQUESTS_PER_SECOND } from './limits.js'
+import { IDS_AT_ONCE, PAGE_OBJECTS, REQUESTS_PER_SECOND } from './limits.js'
 import { Pacer } from './pacer.js'
 import { demandSameWalk, startOf } from './position.js'
 import { Reader } from './reader.js'
@@ -57,6 +57,8 @@ export type ClerkApi = AsyncDisposable & {
     reference: ReferenceOf[K],
     signal?: AbortSignal,
   ) => Promise<ApiObject | undefined>
+  /** The users at Clerk among these. */
+  usersAmong: (ids: readonly string[], signal?: AbortSignal) => Promise<ApiObject[]>
   /** The users that changed last, newest first. A user that changes meanwhile may be missing. */
   newestUsers: (atMost: number, signal?: AbortSignal) => AsyncGenerator<readonly ApiObject[]>
 }
@@ -128,6 +130,16 @@ class HttpClerkApi implements ClerkApi {
   find<K extends WalkedKind>(kind: K, reference: ReferenceOf[K], signal?: AbortSignal): Promise<ApiObject | undefined> {
     const finder = { requester: this.#requester, reader: this.#reader(signal), signal: this.#joined(signal) }
     return FIND[kind]({ ...finder, idleMs: this.#retryPolicy.retryFirstMs }, reference)
+  }
+
+  async usersAmong(ids: readonly string[], signal?: AbortSignal): Promise<ApiObject[]> {
+    const reader = this.#reader(signal)
+    const found: ApiObject[] = []
+    for (let at = 0; at < ids.length; at += IDS_AT_ONCE) {
+      const page = await reader.page(LISTINGS.user.path, { user_id: ids.slice(at, at + IDS_AT_ONCE) })
+      found.push(...(page?.objects ?? []))
+    }
+    return found
   }
 
   async *newestUsers(atMost: number, signal?: AbortSignal): AsyncGenerator<readonly ApiObject[]> {

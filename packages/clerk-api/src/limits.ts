@@ -2,6 +2,8 @@
 
 /** Objects of a page: Clerk's maximum. A larger number silently becomes 10. */
 export const PAGE_OBJECTS = 500
+/** Ids that Clerk looks up in one request. */
+export const IDS_AT_ONCE = 100
 /** Share of a page that the next one repeats where Clerk pages by offset, and rows at most: each object that is deleted
  * meanwhile moves the rows behind it forward by one. */
 export const OVERLAP_SHARE = 0.1

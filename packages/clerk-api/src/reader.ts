@@ -5,7 +5,8 @@ import { type ListAnswer, parseCount, parseList } from './listing.js'
 import type { ApiAnswer, Requester } from './requester.js'
 import type { ApiObject } from './walk.js'
 
-export type Query = Readonly<Record<string, string | number | undefined>>
+/** A list is a parameter that is repeated. */
+export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>
 
 export type ReadPage = ListAnswer & {
   /** Clerk's clock. */
@@ -61,7 +62,9 @@ export class Reader {
 /** Without the parameters that are undefined. */
 function queryText(query: Query): string {
   const params = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) params.set(name, String(value))
+  for (const [name, value] of Object.entries(query)) {
+    for (const each of [value ?? []].flat()) params.append(name, String(each))
+  }
   return params.toString()
 }
 

@@ -1,3 +1,4 @@
+export { membersThatDiffer } from './api-copy.js'
 export { changedMembers } from './changed-members.js'
 export { type Change, type Decoded, decode } from './decode.js'
 export { type Envelope, type EventSource, eventIdOf } from './envelope.js'

@@ -18,6 +18,7 @@ export { type FutureObject, type FutureVersion, isFarAhead, type Released } from
 export type { DatabaseInstallation } from './operate/installation.js'
 export type { ActivityMinute, LedgerRow, RecordedAction, StoredHead } from './operate/operator-reads.js'
 export { type EraseBegun, type RebuildRequest, type RebuildRun, TYPED_TABLES } from './operate/operator-verbs.js'
+export type { ProbeReads, StoredUser, UserTimes } from './operate/probe-reads.js'
 export type { AskRequest, AskRun } from './operate/reaction-backfill.js'
 export type { RebuildCounts, RebuildStep } from './operate/rebuild.js'
 export { openProfiles, type Profiles } from './profiles/profiles.js'

@@ -62,3 +62,10 @@ export const OUTBOX_LISTED = 100
 
 /** Objects that an operator asks a reaction for in one transaction: their heads are locked for some 20 ms. */
 export const ASK_BATCH = 500
+
+/** Users whose times of creation are read at once: a row is small, and a transaction stays short. */
+export const USER_TIMES_AT_ONCE = 5_000
+/** Users whose texts are read at once to compare them with Clerk's. */
+export const PROBED_AT_ONCE = 128
+/** Erasures that are looked up at once. */
+export const ERASURES_AT_ONCE = 500

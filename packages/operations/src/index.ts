@@ -14,8 +14,10 @@ export {
   type InstallationReport,
   type RestampResult,
 } from './installation.js'
+export { REPORTED_IDS_MAX } from './limits.js'
 export { type Operations, openOperations } from './operations.js'
 export { OperationsError, type OperationsErrorCode } from './operations-error.js'
+export { type ProbeOptions, type ProbeResult, probe, type WindowCount } from './probe.js'
 export type { ReactionStatus } from './reaction-desk.js'
 export type { AskResult, ForgetResult, ReactionBacklog, ReactionOperations, RemoveResult } from './reactions.js'
 export { type RebuildOptions, type RebuildProgress, type RebuildResult, rebuild } from './rebuild.js'

@@ -51,3 +51,18 @@ export const RECORDED_CHARS_MAX = 200
 
 /** Milliseconds for which a comparison of the installations of queue and database serves an operator. */
 export const INSTALLATION_TRUST_MS = 1_000
+
+/** Windows of creation time that a probe counts, at most: a million users make some 4,000 in each, and the whole probe
+ * stays below 300 requests. */
+export const PROBE_WINDOWS_MAX = 256
+/** Users that changed last whose versions a probe compares: four pages. */
+export const PROBE_NEWEST = 2_000
+/** Milliseconds within which an event may still be on its way: what was created or changed later is not judged. */
+export const PROBE_GRACE_MS = 600_000
+/** Windows that are counted a second time, and milliseconds before that: a user may be deleted between two counts. */
+export const PROBE_RECOUNTS_MAX = 23
+export const PROBE_RECOUNT_AFTER_MS = 10_000
+/** Erased users whom Clerk is asked about when it has more than there are here: 16 requests. */
+export const PROBE_ERASED_MAX = 1_600
+/** Ids and windows that a report lists. */
+export const REPORTED_IDS_MAX = 100

@@ -21,6 +21,8 @@ export type OperationsErrorCode =
   | 'invalid_cursor'
   /** Workers must be stopped for this. */
   | 'workers_alive'
+  /** The secret key is of another Clerk instance than the mirror. */
+  | 'clerk_instance_mismatch'
   | InstallationCode
 
 /** The reason that an operator's request was not completed. Completed work stays done. */

@@ -21,6 +21,8 @@ export {
 export {
   flag,
   host,
+  instanceId,
+  isInstanceId,
   keepAlive,
   logLevel,
   oneOf,

@@ -76,6 +76,15 @@ export const host: Parser<string> = (raw) => {
   return raw
 }
 
+/** As Clerk makes them. */
+export const isInstanceId = (text: string): boolean => /^ins_[A-Za-z0-9]{1,60}$/.test(text)
+
+/** One that is copied wrongly, such as a key or the id of an application, would drop every event. */
+export const instanceId: Parser<string> = (raw) => {
+  if (!isInstanceId(raw)) throw new Error('must be the id of a Clerk instance: ins_ and letters and digits')
+  return raw
+}
+
 export function oneOf<const T extends string>(...allowed: readonly [T, ...T[]]): Parser<T> {
   return (raw) => {
     const value = allowed.find((each) => each === raw)

@@ -44,9 +44,21 @@ export const SETTINGS = {
     usedBy: ['ingest', 'worker', 'console', 'cli'],
   },
   CLERK_INSTANCE_ID: {
-    doc: 'Id of your Clerk instance, which begins with ins_. When it is set, events of another instance are acknowledged and dropped, with a warning `ingest.dropping` in the log for the first one.',
+    doc: 'Id of your Clerk instance, which begins with ins_. When it is set, commands that read from Clerk refuse the secret key of another instance, and events of another instance are acknowledged and dropped, with a warning `ingest.dropping` in the log for the first one.',
     example: 'ins_2abcDEF',
-    usedBy: ['ingest'],
+    usedBy: ['ingest', 'cli'],
+  },
+  CLERK_SECRET_KEY: {
+    doc: 'Secret key of your Clerk instance (dashboard: API keys), with which commands read from Clerk. Set it where they run, and nowhere else: ingest and workers need none.',
+    example: 'sk_live_COPY_IT_FROM_THE_CLERK_DASHBOARD',
+    secret: true,
+    usedBy: ['cli'],
+  },
+  CLERK_API_URL: {
+    doc: "Address of Clerk's Backend API; `/v1/…` follows it.",
+    default: 'https://api.clerk.com',
+    example: 'https://api.clerk.com',
+    usedBy: ['cli'],
   },
   CLERK_JWT_KEY: {
     doc: 'PEM public key of your Clerk instance (dashboard: API keys, JWKS public key), by which session tokens are verified without asking Clerk. Line breaks may be written as `\\n` or spaces, or left out. Without it profiles are read-only.',
@@ -211,18 +223,18 @@ export const SETTINGS = {
     doc: 'Proxy through which change webhooks and notifications go to `https://` addresses, with a user and a password if it wants them. `https_proxy` is the same and counts first. This machine is never reached through one.',
     example: 'http://proxy.example.com:3128',
     secret: true,
-    usedBy: ['worker'],
+    usedBy: ['worker', 'cli'],
   },
   HTTP_PROXY: {
     doc: 'The same for `http://` addresses; or `http_proxy`.',
     example: 'http://proxy.example.com:3128',
     secret: true,
-    usedBy: ['worker'],
+    usedBy: ['worker', 'cli'],
   },
   NO_PROXY: {
     doc: 'Destinations without a proxy: hosts and all below them, host:port, addresses, ranges, separated by commas; `*` is all. Or `no_proxy`.',
     example: '.corp.example.com,10.0.0.0/8',
-    usedBy: ['worker'],
+    usedBy: ['worker', 'cli'],
   },
   NOTIFY_WEBHOOK_URL: {
     doc: 'Receiver of a notification about the first dead letter of each cause, once a day: an address that takes `{"text": "…"}` by POST, such as an incoming webhook of Slack or Mattermost.',

@@ -100,7 +100,7 @@ class HttpStandIn implements ClerkStandIn {
     this.#environmentType = options.environmentType ?? 'production'
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     this.secretKey = options.secretKey ?? 'sk_test_of_the_local_stand_in'
-    this.instanceId = options.instanceId ?? 'ins_local_stand_in'
+    this.instanceId = options.instanceId ?? 'ins_localstandin'
     this.#random = seededRandom(options.seed ?? 1)
     this.#rateLimit = new RateLimit(options.allowance ?? ALLOWANCES[this.#environmentType])
     server.on('request', (request, response) => void this.#serve(request, response))

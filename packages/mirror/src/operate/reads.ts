@@ -14,9 +14,10 @@ import {
   storedHead,
   wentWith,
 } from './operator-reads.js'
+import { erasedUsers, type ProbeReads, storedUsers, userTimes } from './probe-reads.js'
 
 /** What operators ask. All of it throws Failure when the database does not answer. */
-export type MirrorReads = {
+export type MirrorReads = ProbeReads & {
   /** Those of these events that the ledger has decided. */
   decidedAmong: (eventIds: readonly string[]) => Promise<Set<string>>
   storedHead: (id: string) => Promise<StoredHead | null>
@@ -37,6 +38,9 @@ export type MirrorReads = {
 export function mirrorReads(prisma: PrismaClient, clock: () => number = Date.now): MirrorReads {
   return {
     decidedAmong: (eventIds) => decidedAmong(prisma, eventIds).catch(fail),
+    userTimes: (after) => userTimes(prisma, after).catch(fail),
+    storedUsers: (ids) => storedUsers(prisma, ids).catch(fail),
+    erasedUsers: (limit) => erasedUsers(prisma, limit).catch(fail),
     storedHead: (id) => storedHead(prisma, id).catch(fail),
     wentWith: (id, limit) => wentWith(prisma, id, limit).catch(fail),
     ledgerRow: (eventId) => ledgerRows(prisma, { eventId }, 1).then(([row]) => row ?? null, fail),
