@@ -26,7 +26,7 @@ type Timing = { ours: number[]; reference: number[] }
 /** `--letters N` for the one long pass, `--redis URL --database URL` for servers that run already. */
 export async function bench(args: string[]): Promise<void> {
   const options = {
-    letters: { type: 'string', default: '100000' },
+    deadLetters: { type: 'string', default: '100000' },
     redis: { type: 'string' },
     database: { type: 'string' },
   } as const
@@ -38,7 +38,7 @@ export async function bench(args: string[]): Promise<void> {
   try {
     const admin = new URL(databaseUrl ?? services.database.adminUrl)
     admin.pathname = `/clerk_mirror_bench_${process.pid}`
-    await run(services.redis.url, admin.href, Number(values.letters), say)
+    await run(services.redis.url, admin.href, Number(values.deadLetters), say)
   } finally {
     await services[Symbol.asyncDispose]()
     rmSync(dataDir, { recursive: true, force: true })
@@ -54,7 +54,7 @@ async function run(redisUrl: string, databaseUrl: string, many: number, say: (li
   const stock = new Queue('clerk-events', { connection: { url: redisUrl }, prefix: own.prefix })
   try {
     const timings = { list: emptyTiming(), replay: emptyTiming() }
-    await makeLetters(place, FEW)
+    await makeDeadLetters(place, FEW)
     for (let round = 1; round <= ROUNDS; round += 1) {
       say(`round ${round} of ${ROUNDS}`)
       timings.list.ours.push(await perSecond(FEW, () => listOurs(operations)))
@@ -66,7 +66,7 @@ async function run(redisUrl: string, databaseUrl: string, many: number, say: (li
       await dieAgain(place)
     }
     say(`one pass over ${many} letters`)
-    await makeLetters(place, many)
+    await makeDeadLetters(place, many)
     const longList = await withHeap(many, () => listOurs(operations))
     const longReplay = await withHeap(many, () => replayOurs(operations))
     writeSection('Dead letters', section(timings, many, longList, longReplay))
@@ -81,7 +81,7 @@ async function run(redisUrl: string, databaseUrl: string, many: number, say: (li
 const emptyTiming = (): Timing => ({ ours: [], reference: [] })
 
 /** As they lie there after a worker gave them up; written at once, since a worker would take hours. */
-async function makeLetters({ redis, key }: Place, count: number): Promise<void> {
+async function makeDeadLetters({ redis, key }: Place, count: number): Promise<void> {
   const data = JSON.stringify({ objectId: 'user_1', instanceId: null, source: 'clerk', body: BODY })
   const job = { name: 'user.created', data, opts: '{"attempts":8}', delay: 0, priority: 0, atm: 1, ats: 1 }
   const nowMs = Date.now()

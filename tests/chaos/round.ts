@@ -38,12 +38,12 @@ const SENT_AGAIN = 60
 /** Load and faults, then quiet, then every check. */
 export async function runRound(stage: Stage, options: RoundOptions): Promise<RoundResult> {
   const { seed, round, say, quietWithinMs } = options
-  const { sender, letters, fleet, site, totals } = stage
+  const { sender, deadLetters, fleet, site, totals } = stage
   const random = seededRandom(seed * 7_919 + round)
   const stream = streamOf(options)
   const violations: string[] = []
   const watch = openWatch(site, fleet)
-  const traffic = new Traffic({ ...options, stream, sender, letters, random })
+  const traffic = new Traffic({ ...options, stream, sender, deadLetters, random })
   const scene: Scene = {
     ...stage,
     trapped: new Set(),
@@ -57,7 +57,7 @@ export async function runRound(stage: Stage, options: RoundOptions): Promise<Rou
   const { halfCommitted, beyondBounds } = await watch.end()
   totals.snapshots += watch.snapshots()
   expectWorlds(stage.expected, stream.delivered)
-  expectDiscarded(stage.expected, letters.discarded)
+  expectDiscarded(stage.expected, deadLetters.discarded)
   for (const userId of stage.own.keys()) if (stage.expected.heads.get(userId)?.deleted) stage.own.delete(userId)
   const checks: Check[] = [
     { name: 'promises are kept', found: violations },
@@ -118,16 +118,16 @@ function attemptsSpent({ journal, trapped }: Scene): string[] {
 
 /** The unfinished work after a long wait; empty when all is quiet. */
 async function whenQuiet(stage: Stage, withinMs: number): Promise<string[]> {
-  const { fleet, sender, letters, listener } = stage
+  const { fleet, sender, deadLetters, listener } = stage
   try {
     await fleet.ready(withinMs)
     await until(
-      async () => sender.open + letters.open === 0 && (await isDrained(stage)) && (await listener.isAtRest()),
+      async () => sender.open + deadLetters.open === 0 && (await isDrained(stage)) && (await listener.isAtRest()),
       withinMs,
     )
     return []
   } catch (error) {
-    const open = `${sender.open} events not accepted, ${letters.open} letters open`
+    const open = `${sender.open} events not accepted, ${deadLetters.open} letters open`
     return [`${open}, queue ${JSON.stringify(await stage.counts().catch(String))}: ${error}`]
   }
 }

@@ -76,7 +76,7 @@ test('a filter narrows list, causes and export alike', async () => {
   expect(lines.map((line) => JSON.parse(line).id).toSorted()).toEqual(malformed.toSorted())
 })
 
-test('one letter is shown with its stack and without its payload', async () => {
+test('one dead letter is shown with its stack and without its payload', async () => {
   const { text } = await ask(`/api/dead-letters/${malformed[0]}`)
   expect(JSON.parse(text)).toMatchObject({ id: malformed[0], source: 'clerk', stack: expect.any(String) })
   expect(text).not.toContain('Adelheid')

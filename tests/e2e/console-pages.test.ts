@@ -153,13 +153,13 @@ inChromium('selected letters are discarded after the page has said how many; can
   await press('Discard selected …')
   await seen('Discard 1 letter?')
   await open('Cancel')
-  expect(await world.letters.find(one.id)).not.toBeNull()
+  expect(await world.deadLetters.find(one.id)).not.toBeNull()
   await page.getByLabel(`Select ${one.id}`).check()
   await press('Discard selected …')
   await press('Discard 1 letter for good')
   await seen('1 letter discarded')
-  expect(await world.letters.find(one.id)).toBeNull()
-  expect(await world.letters.find(other.id)).not.toBeNull()
+  expect(await world.deadLetters.find(one.id)).toBeNull()
+  expect(await world.deadLetters.find(other.id)).not.toBeNull()
 })
 
 inChromium('an event is found by its id from the keyboard', async () => {

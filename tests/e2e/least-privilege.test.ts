@@ -146,12 +146,12 @@ inWorld('profiles are read and written', async () => {
 
 inWorld('the command line reads', { timeout: COMMANDS_MS }, async () => {
   const id = await sentInVain()
-  const [status, letters, letter, event, object] = await Promise.all(
+  const [status, deadLetters, deadLetter, event, object] = await Promise.all(
     ['status', 'dead-letters list', `dead-letters show ${id} --payload`, `trace ${id}`, `trace ${bob}`].map(ops),
   )
   expect(status).toMatchObject({ queue: { dead: expect.any(Number) }, breaker: 'closed' })
-  expect(letters).toContainEqual(expect.objectContaining({ id, code: 'malformed' }))
-  expect(JSON.parse(letter.body)).toMatchObject({ data: { id: 7 } })
+  expect(deadLetters).toContainEqual(expect.objectContaining({ id, code: 'malformed' }))
+  expect(JSON.parse(deadLetter.body)).toMatchObject({ data: { id: 7 } })
   expect([event, object]).toMatchObject([{ where: 'dead' }, { kind: 'object', state: 'stored' }])
   expect((await runCli('dead-letters export --payload', envOf('cli'))).code).toBe(0)
 })

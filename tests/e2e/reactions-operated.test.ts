@@ -41,7 +41,7 @@ async function ask(path: string, body?: object) {
 }
 const json = async (path: string, body?: object) => JSON.parse(await (await ask(path, body)).text())
 
-const letters = async (): Promise<{ id: string; type: string; objectId: string }[]> =>
+const deadLetters = async (): Promise<{ id: string; type: string; objectId: string }[]> =>
   (await json('/api/dead-letters?queue=reactions')).items
 
 /** Users that the receiver rejects: a dead letter each. */
@@ -49,14 +49,14 @@ async function refused(count: number): Promise<{ users: string[]; events: string
   receiver.answer = () => ({ status: 410 })
   const users = Array.from({ length: count }, () => clerkId('user'))
   const sent = await Promise.all(users.map((id) => world.send(clerkEvent('user.created', clerkUser(id, 1)))))
-  await until(async () => (await letters()).length === count)
+  await until(async () => (await deadLetters()).length === count)
   receiver.answer = () => ({ status: 204 })
   return { users, events: sent.map(({ id }) => id) }
 }
 
 test('dead runs are listed, traced and counted apart from dead events', async () => {
   const { users, events } = await refused(2)
-  expect(await letters()).toMatchObject([
+  expect(await deadLetters()).toMatchObject([
     { type: reaction, class: 'poison', code: 'receiver_gone' },
     { type: reaction, class: 'poison', code: 'receiver_gone' },
   ])
@@ -65,22 +65,22 @@ test('dead runs are listed, traced and counted apart from dead events', async ()
   expect(causes.causes).toMatchObject([{ count: 2, advice: expect.stringContaining('CHANGE_WEBHOOK_URLS') }])
   const status = await json('/api/status')
   expect(status).toMatchObject({ queue: { dead: 0 }, reactions: [{ reaction, queue: { dead: 2 } }] })
-  const [letter] = (await letters()).filter(({ objectId }) => objectId === users[0])
+  const [deadLetter] = (await deadLetters()).filter(({ objectId }) => objectId === users[0])
   const trace = await json(`/api/trace/${events[0]}`)
-  expect(trace).toMatchObject({ outcome: 'applied', reactions: [{ reaction, id: letter?.id, where: 'dead' }] })
-  expect(await json(`/api/dead-letters/${letter?.id}`)).toMatchObject({ id: letter?.id, objectId: users[0] })
+  expect(trace).toMatchObject({ outcome: 'applied', reactions: [{ reaction, id: deadLetter?.id, where: 'dead' }] })
+  expect(await json(`/api/dead-letters/${deadLetter?.id}`)).toMatchObject({ id: deadLetter?.id, objectId: users[0] })
 })
 
 test('a replayed run is delivered, with the key that it had, and the trace forgets it', async () => {
   const { users, events } = await refused(3)
-  const [letter] = (await letters()).filter(({ objectId }) => objectId === users[1])
+  const [deadLetter] = (await deadLetters()).filter(({ objectId }) => objectId === users[1])
   receiver.received.length = 0
   const filter = { queue: 'reactions', object: users[1] }
   expect(await json('/api/dead-letters/replay', { filter })).toEqual({ matched: 1, replayed: 1, skipped: 0 })
   await until(() => receiver.received.length === 1)
-  expect(receiver.received[0]?.key).toBe(letter?.id)
+  expect(receiver.received[0]?.key).toBe(deadLetter?.id)
   await until(async () => (await json(`/api/trace/${events[1]}`)).reactions.length === 0)
-  expect(await letters()).toHaveLength(2)
+  expect(await deadLetters()).toHaveLength(2)
 })
 
 test('the trace of a delete has the runs for what went along, under the ids of their dead letters', async () => {
@@ -94,13 +94,13 @@ test('the trace of a delete has the runs for what went along, under the ids of t
   await until(() => receiver.received.some(({ body }) => body.data.id === membership))
   receiver.answer = () => ({ status: 410 })
   const { id } = await world.send(clerkEvent('organization.deleted', { id: organization, deleted: true }))
-  await until(async () => (await letters()).length === 2)
-  const expected = await letters()
+  await until(async () => (await deadLetters()).length === 2)
+  const expected = await deadLetters()
   const { reactions } = await json(`/api/trace/${id}`)
   expect(reactions).toHaveLength(2)
   for (const objectId of [organization, membership]) {
-    const letter = expected.find((each) => each.objectId === objectId)
-    expect(reactions).toContainEqual(expect.objectContaining({ reaction, objectId, id: letter?.id, where: 'dead' }))
+    const deadLetter = expected.find((each) => each.objectId === objectId)
+    expect(reactions).toContainEqual(expect.objectContaining({ reaction, objectId, id: deadLetter?.id, where: 'dead' }))
   }
 })
 
@@ -123,7 +123,7 @@ test('a discarded run is gone, on record, and no event in the ledger', async () 
   const before = await world.database.query('SELECT event_id FROM webhook_events')
   const filter = { queue: 'reactions', type: reaction }
   expect(await json('/api/dead-letters/discard', { filter })).toEqual({ matched: 2, discarded: 2, skipped: 0 })
-  expect(await letters()).toEqual([])
+  expect(await deadLetters()).toEqual([])
   expect(await world.database.query('SELECT event_id FROM webhook_events')).toEqual(before)
   const [action] = await world.database.query<{ details: string }>('SELECT * FROM operator_actions ORDER BY id DESC')
   expect(JSON.parse(action?.details ?? '')).toMatchObject({ queue: 'reactions', filter: { type: reaction } })

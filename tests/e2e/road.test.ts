@@ -59,14 +59,17 @@ test.each([
 test('an event that cannot be keyed is a dead letter with its reason; Clerk sends it again mended, and it is applied', async () => {
   const { id } = await world.send(clerkEvent('user.created', { ...clerkUser('x', 1), id: 7 }))
   await world.settled()
-  expect(await world.letters.find(id)).toMatchObject({ attempts: 1, reason: { class: 'poison', code: 'malformed' } })
-  expect(await world.letters.replay(id)).toBe(true)
+  expect(await world.deadLetters.find(id)).toMatchObject({
+    attempts: 1,
+    reason: { class: 'poison', code: 'malformed' },
+  })
+  expect(await world.deadLetters.replay(id)).toBe(true)
   await world.settled()
-  expect(await world.letters.find(id)).toMatchObject({ attempts: 1, reason: { code: 'malformed' } })
+  expect(await world.deadLetters.find(id)).toMatchObject({ attempts: 1, reason: { code: 'malformed' } })
   const user = clerkId('user')
   await world.send(clerkEvent('user.created', clerkUser(user, 1, { username: 'mended' })), { id })
   await world.settled()
-  expect(await world.letters.find(id)).toBeNull()
+  expect(await world.deadLetters.find(id)).toBeNull()
   expect(await row(user)).toMatchObject({ username: 'mended' })
 })
 
@@ -75,9 +78,9 @@ test('a dead letter whose cause was mended is replayed and applied', async () =>
   await world.database.query("ALTER TABLE users ADD CONSTRAINT mended_later CHECK (username <> 'odd')")
   const { id } = await world.send(clerkEvent('user.created', clerkUser(ada, 1, { username: 'odd' })))
   await world.settled()
-  expect(await world.letters.find(id)).toMatchObject({ reason: { class: 'poison' } })
+  expect(await world.deadLetters.find(id)).toMatchObject({ reason: { class: 'poison' } })
   await world.database.query('ALTER TABLE users DROP CONSTRAINT mended_later')
-  await world.letters.replay(id)
+  await world.deadLetters.replay(id)
   await world.settled()
   expect(await row(ada)).toMatchObject({ username: 'odd' })
 })

@@ -21,7 +21,7 @@ export type World = AsyncDisposable & {
   workerUrl: string
   metricsUrl: string
   database: TestDatabase
-  letters: DeadLetters
+  deadLetters: DeadLetters
   redis: Redis
   key: (name: string) => string
   /** Every line that a process logged. */
@@ -83,8 +83,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       surroundings,
     ),
   )
-  const letters = await openDeadLetters(target, [own])
-  stack.defer(async () => letters[Symbol.dispose]())
+  const deadLetters = await openDeadLetters(target, [own])
+  stack.defer(async () => deadLetters[Symbol.dispose]())
   const url = `http://127.0.0.1:${ingest.port}`
   await until(async () => (await fetch(`${url}/readyz`)).status === 200)
   const accepted = new Set<string>()
@@ -93,7 +93,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     workerUrl: `http://127.0.0.1:${worker.port}`,
     metricsUrl: `http://127.0.0.1:${ingest.metricsPort}`,
     database,
-    letters,
+    deadLetters,
     redis,
     key: own.key,
     logged,

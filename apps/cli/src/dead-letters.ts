@@ -2,16 +2,16 @@ import {
   type DeadLetterCause,
   type DeadLetterFilter,
   type DeadLetterOperations,
-  letterJson,
+  deadLetterJson,
 } from '@clerk-mirror/operations'
 import type { DeadLetter, DeadLetterDetails } from '@clerk-mirror/queue'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
-import { FILTER_OPTIONS, FILTER_USAGE, filterOf, lettersOf, QUEUE_OPTION, queueOf } from './dead-letter-options.js'
+import { deadLettersOf, FILTER_OPTIONS, FILTER_USAGE, filterOf, QUEUE_OPTION, queueOf } from './dead-letter-options.js'
 import { noteMissingLedger, withOperations } from './operations.js'
 import { table } from './table.js'
 
-/** Letters that people are shown below the causes; programs are given all. */
+/** Dead letters that people are shown below the causes; programs are given all. */
 const SHOWN = 20
 
 export const listDeadLetters: Command = {
@@ -23,21 +23,21 @@ export const listDeadLetters: Command = {
     const filter = filterOf(call.values, Date.now())
     if (call.positionals.length > 0) throw new WrongUsage('it takes no name: --id ID filters, `show ID` shows one')
     return withOperations<ExitCode>(call, async (operations) => {
-      if (call.values['json']) await printArray(call, lettersOf(call.values, operations).each(filter))
-      else await printForPeople(call, lettersOf(call.values, operations), filter)
+      if (call.values['json']) await printArray(call, deadLettersOf(call.values, operations).each(filter))
+      else await printForPeople(call, deadLettersOf(call.values, operations), filter)
       noteMissingLedger(call, operations)
       return 0
     })
   },
 }
 
-/** A letter a line, as they are read: all of them need not fit into memory. */
-async function printArray({ out }: Call, letters: AsyncIterable<DeadLetter>): Promise<void> {
+/** A dead letter a line, as they are read: all of them need not fit into memory. */
+async function printArray({ out }: Call, deadLetters: AsyncIterable<DeadLetter>): Promise<void> {
   let line: string | null = null
   out('[')
-  for await (const letter of letters) {
+  for await (const deadLetter of deadLetters) {
     if (line !== null) out(`${line},`)
-    line = JSON.stringify(letterJson(letter))
+    line = JSON.stringify(deadLetterJson(deadLetter))
   }
   if (line !== null) out(line)
   out(']')
@@ -70,8 +70,8 @@ const inWords = (cause: DeadLetterCause): string[] => [
 
 const iso = (timeMs: number) => new Date(timeMs).toISOString()
 
-function asTable(letters: readonly DeadLetter[]): string[] {
-  const rows = letters.map(({ id, type, objectId, reason, attempts, failedAtMs }) => [
+function asTable(deadLetters: readonly DeadLetter[]): string[] {
+  const rows = deadLetters.map(({ id, type, objectId, reason, attempts, failedAtMs }) => [
     ...[id, type, objectId ?? '–', reason.fingerprint],
     ...[String(attempts), iso(failedAtMs), `${reason.class}/${reason.code}`],
   ])
@@ -94,19 +94,19 @@ export const showDeadLetter: Command = {
     if (id === undefined || more.length > 0) throw new WrongUsage('name one dead letter')
     queueOf(call.values)
     return withOperations<ExitCode>(call, async (operations) => {
-      const letter = await lettersOf(call.values, operations).show(id)
-      if (!letter) {
+      const deadLetter = await deadLettersOf(call.values, operations).show(id)
+      if (!deadLetter) {
         call.note(`There is no dead letter ${id}.`)
         return 1
       }
-      const { envelope, stack } = letter
+      const { envelope, stack } = deadLetter
       // First on record, then on the screen.
       if (call.values['payload'] && typeof envelope?.body === 'string') {
-        await lettersOf(call.values, operations).recordLook(letter.id, actor())
+        await deadLettersOf(call.values, operations).recordLook(deadLetter.id, actor())
       }
-      const payload = call.values['payload'] ? payloadOf(letter) : {}
+      const payload = call.values['payload'] ? payloadOf(deadLetter) : {}
       const origin = { source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null }
-      const details = { ...letterJson(letter), ...origin, stack, ...payload }
+      const details = { ...deadLetterJson(deadLetter), ...origin, stack, ...payload }
       if (call.values['json']) call.out(JSON.stringify(details))
       else for (const [name, value] of Object.entries(details)) call.out(...facts(name, value))
       return 0
@@ -122,8 +122,8 @@ function facts(name: string, value: string | number | null): string[] {
 }
 
 /** `encryptedWith` names the key of a body that cannot be shown here. */
-function payloadOf(letter: DeadLetterDetails | null): { body: string | null; encryptedWith?: string } {
-  const { body = null } = letter?.envelope ?? {}
+function payloadOf(deadLetter: DeadLetterDetails | null): { body: string | null; encryptedWith?: string } {
+  const { body = null } = deadLetter?.envelope ?? {}
   return typeof body === 'object' && body !== null ? { body: null, encryptedWith: body.keyId } : { body }
 }
 
@@ -142,14 +142,14 @@ export const exportDeadLetters: Command = {
     const filter = filterOf(call.values, Date.now())
     if (call.positionals.length > 0) throw new WrongUsage('it writes to standard output, and takes no name')
     return withOperations<ExitCode>(call, async (operations) => {
-      const deadLetters = lettersOf(call.values, operations)
+      const deadLetters = deadLettersOf(call.values, operations)
       const recordShown = call.values['payload'] ? await deadLetters.recordLooks(filter, actor()) : async () => {}
       let shown = 0
-      for await (const letter of deadLetters.each(filter)) {
-        const { source, instanceId } = letter
-        const line = { ...letterJson(letter), source, instanceId }
+      for await (const deadLetter of deadLetters.each(filter)) {
+        const { source, instanceId } = deadLetter
+        const line = { ...deadLetterJson(deadLetter), source, instanceId }
         // One at a time: a page of the largest bodies would be half a gigabyte.
-        const payload = call.values['payload'] && payloadOf(await deadLetters.show(letter.id))
+        const payload = call.values['payload'] && payloadOf(await deadLetters.show(deadLetter.id))
         call.out(JSON.stringify({ ...line, ...payload }))
         shown += 1
       }

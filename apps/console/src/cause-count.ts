@@ -5,7 +5,7 @@ import type { OperationsDoor } from './operations-connection.js'
 
 /**
  * The causes of all dead letters for the overview: one count serves every open page, and none waits long for it. With
- * many letters what is shown may be some seconds old.
+ * many dead letters what is shown may be some seconds old.
  */
 export class CauseCount {
   readonly #operations: OperationsDoor

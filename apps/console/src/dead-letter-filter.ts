@@ -5,19 +5,19 @@ import { Refusal } from './errors.js'
 const NAMES = ['queue', 'type', 'object', 'class', 'fingerprint', 'reason', 'since', 'until'] as const
 const CLASSES = ['outage', 'contention', 'blocked', 'poison', 'killer', 'unknown'] as const
 
-/** `queue` says whose letters: `reactions`, or events when it is not there. */
+/** `queue` says whose dead letters: `reactions`, or events when it is not there. */
 export type FilterText = Partial<Record<(typeof NAMES)[number], string>> & { ids?: string[] }
 
-/** The letters that are meant. @throws Refusal */
-export function lettersOf({ queue = 'events' }: FilterText, operations: Letters): DeadLetterOperations {
+/** The dead letters that are meant. @throws Refusal */
+export function deadLettersOf({ queue = 'events' }: FilterText, operations: DeadLetters): DeadLetterOperations {
   if (queue === 'events') return operations.deadLetters
-  if (queue === 'reactions') return operations.reactionLetters
+  if (queue === 'reactions') return operations.reactionDeadLetters
   throw new Refusal('invalid_request', 'The queue is events or reactions.')
 }
 
-type Letters = Pick<Operations, 'deadLetters' | 'reactionLetters'>
+type DeadLetters = Pick<Operations, 'deadLetters' | 'reactionDeadLetters'>
 
-/** Without the queue, which is no filter: does it leave letters out? */
+/** Without the queue, which is no filter: does it leave dead letters out? */
 export const isNarrowing = ({ queue: _, ...parts }: FilterText): boolean => Object.keys(parts).length > 0
 
 /** What was asked for, as it was written. @throws Refusal for what is no text. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { DiscardResult, Operations, ReplayResult } from '@clerk-mirror/operations'
 import type { Log } from '@clerk-mirror/runtime'
-import { type FilterText, filterOf, lettersOf } from './dead-letter-filter.js'
+import { deadLettersOf, type FilterText, filterOf } from './dead-letter-filter.js'
 import type { Refusal } from './errors.js'
 import { refusalOf } from './failures.js'
 import { REPLAY_PER_S, RUNS_KEPT } from './limits.js'
@@ -18,7 +18,7 @@ export type RunState =
 export type Run = {
   id: string
   verb: Verb
-  letters: FilterText
+  filterText: FilterText
   actor: string
   beganAtMs: number
   done: number
@@ -43,11 +43,11 @@ export class Runs implements AsyncDisposable {
     return this.#runs.get(id)
   }
 
-  begin(verb: Verb, letters: FilterText, actor: string, nowMs: number): Run {
+  begin(verb: Verb, filterText: FilterText, actor: string, nowMs: number): Run {
     const abort = new AbortController()
     const id = randomBytes(9).toString('base64url')
     const stop = () => abort.abort()
-    const run: Run = { id, verb, letters, actor, beganAtMs: nowMs, done: 0, of: 0, state: { kind: 'running' }, stop }
+    const run: Run = { id, verb, filterText, actor, beganAtMs: nowMs, done: 0, of: 0, state: { kind: 'running' }, stop }
     this.#forgetOldest()
     this.#runs.set(id, run)
     const working = this.#work(run, abort.signal).finally(() => this.#working.delete(working))
@@ -61,12 +61,12 @@ export class Runs implements AsyncDisposable {
   }
 
   async #work(run: Run, signal: AbortSignal): Promise<void> {
-    const { verb, letters, actor } = run
-    const filter = filterOf(letters)
+    const { verb, filterText, actor } = run
+    const filter = filterOf(filterText)
     this.#log.info({ event: 'console.run_began', runId: run.id, verb, actor })
     const onProgress = (done: number, of: number) => void Object.assign(run, { done, of })
     try {
-      const deadLetters = lettersOf(letters, await this.#open())
+      const deadLetters = deadLettersOf(filterText, await this.#open())
       const options = { actor, signal, onProgress }
       const result: ReplayResult | DiscardResult =
         verb === 'replay'

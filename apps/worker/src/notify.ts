@@ -87,7 +87,7 @@ async function claim(news: readonly News[], notices: Notices, asked: Map<string,
   if (asked.size > NOTICES_PENDING_MAX) asked.clear()
   for (const each of news) {
     const { fingerprint } = each.reason
-    // Redis is away: then no letter was stored either, and it will be dead-lettered again.
+    // Redis is away: then no dead letter was stored either, and it will be dead-lettered again.
     const isOurs = await notices.claim(fingerprint).catch(() => null)
     if (isOurs !== null) asked.set(fingerprint, performance.now())
     if (isOurs) claimed.push(each)

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { NewAction } from '@clerk-mirror/mirror'
 import type { DeadLetter, JobList } from '@clerk-mirror/queue'
-import { type DeadLetterFilter, demandParts, type LetterQueue } from './dead-letter-filter.js'
+import { type DeadLetterFilter, type DeadLetterQueue, demandParts } from './dead-letter-filter.js'
 import { type Range, type WalkedPage, walk } from './dead-letter-walk.js'
 import type { Ledger } from './ledger.js'
 import { ascii } from './ledger-entry.js'
@@ -12,7 +12,7 @@ export type BulkOptions = {
   actor: string
   /** Counts, and touches nothing. */
   dryRun?: boolean
-  /** The most letters a second. */
+  /** The most dead letters a second. */
   ratePerS?: number
   /** Stops where it is; the same request again does the rest. */
   signal?: AbortSignal
@@ -27,39 +27,39 @@ export type ReplayResult = { matched: number; replayed: number; skipped: number 
 export type DiscardResult = { matched: number; discarded: number; skipped: number }
 export type RetryNowResult = { matched: number; retried: number; skipped: number }
 
-/** What a verb does to a few letters; says how many it moved. */
-type Move = (letters: readonly DeadLetter[]) => Promise<number>
+/** What a verb does to a few dead letters; says how many it moved. */
+type Move = (deadLetters: readonly DeadLetter[]) => Promise<number>
 
 export type Bulk = {
   action: 'replay' | 'discard' | 'retry-now'
   /** What is walked through. */
-  letters: JobList
-  queue: LetterQueue
+  deadLetters: JobList
+  queue: DeadLetterQueue
   filter: DeadLetterFilter
   options: BulkOptions
   move: Move
-  /** Removes a letter that the ledger has settled; absent where the ledger says nothing of them. */
+  /** Removes a dead letter that the ledger has settled; absent where the ledger says nothing of them. */
   sweep?: (eventId: string) => Promise<unknown>
 }
 
 type Moved = { matched: number; moved: number; skipped: number }
 
 /**
- * Counts what matches, then walks through it once more and moves it. Letters that die meanwhile, the replayed ones among
- * them, lie behind the end of the walk. Two at once share the letters: each is moved by one, and skipped by the other.
+ * Counts what matches, then walks through it once more and moves it. Dead letters that die meanwhile, the replayed ones among
+ * them, lie behind the end of the walk. Two at once share the dead letters: each is moved by one, and skipped by the other.
  */
 export async function bulk(ledger: Ledger, request: Bulk): Promise<Moved> {
-  const { filter, options, letters, sweep } = request
+  const { filter, options, deadLetters, sweep } = request
   demandParts(filter)
-  const upTo = await letters.end()
+  const upTo = await deadLetters.end()
   const range: Range = { after: null, upTo, ledger: !sweep ? 'unasked' : options.dryRun ? 'asked' : 'required' }
-  const matched = upTo ? await countOf(walk(letters, ledger, filter, range)) : 0
+  const matched = upTo ? await countOf(walk(deadLetters, ledger, filter, range)) : 0
   if (options.dryRun || matched === 0) return { matched, moved: 0, skipped: 0 }
   const mirror = ledger.required
   const actionId = await mirror.beginAction(actionOf({ ...request, actor: options.actor }))
   const progress = { handled: 0, moved: 0, isComplete: false }
   try {
-    await moveAll(walk(letters, ledger, filter, range), matched, request, progress)
+    await moveAll(walk(deadLetters, ledger, filter, range), matched, request, progress)
   } finally {
     const { moved, isComplete } = progress
     const counts = { matched, [PAST[request.action]]: moved, skipped: skippedOf(matched, progress) }
@@ -75,13 +75,13 @@ const PAST = { replay: 'replayed', discard: 'discarded', 'retry-now': 'retried' 
 
 type Progress = { handled: number; moved: number; isComplete: boolean }
 
-/** Letters that somebody else moved before their turn came are not met any more, or met too late. */
+/** Dead letters that somebody else moved before their turn came are not met any more, or met too late. */
 const skippedOf = (matched: number, { handled, moved, isComplete }: Progress) =>
   Math.max(0, (isComplete ? matched : handled) - moved)
 
 async function countOf(pages: AsyncIterable<WalkedPage>): Promise<number> {
   let count = 0
-  for await (const page of pages) count += page.letters.length
+  for await (const page of pages) count += page.deadLetters.length
   return count
 }
 
@@ -98,10 +98,10 @@ async function moveAll(
   for await (const page of pages) {
     // Swept on the way: what the ledger has decided needs nobody any more.
     for (const id of page.settled) await sweep?.(id)
-    for (let from = 0; from < page.letters.length; from += chunk) {
+    for (let from = 0; from < page.deadLetters.length; from += chunk) {
       if (ratePerS !== undefined) await untilTurn(beganAtMs + (progress.handled / ratePerS) * 1000, signal)
       if (signal?.aborted) return
-      const some = page.letters.slice(from, from + chunk).map(({ letter }) => letter)
+      const some = page.deadLetters.slice(from, from + chunk).map(({ deadLetter }) => deadLetter)
       progress.moved += await move(some)
       progress.handled += some.length
       onProgress?.(progress.handled, Math.max(matched, progress.handled))

@@ -2,26 +2,26 @@ import type { FailureClass } from '@clerk-mirror/events'
 import type { DeadLetter, Reason } from '@clerk-mirror/queue'
 import { CAUSES_MAX } from './limits.js'
 
-/** Letters that died of the same. Times in ms. */
+/** Dead letters that died of the same. Times in ms. */
 export type DeadLetterCause = {
   fingerprint: string
   class: FailureClass
   code: string
-  /** Of the sample; numbers in it differ from letter to letter. */
+  /** Of the sample; numbers in it differ from dead letter to dead letter. */
   message: string
   count: number
   firstFailedAtMs: number
   lastFailedAtMs: number
-  /** The letter that died last. */
+  /** The dead letter that died last. */
   sampleId: string
   /** What to do, in a sentence or two. */
   advice: string
 }
 
-/** Most letters first. `total` counts letters of causes beyond CAUSES_MAX too, which are not listed. */
+/** Most dead letters first. `total` counts dead letters of causes beyond CAUSES_MAX too, which are not listed. */
 export type DeadLetterCauses = { total: number; causes: DeadLetterCause[] }
 
-/** Groups letters as they come, oldest first. */
+/** Groups dead letters as they come, oldest first. */
 export class CauseCount {
   readonly #causes = new Map<string, DeadLetterCause>()
   #total = 0

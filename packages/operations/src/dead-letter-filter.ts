@@ -3,9 +3,9 @@ import type { DeadLetter, Reason } from '@clerk-mirror/queue'
 import { OperationsError } from './operations-error.js'
 
 /** Of which queue; runs of reactions are no events, and have no place in the ledger. */
-export type LetterQueue = 'events' | 'reactions'
+export type DeadLetterQueue = 'events' | 'reactions'
 
-/** Which letters. Parts combine: a letter must match them all. A filter without parts is every letter. Times in ms. */
+/** Which dead letters. Parts combine: a dead letter must match them all. A filter without parts is every dead letter. Times in ms. */
 export type DeadLetterFilter = {
   /** Event ids, or the svix-ids that Clerk's dashboard shows. */
   ids?: readonly string[]
@@ -18,25 +18,25 @@ export type DeadLetterFilter = {
   /** When it was given up, both ends included. */
   sinceMs?: number
   untilMs?: number
-  /** Letters of class `killer` without a record of the workers that died: an earlier version condemned them. */
+  /** Dead letters of class `killer` without a record of the workers that died: an earlier version condemned them. */
   unproven?: true
-  /** Says that every letter is meant: the bulk verbs refuse a filter without parts. */
+  /** Says that every dead letter is meant: the bulk verbs refuse a filter without parts. */
   all?: true
 }
 
 /** Everything but the ids, which are looked up and not searched for. */
-export function matches(filter: DeadLetterFilter, letter: DeadLetter): boolean {
+export function matches(filter: DeadLetterFilter, deadLetter: DeadLetter): boolean {
   const { type, objectId, class: failureClass, fingerprint, reason, sinceMs, untilMs, unproven } = filter
   const isSame = (asked: string | undefined, is: string | null) => asked === undefined || asked === is
   return (
-    isSame(type, letter.type) &&
-    isSame(objectId, letter.objectId) &&
-    isSame(failureClass, letter.reason.class) &&
-    isSame(fingerprint, letter.reason.fingerprint) &&
-    (reason === undefined || says(letter.reason, reason)) &&
-    (!unproven || letter.isUnproven) &&
-    letter.failedAtMs >= (sinceMs ?? Number.NEGATIVE_INFINITY) &&
-    letter.failedAtMs <= (untilMs ?? Number.POSITIVE_INFINITY)
+    isSame(type, deadLetter.type) &&
+    isSame(objectId, deadLetter.objectId) &&
+    isSame(failureClass, deadLetter.reason.class) &&
+    isSame(fingerprint, deadLetter.reason.fingerprint) &&
+    (reason === undefined || says(deadLetter.reason, reason)) &&
+    (!unproven || deadLetter.isUnproven) &&
+    deadLetter.failedAtMs >= (sinceMs ?? Number.NEGATIVE_INFINITY) &&
+    deadLetter.failedAtMs <= (untilMs ?? Number.POSITIVE_INFINITY)
   )
 }
 

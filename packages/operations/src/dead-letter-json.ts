@@ -1,7 +1,7 @@
 import type { DeadLetter } from '@clerk-mirror/queue'
 
 /** The documented shape, which the CLI and the console's API print. Times are ISO 8601. */
-export const letterJson = ({ id, type, objectId, reason, attempts, receivedAtMs, failedAtMs }: DeadLetter) => ({
+export const deadLetterJson = ({ id, type, objectId, reason, attempts, receivedAtMs, failedAtMs }: DeadLetter) => ({
   id,
   type,
   objectId,

@@ -30,7 +30,7 @@ export type Operations = AsyncDisposable & {
   /** Events that were given up. */
   deadLetters: DeadLetterOperations
   /** Runs of reactions that were given up. */
-  reactionLetters: DeadLetterOperations
+  reactionDeadLetters: DeadLetterOperations
   reactions: ReactionOperations
   /** The one thing that works while queue and database belong to different installations. */
   installation: InstallationOperations
@@ -43,7 +43,7 @@ export type Operations = AsyncDisposable & {
   activity: () => Promise<ActivityPoint[]>
   /** What operators did, newest first. */
   audit: (options: { cursor?: string | null; limit: number }) => Promise<Page<OperatorAction>>
-  /** False when the database is not named or did not answer last time: then lists hold settled letters too. */
+  /** False when the database is not named or did not answer last time: then lists hold settled dead letters too. */
   isLedgerAsked: () => boolean
 }
 
@@ -61,15 +61,15 @@ export async function openOperations(config: OperationsConfig): Promise<Operatio
   const { database } = config
   const mirror = database && openMirror(database)
   const ledger = new Ledger(mirror)
-  const [letters, queue, stored, reactions, mark] = await told(openQueue(config, ledger))
+  const [deadLetters, queue, stored, reactions, mark] = await told(openQueue(config, ledger))
   const activity = new Activity()
   const demandMatch = matchDemander(mark, ledger)
   const matched: Matched = (work) => told(demandMatch().then(work))
   const installation = installationOperations({ queue: mark, view: queue, ledger })
   const versions = versionOperations(ledger)
   return {
-    deadLetters: matchedLetters(deadLetterOperations(letters, ledger), matched),
-    reactionLetters: matchedLetters(reactions.deadLetters, matched),
+    deadLetters: matchedDeadLetters(deadLetterOperations(deadLetters, ledger), matched),
+    reactionDeadLetters: matchedDeadLetters(reactions.deadLetters, matched),
     reactions: {
       list: () => matched(() => reactions.verbs.list()),
       ask: (options) => matched(() => reactions.verbs.ask(options)),
@@ -90,7 +90,7 @@ export async function openOperations(config: OperationsConfig): Promise<Operatio
     audit: (options) => matched(() => auditPage(ledger.required, options)),
     isLedgerAsked: () => ledger.isAsked(),
     async [Symbol.asyncDispose]() {
-      for (const each of [letters, queue, stored, reactions, mark]) each[Symbol.dispose]()
+      for (const each of [deadLetters, queue, stored, reactions, mark]) each[Symbol.dispose]()
       await mirror?.[Symbol.asyncDispose]()
     },
   }
@@ -104,11 +104,11 @@ async function openQueue({ redis, partitions, envelopeKeys }: OperationsConfig, 
     return resource
   }
   try {
-    const letters = keep(await openDeadLetters(redis, partitions, envelopeKeys))
+    const deadLetters = keep(await openDeadLetters(redis, partitions, envelopeKeys))
     const queue = keep(await openQueueView(redis, partitions, envelopeKeys))
     const stored = keep(await openStoredEvents(redis, partitions, envelopeKeys))
     const mark = keep(openQueueInstallation(redis, partitions, 'operator'))
-    return [letters, queue, stored, keep(await openReactionDesk(redis, partitions, ledger)), mark] as const
+    return [deadLetters, queue, stored, keep(await openReactionDesk(redis, partitions, ledger)), mark] as const
   } catch (error) {
     for (const resource of opened) resource[Symbol.dispose]()
     throw error
@@ -118,23 +118,23 @@ async function openQueue({ redis, partitions, envelopeKeys }: OperationsConfig, 
 /** Does the work when queue and database belong to one installation. */
 type Matched = <T>(work: () => Promise<T>) => Promise<T>
 
-const matchedLetters = (letters: DeadLetterOperations, matched: Matched): DeadLetterOperations => ({
-  page: (...asked) => matched(() => letters.page(...asked)),
+const matchedDeadLetters = (deadLetters: DeadLetterOperations, matched: Matched): DeadLetterOperations => ({
+  page: (...asked) => matched(() => deadLetters.page(...asked)),
   async *each(filter) {
     await matched(async () => {})
     try {
-      yield* letters.each(filter)
+      yield* deadLetters.each(filter)
     } catch (error) {
       throw inOurTerms(error)
     }
   },
-  retryNow: (...asked) => matched(() => letters.retryNow(...asked)),
-  causes: (filter) => matched(() => letters.causes(filter)),
-  show: (id) => matched(() => letters.show(id)),
-  recordLook: (...asked) => matched(() => letters.recordLook(...asked)),
-  recordLooks: (...asked) => matched(() => letters.recordLooks(...asked)),
-  replay: (...asked) => matched(() => letters.replay(...asked)),
-  discard: (...asked) => matched(() => letters.discard(...asked)),
+  retryNow: (...asked) => matched(() => deadLetters.retryNow(...asked)),
+  causes: (filter) => matched(() => deadLetters.causes(filter)),
+  show: (id) => matched(() => deadLetters.show(id)),
+  recordLook: (...asked) => matched(() => deadLetters.recordLook(...asked)),
+  recordLooks: (...asked) => matched(() => deadLetters.recordLooks(...asked)),
+  replay: (...asked) => matched(() => deadLetters.replay(...asked)),
+  discard: (...asked) => matched(() => deadLetters.discard(...asked)),
 })
 
 const told = <T>(work: Promise<T>): Promise<T> =>

@@ -31,11 +31,11 @@ export type ReactionDesk = Disposable & {
 export async function openReactionDesk(redis: RedisTarget, list: Partitions, ledger: Ledger): Promise<ReactionDesk> {
   const places = await openReactionPlaces(redis, list)
   try {
-    const letters = await openDeadLetters(redis, places.partitions)
+    const deadLetters = await openDeadLetters(redis, places.partitions)
     try {
-      return desk(places, letters, await openQueueView(redis, places.partitions), ledger)
+      return desk(places, deadLetters, await openQueueView(redis, places.partitions), ledger)
     } catch (error) {
-      letters[Symbol.dispose]()
+      deadLetters[Symbol.dispose]()
       throw error
     }
   } catch (error) {
@@ -44,14 +44,14 @@ export async function openReactionDesk(redis: RedisTarget, list: Partitions, led
   }
 }
 
-function desk(places: ReactionPlaces, letters: DeadLetters, queue: QueueView, ledger: Ledger): ReactionDesk {
+function desk(places: ReactionPlaces, deadLetters: DeadLetters, queue: QueueView, ledger: Ledger): ReactionDesk {
   const each = async <T>(ask: (reaction: string, partition: Partition) => Promise<T>): Promise<T[]> => {
     await places.look()
     return Promise.all(places.partitions.map((partition, index) => ask(places.names[index] ?? '', partition)))
   }
   return {
     verbs: reactionOperations({ places, queue, ledger }),
-    deadLetters: looking(deadLetterOperations(letters, ledger, 'reactions'), places.look),
+    deadLetters: looking(deadLetterOperations(deadLetters, ledger, 'reactions'), places.look),
     status: () =>
       each(async (reaction, partition) => {
         const { events, oldestMs } = await queue.depth([partition])
@@ -70,23 +70,23 @@ function desk(places: ReactionPlaces, letters: DeadLetters, queue: QueueView, le
       return found.flat().filter((run) => run !== null)
     },
     [Symbol.dispose]() {
-      for (const one of [places, letters, queue]) one[Symbol.dispose]()
+      for (const one of [places, deadLetters, queue]) one[Symbol.dispose]()
     },
   }
 }
 
 /** Sees which reactions there are before each question. */
-const looking = (letters: DeadLetterOperations, look: () => Promise<void>): DeadLetterOperations => ({
-  page: (...asked) => look().then(() => letters.page(...asked)),
+const looking = (deadLetters: DeadLetterOperations, look: () => Promise<void>): DeadLetterOperations => ({
+  page: (...asked) => look().then(() => deadLetters.page(...asked)),
   async *each(filter) {
     await look()
-    yield* letters.each(filter)
+    yield* deadLetters.each(filter)
   },
-  causes: (filter) => look().then(() => letters.causes(filter)),
-  show: (id) => look().then(() => letters.show(id)),
-  recordLook: (...asked) => letters.recordLook(...asked),
-  recordLooks: (...asked) => letters.recordLooks(...asked),
-  replay: (...asked) => look().then(() => letters.replay(...asked)),
-  discard: (...asked) => look().then(() => letters.discard(...asked)),
-  retryNow: (...asked) => look().then(() => letters.retryNow(...asked)),
+  causes: (filter) => look().then(() => deadLetters.causes(filter)),
+  show: (id) => look().then(() => deadLetters.show(id)),
+  recordLook: (...asked) => deadLetters.recordLook(...asked),
+  recordLooks: (...asked) => deadLetters.recordLooks(...asked),
+  replay: (...asked) => look().then(() => deadLetters.replay(...asked)),
+  discard: (...asked) => look().then(() => deadLetters.discard(...asked)),
+  retryNow: (...asked) => look().then(() => deadLetters.retryNow(...asked)),
 })

@@ -1,9 +1,9 @@
 import {
   type BlockedByCode,
+  type DeadLettersByClass,
   type Disagreement,
   type DoorPresence,
   disagreementsOf,
-  type LettersByClass,
   type QueueDepth,
   type QueueView,
   type WorkerPresence,
@@ -24,7 +24,7 @@ export type Status = {
   ingest: DoorPresence[]
   /** In what living processes differ that should agree. */
   disagreements: Disagreement[]
-  deadLettersByClass: LettersByClass
+  deadLettersByClass: DeadLettersByClass
   /** Events that a constraint or a lock of the application stops, by error code. */
   blockedByCode: BlockedByCode
   /** From the ledger; null without a database, or while it does not answer. */
@@ -55,10 +55,10 @@ export async function readStatus(
     ])
   const oldestAgeS = oldestMs / 1000
   const workers = [...living.workers]
-  const letters = { deadLettersByClass, blockedByCode }
+  const deadLetters = { deadLettersByClass, blockedByCode }
   return {
     ...{ queue: events, oldestAgeS, breaker: worst(workers), workers, ingest: [...living.ingests] },
-    ...{ disagreements: disagreementsOf(living), ...letters, outcomesLastHour, futureVersions, reactions: runs },
+    ...{ disagreements: disagreementsOf(living), ...deadLetters, outcomesLastHour, futureVersions, reactions: runs },
   }
 }
 

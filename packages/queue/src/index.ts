@@ -9,13 +9,13 @@ export type { DoorPresence, IngestSettings, Spread } from './enqueue/placement.j
 export type { SealedBody } from './job/encrypted-body.js'
 export { type EnvelopeKeys, parseEnvelopeKeys } from './job/encryption-keys.js'
 export { type Reason, reasonOf } from './job/failure-reason.js'
-export type { DeadLetter, JobList, PlacedLetter } from './job/job-list.js'
+export type { DeadLetter, JobList, ListedDeadLetter } from './job/job-list.js'
 export type { IncomingEvent, StoredEnvelope } from './job/stored-job.js'
 export { BROWSE_ROWS_MAX, PARTITIONS_MAX, REPLICAS_MAX } from './limits.js'
 export type { BlockedByCode } from './operate/blocked.js'
 export { openQueueBrowser, type QueueBrowser, type Redact } from './operate/browse.js'
-export type { LettersByClass } from './operate/dead-letter-count.js'
-export { isBehind, type LetterPlace } from './operate/dead-letter-order.js'
+export type { DeadLettersByClass } from './operate/dead-letter-count.js'
+export { comesAfter, type DeadLetterCursor } from './operate/dead-letter-order.js'
 export { type DeadLetterDetails, type DeadLetters, openDeadLetters } from './operate/dead-letters.js'
 export {
   type AgreedSetting,

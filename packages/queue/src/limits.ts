@@ -248,7 +248,7 @@ export const READING_MS = SECOND
 /** Events looked at from each end of a list for the oldest: handed-back ones stand in front, retried ones behind. */
 export const ENDS = 32
 /** Dead letters counted by class at once, which holds Redis up for 2 ms, and such counts between two renewals: together
- * below a hundredth of its time, and a hundred thousand letters in 80 s. */
+ * below a hundredth of its time, and a hundred thousand dead letters in 80 s. */
 export const CENSUS_PAGE = 250
 export const CENSUS_PAGES_MAX = 10
 /** Milliseconds for which the first dead letter of a cause is news: a day. */

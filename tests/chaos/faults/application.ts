@@ -39,7 +39,7 @@ const driftOf = ({ name, drift, mend, stops }: Drift): Fault => ({
 })
 
 /** The newest rows, of which events are the likeliest to come. Events of other people go on beside them. */
-async function holdRows({ site, journal, letters, trapped, violated }: Scene, random: Random): Promise<Ended> {
+async function holdRows({ site, journal, deadLetters, trapped, violated }: Scene, random: Random): Promise<Ended> {
   const holder = await connectOnce(parseDatabaseUrl(site.adminUrl), 'migration')
   try {
     await holder.query(`SET SESSION wait_timeout = ${SESSION_S}`)
@@ -48,7 +48,7 @@ async function holdRows({ site, journal, letters, trapped, violated }: Scene, ra
     const startedMs = performance.now()
     await pause(random.integer(HELD_MS.least, HELD_MS.most))
     const accepted = journal.acceptedBetween(startedMs, startedMs + HELD_MS.least / 2)
-    const others = accepted.filter((id) => !trapped.has(id) && !letters.broken.has(id))
+    const others = accepted.filter((id) => !trapped.has(id) && !deadLetters.broken.has(id))
     const decided = () => others.filter(journal.isDecided).length
     // More cannot be about these three of a few dozen people that are told of at a time.
     await until(() => decided() >= others.length / 2, GO_ON_WITHIN_MS).catch(() => {

@@ -1,13 +1,13 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import type { Random } from '../../../packages/devstack/src/random.js'
-import type { Letters } from './dead-letters.js'
+import type { DeadLetters } from './dead-letters.js'
 import type { Sender } from './sender.js'
 import type { Item, Stream } from './stream.js'
 
 export type TrafficOptions = {
   stream: Stream
   sender: Sender
-  letters: Letters
+  deadLetters: DeadLetters
   random: Random
   perSecond: number
   /** The least number of events to send: an earlier try of this round may have sent them. */
@@ -75,7 +75,7 @@ export class Traffic {
   }
 
   async #send(item: Item): Promise<void> {
-    const { sender, letters, random } = this.#options
+    const { sender, deadLetters, random } = this.#options
     if (item.kind === 'event') await sender.deliver(item.event)
     else if (item.kind === 'forged') {
       this.forged.push(item.event.eventId)
@@ -84,7 +84,7 @@ export class Traffic {
       if (![401, 429, 0].includes(status)) this.forgedAnswers.push(status)
     } else {
       await pause(random.fraction() * TICK_MS)
-      await letters.see(item)
+      await deadLetters.see(item)
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Random } from '../../../packages/devstack/src/random.js'
-import type { Letters } from '../load/dead-letters.js'
+import type { DeadLetters } from '../load/dead-letters.js'
 import type { Sender } from '../load/sender.js'
 import type { Journal, Part } from '../oracle/journal.js'
 import type { Clockwork } from '../oracle/lag.js'
@@ -13,7 +13,7 @@ export type Scene = {
   fleet: Fleet
   journal: Journal
   sender: Sender
-  letters: Letters
+  deadLetters: DeadLetters
   totals: Totals
   clockwork: Clockwork
   /** Takes down that something promised was not kept. */

@@ -5,7 +5,7 @@ import type { ExpectedMirror } from '../../support/invariants.js'
 import { until } from '../../support/until.js'
 import { REFUSE_NO_MORE } from '../faults/servers.js'
 import { type Own, readOwn } from '../load/application-data.js'
-import { Letters } from '../load/dead-letters.js'
+import { DeadLetters } from '../load/dead-letters.js'
 import { Sender } from '../load/sender.js'
 import { nothingExpected } from '../oracle/expected.js'
 import { Journal } from '../oracle/journal.js'
@@ -21,7 +21,7 @@ export type Stage = AsyncDisposable & {
   fleet: Fleet
   journal: Journal
   sender: Sender
-  letters: Letters
+  deadLetters: DeadLetters
   listener: Listener
   totals: Totals
   clockwork: Clockwork
@@ -76,7 +76,7 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
   const ingests = fleet.ingests.map(({ member, link }) => ({ name: member.name, port: link.port }))
   const sender = new Sender({ ingests, secret, random, journal, totals, clockwork })
   owned.defer(() => sender.close())
-  const letters = owned.use(await Letters.open({ site, sender, random, totals, journal }))
+  const deadLetters = owned.use(await DeadLetters.open({ site, sender, random, totals, journal }))
   const { redis } = site
   const scope = owned.move()
   return {
@@ -85,7 +85,7 @@ export async function openStage({ folder, root, seed, totals, say }: StageOption
       fleet,
       journal,
       sender,
-      letters,
+      deadLetters,
       listener,
       totals,
       clockwork,

@@ -18,7 +18,7 @@ const migrated = ({ options }: OddDatabase) => migrate(options, { folder: MIGRAT
 const ODD_SESSION =
   "SET NAMES latin1, sql_mode='NO_BACKSLASH_ESCAPES,ANSI_QUOTES', time_zone='+05:00', autocommit=0, sql_select_limit=1, " +
   'foreign_key_checks=0, unique_checks=0, completion_type=1, sql_safe_updates=1'
-const LETTERS = 'Zoë Ａda \u{1f600} a\u0301 \'one\' "two" `three` \\ \\\\ \\n % _ ?'
+const DEAD_LETTERS = 'Zoë Ａda \u{1f600} a\u0301 \'one\' "two" `three` \\ \\\\ \\n % _ ?'
 
 describe.skipIf(!isPossible)('a server that hands every session the wrong settings', () => {
   let database: OddDatabase
@@ -38,15 +38,19 @@ describe.skipIf(!isPossible)('a server that hands every session the wrong settin
   test('stores the letters that it was sent, in tables with transactions', async () => {
     await using mirror = openMirror(database.options)
     await mirror.canary()
-    const data = { username: LETTERS, first_name: LETTERS, public_metadata: { [LETTERS]: LETTERS } }
+    const data = { username: DEAD_LETTERS, first_name: DEAD_LETTERS, public_metadata: { [DEAD_LETTERS]: DEAD_LETTERS } }
     const people = Array.from({ length: 3 }, (_, index) => userCreated(`user_${index}`, { data }))
     expect(await mirror.apply(people)).toEqual(people.map(() => ({ kind: 'decided', outcome: 'applied' })))
     await using connection = await connectOnce(database.options)
     const rows = await connection.query('SELECT username, first_name, public_metadata FROM users')
-    const stored = { username: LETTERS, first_name: LETTERS, public_metadata: JSON.stringify({ [LETTERS]: LETTERS }) }
+    const stored = {
+      username: DEAD_LETTERS,
+      first_name: DEAD_LETTERS,
+      public_metadata: JSON.stringify({ [DEAD_LETTERS]: DEAD_LETTERS }),
+    }
     expect(rows).toEqual([stored, stored, stored])
     const [{ hex }] = await connection.query('SELECT HEX(username) AS hex FROM users LIMIT 1')
-    expect(Buffer.from(hex, 'hex').toString()).toBe(LETTERS)
+    expect(Buffer.from(hex, 'hex').toString()).toBe(DEAD_LETTERS)
     const engines = await connection.query(
       'SELECT DISTINCT ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()',
     )

@@ -60,9 +60,9 @@ test('an event that a worker condemns today keeps its record, and is not among t
   await queue.producer.enqueue(envelope('msg_condemned'))
   await queue.redis.hset(queue.partition.key('msg_condemned'), 'ats', 6, 'struckBy', 'a b c d e')
   const worker = queue.work()
-  await until(async () => (await queue.letters.find('msg_condemned')) !== null)
+  await until(async () => (await queue.deadLetters.find('msg_condemned')) !== null)
   expect(worker.seen.dead).toMatchObject([{ id: 'msg_condemned', failure: { class: 'killer' } }])
-  expect(await queue.letters.find('msg_condemned')).toMatchObject({ isUnproven: false })
+  expect(await queue.deadLetters.find('msg_condemned')).toMatchObject({ isUnproven: false })
   const found = await collect(operations.deadLetters.each({ class: 'killer', unproven: true }))
   expect(found.map(({ id }) => id)).toEqual(['msg_mistaken', 'msg_starved'])
 })
@@ -85,7 +85,7 @@ test('a replayed killer runs alone from its first start on, with a clean record,
   expect(worker.seen.handled.filter((batch) => batch.some((id) => suspected.includes(id)))).toHaveLength(3)
 })
 
-test('a killer that Clerk sends again with a fresh body runs alone too, and a replayed letter of another class does not', async () => {
+test('a killer that Clerk sends again with a fresh body runs alone too, and a replayed dead letter of another class does not', async () => {
   await queue.producer.enqueue(envelope('msg_proven', { body: '{"type":"user.created","data":{"id":"user_2"}}' }))
   await operations.deadLetters.replay({ ids: ['msg_poison'] }, { actor: 'ada' })
   expect(await queue.redis.hget(queue.partition.key('msg_proven'), 'ats')).toBe('1')

@@ -4,7 +4,7 @@ import { parseRedisUrl } from '@clerk-mirror/queue'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { userCreated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
-import { aSelectionOfLetters, deadLettered, ONE_OF_EACH, placesOf } from '../../support/queue/dead-letters.js'
+import { aSelectionOfDeadLetters, deadLettered, ONE_OF_EACH, placesOf } from '../../support/queue/dead-letters.js'
 import { envelope, openTestQueue, type TestQueue } from '../../support/queue/queue.js'
 import { collect } from '../../support/until.js'
 
@@ -41,7 +41,7 @@ const idsFor = async (filter: DeadLetterFilter) =>
 const ada = { actor: 'ada' }
 
 test('letters are listed oldest first, a page at a time, without the one that the ledger has settled', async () => {
-  await aSelectionOfLetters(queue)
+  await aSelectionOfDeadLetters(queue)
   expect(await idsFor({})).toEqual(ALL_IDS)
   const paged: string[] = []
   let cursor: string | null = null
@@ -56,7 +56,7 @@ test('letters are listed oldest first, a page at a time, without the one that th
   })
 })
 
-test('a page goes on behind its cursor also when letters of the same moment went meanwhile', async () => {
+test('a page goes on behind its cursor also when dead letters of the same moment went meanwhile', async () => {
   const key = queue.partition.key
   const ids = Array.from({ length: 9 }, (_, index) => `msg_${index}`)
   await deadLettered(
@@ -66,16 +66,16 @@ test('a page goes on behind its cursor also when letters of the same moment went
   for (const id of ids) await queue.redis.zadd(key('failed'), 1_700_000_000_000, id)
   const first = await operations.deadLetters.page({}, { limit: 4 })
   expect(first.items.map(({ id }) => id)).toEqual(ids.slice(0, 4))
-  await queue.letters.replay('msg_1')
-  await queue.letters.replay('msg_3') // the very letter that the cursor names
-  await queue.letters.replay('msg_5')
+  await queue.deadLetters.replay('msg_1')
+  await queue.deadLetters.replay('msg_3') // the very dead letter that the cursor names
+  await queue.deadLetters.replay('msg_5')
   const rest = await operations.deadLetters.page({}, { cursor: first.cursor, limit: 9 })
   expect(rest.items.map(({ id }) => id)).toEqual(['msg_4', 'msg_6', 'msg_7', 'msg_8'])
   expect(rest.cursor).toBeNull()
 })
 
 test('filters find what they name, and combine', async () => {
-  const { malformed, alsoMalformed, refused, killer, hashed, foreign } = await aSelectionOfLetters(queue)
+  const { malformed, alsoMalformed, refused, killer, hashed, foreign } = await aSelectionOfDeadLetters(queue)
   expect(await idsFor({ type: 'user.updated' })).toEqual([alsoMalformed.id])
   expect(await idsFor({ objectId: 'org_1' })).toEqual([refused.id])
   expect(await idsFor({ class: 'killer' })).toEqual([killer.id])
@@ -94,7 +94,7 @@ test('filters find what they name, and combine', async () => {
 })
 
 test('letters are grouped by cause, the most frequent first, each with a sample and what to do', async () => {
-  const { alsoMalformed } = await aSelectionOfLetters(queue)
+  const { alsoMalformed } = await aSelectionOfDeadLetters(queue)
   const { total, causes } = await operations.deadLetters.causes({})
   expect(total).toBe(7)
   expect(causes.map(({ class: name, code, count }) => [name, code, count])).toEqual([
@@ -108,7 +108,7 @@ test('letters are grouped by cause, the most frequent first, each with a sample 
 })
 
 test('a dry run counts exactly, and touches and records nothing', async () => {
-  await aSelectionOfLetters(queue)
+  await aSelectionOfDeadLetters(queue)
   const filter = { class: 'poison' } as const
   expect(await operations.deadLetters.replay(filter, { ...ada, dryRun: true })).toEqual({
     matched: 3,
@@ -121,7 +121,7 @@ test('a dry run counts exactly, and touches and records nothing', async () => {
 })
 
 test('replay moves what matches, as if never tried and with its time of receipt, and leaves everything else alone', async () => {
-  const { malformed, alsoMalformed, ...others } = await aSelectionOfLetters(queue)
+  const { malformed, alsoMalformed, ...others } = await aSelectionOfDeadLetters(queue)
   await queue.redis.hset(queue.partition.key(malformed.id), 'strikes', 4, 'struckBy', 'one two')
   const filter = { reason: 'data.id' }
   expect(await operations.deadLetters.replay(filter, ada)).toEqual({ matched: 2, replayed: 2, skipped: 0 })
@@ -143,7 +143,7 @@ test('replay moves what matches, as if never tried and with its time of receipt,
   expect(items[0]?.counts).toEqual({ matched: 2, replayed: 2, skipped: 0 })
 })
 
-test('an action on many letters is on record with a few of their ids, and how many more there were', async () => {
+test('an action on many dead letters is on record with a few of their ids, and how many more there were', async () => {
   await deadLettered(queue, [{ id: 'msg_1', reason: 'unknown/x: y' }])
   const ids = ['msg_1', ...Array.from({ length: 999 }, (_, index) => `msg_${index}_${'x'.repeat(300)}`)]
   await operations.deadLetters.replay({ ids, reason: 'y' }, ada)
@@ -155,7 +155,7 @@ test('an action on many letters is on record with a few of their ids, and how ma
 })
 
 test('discard removes what matches, notes it in the ledger, and leaves everything else alone', async () => {
-  const { refused, ...others } = await aSelectionOfLetters(queue)
+  const { refused, ...others } = await aSelectionOfDeadLetters(queue)
   const filter = { ids: [refused.id] }
   expect(await operations.deadLetters.discard(filter, ada)).toEqual({ matched: 1, discarded: 1, skipped: 0 })
   expect(await queue.redis.keys(`${queue.partition.key(refused.id)}*`)).toEqual([])
@@ -178,14 +178,14 @@ test('a discarded event that Clerk sends again is taken, and decided anew', asyn
   ])
 })
 
-test('a letter that Clerk revives while it is being discarded stays in the queue', async () => {
+test('a dead letter that Clerk revives while it is being discarded stays in the queue', async () => {
   await deadLettered(queue, [{ id: 'msg_revived', reason: 'moved by hand' }])
   await queue.producer.enqueue(envelope('msg_revived'))
-  expect(await queue.letters.discard('msg_revived')).toBe(false)
+  expect(await queue.deadLetters.discard('msg_revived')).toBe(false)
   expect(await placesOf(queue, ['msg_revived'])).toEqual({ msg_revived: 'waiting' })
 })
 
-test('two operators at once move each letter once between them', async () => {
+test('two operators at once move each dead letter once between them', async () => {
   const ids = Array.from({ length: 120 }, (_, index) => `msg_of${index}`)
   await deadLettered(
     queue,
@@ -228,8 +228,8 @@ test('an interrupted replay says how far it came, and the same again does the re
   ])
 })
 
-test('a bulk verb sweeps the settled letters that it passes, and does not count them', async () => {
-  await aSelectionOfLetters(queue)
+test('a bulk verb sweeps the settled dead letters that it passes, and does not count them', async () => {
+  await aSelectionOfDeadLetters(queue)
   expect(await operations.deadLetters.replay({ objectId: 'org_1' }, ada)).toMatchObject({ matched: 1 })
   expect(await placesOf(queue, [settled.id])).toEqual({ [settled.id]: 'failed' })
   expect(await operations.deadLetters.replay({ all: true }, ada)).toMatchObject({ matched: 6, replayed: 6 })
@@ -237,8 +237,8 @@ test('a bulk verb sweeps the settled letters that it passes, and does not count 
   expect(await queue.redis.exists(queue.partition.key(settled.id))).toBe(0)
 })
 
-test('retry-now has those events tried that a filter finds among what waits, on record, and touches no letter', async () => {
-  await aSelectionOfLetters(queue)
+test('retry-now has those events tried that a filter finds among what waits, on record, and touches no dead letter', async () => {
+  await aSelectionOfDeadLetters(queue)
   const { key } = queue.partition
   await queue.redis.hset(key('msg_retrying'), 'failedReason', 'unknown/mysql_9999: odd', 'atm', 2)
   const before = await placesOf(queue, ALL_IDS)
@@ -264,13 +264,13 @@ test('retry-now has those events tried that a filter finds among what waits, on 
 })
 
 test('without a filter no bulk verb does anything', async () => {
-  await aSelectionOfLetters(queue)
+  await aSelectionOfDeadLetters(queue)
   await expect(operations.deadLetters.discard({}, ada)).rejects.toMatchObject({ code: 'filter_empty' })
   expect(await idsFor({})).toEqual(ALL_IDS)
 })
 
 test('without a database the queue is shown as it is, and what needs the audit says so', async () => {
-  await aSelectionOfLetters(queue)
+  await aSelectionOfDeadLetters(queue)
   const redis = parseRedisUrl(inject('redisUrl'))
   await using alone = await openOperations({ redis, partitions: [queue.partition], database: null })
   expect(await collect(alone.deadLetters.each({}))).toHaveLength(8)
@@ -281,7 +281,7 @@ test('without a database the queue is shown as it is, and what needs the audit s
 })
 
 test('a database that does not answer holds nothing up but what needs it', async () => {
-  await aSelectionOfLetters(queue)
+  await aSelectionOfDeadLetters(queue)
   const redis = parseRedisUrl(inject('redisUrl'))
   const away = { ...database.options, port: 1, connectTimeoutMs: 200 }
   await using alone = await openOperations({ redis, partitions: [queue.partition], database: away })

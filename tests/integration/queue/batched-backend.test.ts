@@ -26,7 +26,7 @@ test('of events that arrive together the new ones are added, the dead one is rev
   await using queue = await openTestQueue()
   const killer = queue.work({ handle: async (batch) => batch.map(() => poisoned) })
   await acceptAll(queue, ['msg_dead'])
-  await until(async () => (await queue.letters.find('msg_dead')) !== null)
+  await until(async () => (await queue.deadLetters.find('msg_dead')) !== null)
   await killer[Symbol.asyncDispose]()
   const answers = await acceptAll(queue, ['msg_a', 'msg_dead', 'msg_b', 'msg_a', 'msg_dead', ...ids(250)])
   expect(answers.slice(0, 5)).toEqual(

@@ -6,7 +6,7 @@ import { BROWSE_BYTES_MAX, BROWSE_ROWS_MAX, SCRIPT_BYTES_MAX } from '../../../pa
 import { openTestQueue, type TestQueue } from '../../support/queue/queue.js'
 import { collect, until } from '../../support/until.js'
 
-const LETTERS = 1500
+const DEAD_LETTERS = 1500
 const LARGE_BYTES = 1024 * 1024
 const LARGE = 24
 
@@ -16,7 +16,7 @@ let large: TestQueue
 beforeAll(async () => {
   many = await openTestQueue()
   large = await openTestQueue()
-  await deadLetters(many, LETTERS, 100)
+  await deadLetters(many, DEAD_LETTERS, 100)
   await deadLetters(large, LARGE, LARGE_BYTES)
 })
 afterAll(async () => {
@@ -127,7 +127,7 @@ test('a hundred pages asked for at once wait for each other', async () => {
 test('a list of large dead letters is read in scripts of few bytes, and none is missing', async () => {
   let ids: string[] = []
   const commands = await commandsOf(large, async () => {
-    ids = (await collect(large.letters.list())).map(({ id }) => id)
+    ids = (await collect(large.deadLetters.list())).map(({ id }) => id)
   })
   expect(ids).toEqual(Array.from({ length: LARGE }, (_, index) => `msg_${String(index).padStart(5, '0')}`))
   expect(Math.max(...readsOfScripts(commands))).toBeLessThanOrEqual(SCRIPT_BYTES_MAX / LARGE_BYTES)
@@ -137,7 +137,7 @@ test('so are those that are asked for by their ids', async () => {
   const ids = Array.from({ length: LARGE }, (_, index) => `msg_${String(index).padStart(5, '0')}`)
   let found: string[] = []
   const commands = await commandsOf(large, async () => {
-    found = (await large.letters.among(['msg_nowhere', ...ids])).map(({ letter }) => letter.id)
+    found = (await large.deadLetters.among(['msg_nowhere', ...ids])).map(({ deadLetter }) => deadLetter.id)
   })
   expect(found).toEqual(ids)
   expect(Math.max(...readsOfScripts(commands))).toBeLessThanOrEqual(SCRIPT_BYTES_MAX / LARGE_BYTES)
@@ -170,5 +170,5 @@ test('an object is found in a large event whose id is odd, and a large foreign j
     await redis.hset(partition.key(id), { name: 'user.created', data, timestamp: 1 })
     await redis.zadd(partition.key('failed'), 1, id)
   }
-  expect((await collect(odd.letters.list())).map(({ objectId }) => objectId)).toEqual(['user_"1', null])
+  expect((await collect(odd.deadLetters.list())).map(({ objectId }) => objectId)).toEqual(['user_"1', null])
 })

@@ -90,7 +90,7 @@ test('the eighth try is the last', async () => {
   await queue.redis.hset(queue.partition.key('msg_a'), 'atm', 7, 'ats', 7)
   const worker = queue.work({ handle: async () => [failed(new Failure('unknown', 'mysql_9999', 'odd'))] })
   await until(() => worker.seen.dead.length === 1)
-  await until(async () => (await queue.letters.find('msg_a'))?.attempts === 8)
+  await until(async () => (await queue.deadLetters.find('msg_a'))?.attempts === 8)
 })
 
 test('a handler that throws, or says nothing of an event, costs that event a try and no more', async () => {
@@ -260,7 +260,7 @@ test('a job that holds no envelope is a dead letter and stops nobody', async () 
   await until(() => isDrained(queue))
   expect(worker.seen.handled).toEqual([['msg_a']])
   expect(worker.seen.dead).toMatchObject([{ id: 'odd', failure: { class: 'poison' } }])
-  await until(async () => (await queue.letters.find('odd')) !== null)
-  const listed = await collect(queue.letters.list())
+  await until(async () => (await queue.deadLetters.find('odd')) !== null)
+  const listed = await collect(queue.deadLetters.list())
   expect(listed).toMatchObject([{ id: 'odd', type: 'odd', objectId: null, reason: { code: 'unreadable_job' } }])
 })

@@ -75,13 +75,13 @@ test('events in clear and encrypted ones lie side by side, and one worker takes 
   expect(worker.seen.dead).toEqual([])
 })
 
-test('a worker that lacks the key tries again for as long as it may, then keeps a letter that names the key', async () => {
+test('a worker that lacks the key tries again for as long as it may, then keeps a dead letter that names the key', async () => {
   await accept('msg_a')
   const worker = queue.work({ keys: onlyB, pace: retryingAfter(1) })
-  await until(async () => (await queue.letters.find('msg_a')) !== null)
+  await until(async () => (await queue.deadLetters.find('msg_a')) !== null)
   expect(worker.seen.retried).toHaveLength(7)
   expect(worker.seen.handled).toEqual([])
-  expect(await queue.letters.find('msg_a')).toMatchObject({
+  expect(await queue.deadLetters.find('msg_a')).toMatchObject({
     reason: { class: 'unknown', code: 'envelope_key_missing', message: expect.stringContaining('the key A') },
     attempts: 8,
     objectId: 'user_1',
@@ -120,24 +120,24 @@ test.each([
     { id: 'msg_a', reason: 'unknown/handler_threw: x', body },
     { id: 'msg_b', reason: 'unknown/handler_threw: x', body, objectId: 'user_2' },
   ])
-  using letters: DeadLetters = await openDeadLetters(target, [queue.partition], keys)
+  using deadLetters: DeadLetters = await openDeadLetters(target, [queue.partition], keys)
   const listed = []
-  for await (const letter of letters.list()) listed.push(letter)
+  for await (const deadLetter of deadLetters.list()) listed.push(deadLetter)
   expect(listed).toMatchObject([
     { id: 'msg_a', objectId: 'user_1', source: 'clerk' },
     { id: 'msg_b', objectId: 'user_2' },
   ])
   const closed = { objectId: 'user_1', body: { keyId: 'A', fault: 'key-missing' } }
-  expect(await letters.find('msg_a')).toMatchObject({ envelope: closed })
+  expect(await deadLetters.find('msg_a')).toMatchObject({ envelope: closed })
   using view = await openQueueView(target, [queue.partition], keys)
   expect(await view.find('msg_a')).toMatchObject({ where: 'dead', envelope: closed })
-  expect(await letters.discard('msg_b')).toBe(true)
-  expect(await letters.replay('msg_a')).toBe(true)
+  expect(await deadLetters.discard('msg_b')).toBe(true)
+  expect(await deadLetters.replay('msg_a')).toBe(true)
   const worker = queue.work()
   await until(() => worker.seen.handled.flat().includes('msg_a'))
 })
 
-test('a letter that was sealed with an older key is replayed, and revived by a redelivery under the new one', async () => {
+test('a dead letter that was sealed with an older key is replayed, and revived by a redelivery under the new one', async () => {
   await deadLettered(queue, [
     { id: 'msg_replayed', reason: 'unknown/handler_threw: x', body },
     { id: 'msg_revived', reason: 'unknown/handler_threw: x', body },
@@ -146,12 +146,12 @@ test('a letter that was sealed with an older key is replayed, and revived by a r
   const newest = queue.work({ keys: onlyB })
   await until(() => newest.seen.handled.flat().includes('msg_revived'))
   await newest[Symbol.asyncDispose]()
-  await queue.letters.replay('msg_replayed')
+  await queue.deadLetters.replay('msg_replayed')
   const both = queue.work({ keys: bThenA })
   await until(() => both.seen.handled.flat().includes('msg_replayed'))
 })
 
-test('a letter that another program had put there under another name is revived as the event that came', async () => {
+test('a dead letter that another program had put there under another name is revived as the event that came', async () => {
   await using stock = openStockQueue(queue)
   await stock.add('something.else', {}, { jobId: 'msg_a' })
   const first = queue.work()

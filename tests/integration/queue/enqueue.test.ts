@@ -64,28 +64,28 @@ test('a dead letter that is delivered again is revived with the fresh body and t
 test('a dead letter is found with its reason, replayed once, and dead again for the same cause', async () => {
   await using queue = await openTestQueue()
   await killed(queue, 'msg_a', { receivedAtMs: 1000 })
-  const letter = { id: 'msg_a', type: 'user.created', objectId: 'user_1', attempts: 1, receivedAtMs: 1000 }
+  const deadLetter = { id: 'msg_a', type: 'user.created', objectId: 'user_1', attempts: 1, receivedAtMs: 1000 }
   const reason = { class: 'poison', code: 'malformed', message: 'data.id is not a string' }
-  const listed = await collect(queue.letters.list())
-  expect(listed).toMatchObject([{ ...letter, reason }])
-  expect(await queue.letters.find('msg_a')).toMatchObject({ ...letter, reason, envelope: { eventId: 'msg_a' } })
-  expect([await queue.letters.replay('msg_a'), await queue.letters.replay('msg_a')]).toEqual([true, false])
+  const listed = await collect(queue.deadLetters.list())
+  expect(listed).toMatchObject([{ ...deadLetter, reason }])
+  expect(await queue.deadLetters.find('msg_a')).toMatchObject({ ...deadLetter, reason, envelope: { eventId: 'msg_a' } })
+  expect([await queue.deadLetters.replay('msg_a'), await queue.deadLetters.replay('msg_a')]).toEqual([true, false])
   const worker = queue.work({ handle: poison })
   await until(() => worker.seen.dead.length === 1)
-  await until(async () => (await queue.letters.find('msg_a')) !== null)
-  const again = await queue.letters.find('msg_a')
-  expect(again).toMatchObject({ ...letter, reason })
+  await until(async () => (await queue.deadLetters.find('msg_a')) !== null)
+  const again = await queue.deadLetters.find('msg_a')
+  expect(again).toMatchObject({ ...deadLetter, reason })
   expect(again?.reason.fingerprint).toBe(listed[0]?.reason.fingerprint)
 })
 
-test('of a revive and replays that race for one letter exactly one puts it back, and each answer is true', async () => {
+test('of a revive and replays that race for one dead letter exactly one puts it back, and each answer is true', async () => {
   await using queue = await openTestQueue()
   for (const id of ['msg_a', 'msg_b', 'msg_c']) {
     await killed(queue, id)
     const [accepted, ...replays] = await Promise.all([
       queue.producer.enqueue(envelope(id)),
-      queue.letters.replay(id),
-      queue.letters.replay(id),
+      queue.deadLetters.replay(id),
+      queue.deadLetters.replay(id),
     ])
     expect(accepted?.kind).toBe('accepted')
     const revived = accepted.kind === 'accepted' && accepted.how === 'revived'
@@ -108,7 +108,7 @@ test('every dead letter is listed exactly once, with many in the same millisecon
   await queue.redis.del(queue.partition.key('wait'))
   // Two milliseconds only, so that pages end in the middle of one.
   await queue.redis.zadd(queue.partition.key('failed'), ...ids.flatMap((id, index) => [index < 300 ? 1000 : 1001, id]))
-  const listed = (await collect(queue.letters.list())).map((letter) => letter.id)
+  const listed = (await collect(queue.deadLetters.list())).map((deadLetter) => deadLetter.id)
   expect(listed).toEqual(ids)
 })
 

@@ -31,7 +31,7 @@ const queuedEarlier = ({ redis, partition }: TestQueue, id: string, byMs: number
 const isDead = async ({ redis, partition }: TestQueue, id: string) =>
   (await redis.zscore(partition.key('failed'), id)) !== null
 
-test('an empty queue has no oldest event, no letters, and every count is 0', async () => {
+test('an empty queue has no oldest event, no dead letters, and every count is 0', async () => {
   await using queue = await openTestQueue()
   await using gauges = gaugesOf(queue)
   const { events, oldestMs, deadByClass } = await readingOf(gauges)
@@ -60,7 +60,7 @@ test('the oldest event counts whether it waits or runs, from when it was queued 
 })
 
 test.each(['replayed by an operator', 'sent again by Clerk'])(
-  'a letter that waited for a week and is %s is as old as that',
+  'a dead letter that waited for a week and is %s is as old as that',
   async (how) => {
     await using queue = await openTestQueue()
     await using gauges = gaugesOf(queue)
@@ -71,7 +71,7 @@ test.each(['replayed by an operator', 'sent again by Clerk'])(
     await queuedEarlier(queue, 'msg_a', WEEK_MS)
     const dead = await readingOf(gauges)
     expect({ dead: dead.events.dead, oldestMs: dead.oldestMs }).toEqual({ dead: 1, oldestMs: 0 })
-    if (how.startsWith('replayed')) await queue.letters.replay('msg_a')
+    if (how.startsWith('replayed')) await queue.deadLetters.replay('msg_a')
     else await queue.producer.enqueue(envelope('msg_a'))
     const { events, oldestMs } = await readingOf(gauges)
     expect(events).toMatchObject({ waiting: 1, dead: 0 })

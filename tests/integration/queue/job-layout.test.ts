@@ -76,17 +76,17 @@ test('a stock Worker takes an accepted event, and a stock Queue sees and replays
   await worker.close()
 })
 
-test('two queues of one prefix keep their events, letters and workers apart', async () => {
+test('two queues of one prefix keep their events, dead letters and workers apart', async () => {
   await using events = await openTestQueue()
   await using reactions = await openTestQueue({ prefix: events.partition.prefix, queue: 'clerk-reactions' })
   const poison = new Failure('poison', 'malformed', 'data is not an object')
   const worker = reactions.work({ handle: async (batch) => batch.map(() => ({ kind: 'failed', failure: poison })) })
   for (const queue of [events, reactions]) await queue.producer.enqueue(envelope('msg_a'))
-  await until(async () => (await reactions.letters.find('msg_a')) !== null)
+  await until(async () => (await reactions.deadLetters.find('msg_a')) !== null)
   expect(worker.seen.dead.map(({ id }) => id)).toEqual(['msg_a'])
-  expect(await events.letters.find('msg_a')).toBeNull()
+  expect(await events.deadLetters.find('msg_a')).toBeNull()
   expect(await events.redis.lrange(events.partition.key('wait'), 0, -1)).toEqual(['msg_a'])
-  expect(await reactions.letters.replay('msg_a')).toBe(true)
+  expect(await reactions.deadLetters.replay('msg_a')).toBe(true)
 })
 
 test.each([

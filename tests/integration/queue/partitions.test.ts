@@ -112,7 +112,7 @@ test('a backlog of one partition alone is one too, although the worker has room 
 
 describe('a dead letter in a partition where its events do not go any more', () => {
   /** Dead in partition 0, where one producer put it; its home is partition 2 of 4 now. */
-  async function letterElsewhere() {
+  async function deadLetterElsewhere() {
     const objectId = personIn({ 4: 2 })
     const one = await family.producer(1)
     const worker = family.work({ handle: poison })
@@ -123,7 +123,7 @@ describe('a dead letter in a partition where its events do not go any more', () 
   }
 
   test('is revived where it lies when Clerk sends it again, with the fresh body and the first time of receipt', async () => {
-    const { resent } = await letterElsewhere()
+    const { resent } = await deadLetterElsewhere()
     const four = await family.producer(4)
     expect(await four.enqueue(resent)).toEqual({ kind: 'accepted', how: 'revived' })
     expect(await four.enqueue(resent)).toEqual({ kind: 'accepted', how: 'duplicate' })
@@ -146,10 +146,11 @@ describe('a dead letter in a partition where its events do not go any more', () 
   test.each(['discarded', 'replayed'] as const)(
     'may be %s in that moment: after a 202 the event is live',
     async (how) => {
-      const { resent } = await letterElsewhere()
+      const { resent } = await deadLetterElsewhere()
       const four = await family.producer(4)
       await until(() => family.served() === 4)
-      const move = () => (how === 'discarded' ? family.letters.discard('msg_a') : family.letters.replay('msg_a'))
+      const move = () =>
+        how === 'discarded' ? family.deadLetters.discard('msg_a') : family.deadLetters.replay('msg_a')
       for (let round = 0; round < 20; round += 1) {
         const [accepted] = await Promise.all([four.enqueue(resent), move(), move()])
         expect(accepted.kind).toBe('accepted')
@@ -170,7 +171,7 @@ describe('a dead letter in a partition where its events do not go any more', () 
   }
 
   test('does not keep its event from being stored when its partition does not answer', async () => {
-    const { resent } = await letterElsewhere()
+    const { resent } = await deadLetterElsewhere()
     const four = await family.producer(4)
     // The list of dead letters is of another type now: every question to it fails.
     await family.redis.set(family.key(0, 'failed'), 'x')
@@ -180,7 +181,7 @@ describe('a dead letter in a partition where its events do not go any more', () 
 })
 
 describe('operators', () => {
-  test('are shown the letters of all partitions in the order of their death, each once, a page at a time', async () => {
+  test('are shown the dead letters of all partitions in the order of their death, each once, a page at a time', async () => {
     const producer = await family.producer(4)
     const events = eventsOf(1200)
     await acceptAll(producer, events)
@@ -190,12 +191,12 @@ describe('operators', () => {
       await family.redis.zadd(family.key(index, 'failed'), Math.floor(number / 2 / (number > 600 ? 50 : 1)), eventId)
     }
     await until(() => family.served() === 4)
-    const listed = await collect(family.letters.list())
+    const listed = await collect(family.deadLetters.list())
     expect(listed.map(({ id }) => id).sort()).toEqual(idsOf(events))
     const times = listed.map(({ failedAtMs }) => failedAtMs)
     expect(times).toEqual([...times].sort((one, other) => one - other))
-    const among = await family.letters.among(['msg_3', 'msg_900', 'msg_1', 'msg_none'])
-    expect(among.map(({ letter }) => letter.id).sort()).toEqual(['msg_1', 'msg_3', 'msg_900'])
+    const among = await family.deadLetters.among(['msg_3', 'msg_900', 'msg_1', 'msg_none'])
+    expect(among.map(({ deadLetter }) => deadLetter.id).sort()).toEqual(['msg_1', 'msg_3', 'msg_900'])
   })
 
   test('find, replay and remove an event wherever it is, and both where two partitions have it', async () => {
@@ -208,8 +209,8 @@ describe('operators', () => {
       await family.redis.del(family.key(index, 'wait'))
       await family.redis.zadd(family.key(index, 'failed'), 1, 'msg_a')
     }
-    expect(await family.letters.find('msg_a')).toMatchObject({ id: 'msg_a', objectId })
-    expect(await family.letters.replay('msg_a')).toBe(true)
+    expect(await family.deadLetters.find('msg_a')).toMatchObject({ id: 'msg_a', objectId })
+    expect(await family.deadLetters.replay('msg_a')).toBe(true)
     expect([await family.sizes(4, 'wait'), await family.sizes(4, 'failed')]).toEqual([
       [0, 1, 0, 1],
       [0, 0, 0, 0],

@@ -27,12 +27,12 @@ async function failedOnce(queue: TestQueue, ids: readonly string[]) {
 test('an event that waits for its next try is tried at once, with that try, and no other event is', async () => {
   await using queue = await openTestQueue()
   const { attempts } = await failedOnce(queue, ['msg_a', 'msg_b'])
-  expect(await queue.letters.retryNow(['msg_a', 'msg_absent'])).toBe(1)
+  expect(await queue.deadLetters.retryNow(['msg_a', 'msg_absent'])).toBe(1)
   await until(() => attempts.length === 3)
   expect(attempts.at(-1)).toEqual(['msg_a', 2])
   await until(async () => (await queue.redis.exists(queue.partition.key('msg_a'))) === 0)
   expect(await delayed(queue)).toBe(1)
-  expect(await queue.letters.retryNow(['msg_a'])).toBe(0)
+  expect(await queue.deadLetters.retryNow(['msg_a'])).toBe(0)
 })
 
 test('what waits for its next try is listed with the reason of its last failure, a page at a time', async () => {
@@ -40,19 +40,19 @@ test('what waits for its next try is listed with the reason of its last failure,
   const ids = Array.from({ length: 700 }, (_, index) => `msg_${index}`)
   const { worker } = await failedOnce(queue, ids)
   await worker[Symbol.asyncDispose]()
-  const { next, end, among } = queue.letters.retrying
+  const { next, end, among } = queue.deadLetters.retrying
   const pages: string[][] = []
-  for (let page = await next(null); page.length > 0; page = await next(page.at(-1)?.place ?? null)) {
-    pages.push(page.map(({ letter }) => letter.id))
+  for (let page = await next(null); page.length > 0; page = await next(page.at(-1)?.cursor ?? null)) {
+    pages.push(page.map(({ deadLetter }) => deadLetter.id))
   }
   expect(pages.length).toBeGreaterThan(1)
   expect(pages.flat().toSorted()).toEqual(ids.toSorted())
   expect((await end())?.id).toBe(pages.at(-1)?.at(-1))
   const found = await among(['msg_7', 'msg_absent'])
-  expect(found.map(({ letter }) => letter)).toMatchObject([
+  expect(found.map(({ deadLetter }) => deadLetter)).toMatchObject([
     { id: 'msg_7', reason: { code: 'mysql_9999' }, attempts: 1 },
   ])
-  expect(await queue.letters.next(null)).toEqual([])
+  expect(await queue.deadLetters.next(null)).toEqual([])
 })
 
 test('an event that was told to be tried now lies in Redis as BullMQ would have promoted it, and waits since now', async () => {
@@ -62,7 +62,7 @@ test('an event that was told to be tried now lies in Redis as BullMQ would have 
     [ours, theirs].map(async (queue) => {
       const { worker } = await failedOnce(queue, ['msg_a'])
       await worker[Symbol.asyncDispose]()
-      if (queue === ours) await queue.letters.retryNow(['msg_a'])
+      if (queue === ours) await queue.deadLetters.retryNow(['msg_a'])
       else {
         await using stock = openStockQueue(queue)
         await (await stock.getJob('msg_a'))?.promote()
@@ -91,7 +91,7 @@ test('an event that was told to be tried now lies in Redis as BullMQ would have 
 test('a thing that was delayed by something else and is gone is dropped, and stops nothing', async () => {
   await using queue = await openTestQueue()
   await queue.redis.zadd(queue.partition.key('delayed'), Date.now() * 0x1000, 'msg_ghost')
-  expect(await queue.letters.retryNow(['msg_ghost'])).toBe(0)
+  expect(await queue.deadLetters.retryNow(['msg_ghost'])).toBe(0)
   expect(await delayed(queue)).toBe(0)
   expect(await queue.redis.llen(queue.partition.key('wait'))).toBe(0)
 })

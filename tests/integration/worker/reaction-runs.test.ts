@@ -28,7 +28,7 @@ const target = () => parseRedisUrl(inject('redisUrl'))
 let queue: TestQueue
 let place: Partition
 let handOver: HandOver
-let letters: DeadLetters
+let deadLetters: DeadLetters
 const workers: (Consumer & { stop: () => void })[] = []
 let said: string[]
 
@@ -36,7 +36,7 @@ beforeEach(async () => {
   queue = await openTestQueue()
   place = reactionPartition(queue.partition, 'recorder')
   handOver = openHandOver(target(), queue.partition, ['recorder'])
-  letters = await openDeadLetters(target(), [place])
+  deadLetters = await openDeadLetters(target(), [place])
   said = []
   await until(() => handOver.room(place).then(() => true))
 })
@@ -45,7 +45,7 @@ afterEach(async () => {
     worker.stop()
     await worker[Symbol.asyncDispose]()
   }
-  letters[Symbol.dispose]()
+  deadLetters[Symbol.dispose]()
   handOver[Symbol.dispose]()
   await queue[Symbol.asyncDispose]()
 })
@@ -151,9 +151,9 @@ test('the eleventh try is the last, poison has one, and both can be replayed', a
   await ask('user_2')
   await until(async () => (await queue.redis.zcard(place.key('failed'))) === 2)
   expect(said.toSorted()).toEqual(['dead reaction_failed', 'dead receiver_gone'])
-  expect(await letters.find(idOf('user_1'))).toMatchObject({ type: 'recorder', objectId: 'user_1', attempts: 11 })
+  expect(await deadLetters.find(idOf('user_1'))).toMatchObject({ type: 'recorder', objectId: 'user_1', attempts: 11 })
   isBroken = false
-  expect(await letters.replay(idOf('user_1'))).toBe(true)
+  expect(await deadLetters.replay(idOf('user_1'))).toBe(true)
   await until(() => said.includes('done'))
 })
 
@@ -244,6 +244,6 @@ test('a run that waits for its turn has all of its time, and goes back when the 
 test('what no relay wrote is a dead letter at once', async () => {
   work(async () => {})
   await handOver.put(place, [{ ...reactionJob(asked('user_1')), body: '{"made":"up"}' }])
-  await until(async () => (await letters.find(idOf('user_1'))) !== null)
+  await until(async () => (await deadLetters.find(idOf('user_1'))) !== null)
   expect(said).toEqual(['dead reaction_unreadable'])
 })

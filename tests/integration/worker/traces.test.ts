@@ -137,7 +137,7 @@ test('a span says by its code what went wrong: a wrong signature, a malformed ev
     const secret = `whsec_${randomBytes(24).toString('base64')}`
     expect((await deliver(road.url, user({ id: 'user_a' }), { secret })).status).toBe(401)
     const { id } = await deliver(road.url, user({ id: 7 }))
-    await until(async () => (await road.queue.letters.find(id)) !== null)
+    await until(async () => (await road.queue.deadLetters.find(id)) !== null)
   }
   const failed = receiver.spans.filter(({ status }) => status.code === 2)
   expect(failed.map(({ name, status }) => [name, status.message]).toSorted()).toEqual([

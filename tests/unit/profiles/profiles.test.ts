@@ -72,9 +72,9 @@ test('a cursor is read back, and nothing else is taken for one', () => {
 })
 
 test('an avatar has the first letters of a name, whatever its alphabet', () => {
-  const letters = (displayName: string | null) =>
+  const deadLetters = (displayName: string | null) =>
     /<span>(.*?)<\/span>/.exec(avatar({ username: 'ada', displayName, imgUrl: null }, 'small').toString())?.[1]
-  expect(['Ada Lovelace', '\u{1f44b}\u{1f3fd} Wave', 'prince', null].map(letters)).toEqual([
+  expect(['Ada Lovelace', '\u{1f44b}\u{1f3fd} Wave', 'prince', null].map(deadLetters)).toEqual([
     ...['AL', '\u{1f44b}W', 'P', 'A'],
   ])
 })

@@ -11,18 +11,18 @@ const placement = { ...fixedPlacement([home]), formerHomesOf: () => formerHomes 
 const storing = (write: (tag: string) => Promise<string[]>) =>
   enqueueInto(write as unknown as Write<JobScripts>, placement, new Map())(envelope('msg_a'), undefined)
 
-test('former partitions are asked all at once: the one that has the letter is heard beside silent ones', async () => {
+test('former partitions are asked all at once: the one that has the dead letter is heard beside silent ones', async () => {
   const asked = new Set<string>()
   let answer: (how: string[]) => void = () => {}
   const how = await storing((tag) => {
     if (tag === home.prefix) return Promise.resolve(['added'])
     asked.add(tag)
-    const letter = new Promise<string[]>((resolve) => {
+    const deadLetter = new Promise<string[]>((resolve) => {
       if (asked.size === 1) answer = resolve
     })
     // Asked one after the other, the last one is asked when the time for the first is over.
     if (asked.size === formerHomes.length) answer(['revived'])
-    return letter
+    return deadLetter
   })
   expect({ asked: asked.size, how }).toEqual({ asked: 32, how: 'revived' })
 })

@@ -12,10 +12,10 @@ export type ConfirmView = { session: Session; verb: Verb; asked: FilterText; fil
 
 /** What would happen, with the exact number, before it does. */
 export function confirmPage({ session, verb, asked, filter, matched }: ConfirmView): Html {
-  const letters = counted(matched, 'letter')
+  const deadLetters = counted(matched, 'letter')
   const { ids: _, ...rest } = asked
   const back = `/dead-letters?${queryOf(rest).toString()}`
-  const { title, text, button, tone } = WORDS[verb](letters)
+  const { title, text, button, tone } = WORDS[verb](deadLetters)
   const body =
     matched === 0
       ? html`<h1>Nothing to ${verb}</h1><p class="lead">No dead letter matches any more: ${filterInWords(asked)}.
@@ -33,25 +33,25 @@ export function confirmPage({ session, verb, asked, filter, matched }: ConfirmVi
 
 type Words = { title: string; text: string[]; button: string; tone: string }
 
-const WORDS: Readonly<Record<Verb, (letters: string) => Words>> = {
-  replay: (letters) => ({
-    title: `Replay ${letters}?`,
+const WORDS: Readonly<Record<Verb, (deadLetters: string) => Words>> = {
+  replay: (deadLetters) => ({
+    title: `Replay ${deadLetters}?`,
     text: [
       'They go back into the queue as if they had never been tried, and keep their ids and times of receipt. What is ' +
         'newer in the tables stays: an old event never undoes a newer one.',
       `Nothing has been done yet. At most ${REPLAY_PER_S} a second are moved; you can stop it half-way.`,
     ],
-    button: `Replay ${letters}`,
+    button: `Replay ${deadLetters}`,
     tone: 'primary',
   }),
-  discard: (letters) => ({
-    title: `Discard ${letters}?`,
+  discard: (deadLetters) => ({
+    title: `Discard ${deadLetters}?`,
     text: [
       'They are deleted with their payloads, and the ledger notes them as discarded. Only Clerk can bring one back, ' +
         'with “Resend” in its dashboard.',
       'Nothing has been done yet.',
     ],
-    button: `Discard ${letters} for good`,
+    button: `Discard ${deadLetters} for good`,
     tone: 'danger',
   }),
 }

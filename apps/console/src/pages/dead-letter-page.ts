@@ -1,4 +1,4 @@
-import type { LetterQueue } from '@clerk-mirror/operations'
+import type { DeadLetterQueue } from '@clerk-mirror/operations'
 import { type Html, html } from '@clerk-mirror/pages'
 import type { DeadLetterDetails, SealedBody } from '@clerk-mirror/queue'
 import type { Session } from '../auth/sessions.js'
@@ -8,13 +8,18 @@ import { utc } from './format.js'
 import { formKey, layout } from './layout.js'
 import { readablePayload, redactPayload } from './redact.js'
 
-export type LetterView = { session: Session; letter: DeadLetterDetails; queue: LetterQueue; showsPayload: boolean }
+export type DeadLetterView = {
+  session: Session
+  deadLetter: DeadLetterDetails
+  queue: DeadLetterQueue
+  showsPayload: boolean
+}
 
 /** One dead letter: why it was given up, what it is, and its payload with personal data hidden until asked for. */
-export function letterPage({ session, letter, queue, showsPayload }: LetterView): Html {
+export function deadLetterPage({ session, deadLetter, queue, showsPayload }: DeadLetterView): Html {
   const isEvent = queue === 'events'
   const queueText = isEvent ? {} : { queue }
-  const { id, type, objectId, reason, attempts, envelope, stack, receivedAtMs, failedAtMs } = letter
+  const { id, type, objectId, reason, attempts, envelope, stack, receivedAtMs, failedAtMs } = deadLetter
   const body = html`<p class="crumbs"><a href="/dead-letters?${queryOf(queueText).toString()}">Dead letters${!isEvent && ' of reactions'}</a></p>
     <h1><code>${id}</code></h1>
     <section class="notice bad"><h2><code>${reason.class}/${reason.code}</code></h2><p>${reason.message}</p></section>
@@ -22,7 +27,7 @@ export function letterPage({ session, letter, queue, showsPayload }: LetterView)
       <dt>${isEvent ? 'Type' : 'Reaction'}</dt><dd>${type}</dd>
       <dt>Object</dt><dd>${objectId === null ? '–' : html`<a href="/trace?id=${encodeURIComponent(objectId)}"><code>${objectId}</code></a>`}</dd>
       <dt>Received</dt><dd>${utc(receivedAtMs)}</dd>
-      <dt>Given up</dt><dd>${utc(failedAtMs)}, after ${lifeOf(letter)}</dd>
+      <dt>Given up</dt><dd>${utc(failedAtMs)}, after ${lifeOf(deadLetter)}</dd>
       <dt>Tries</dt><dd>${attempts}</dd>
       <dt>Source</dt><dd>${envelope?.source ?? '–'}</dd>
       <dt>Instance</dt><dd>${envelope?.instanceId ?? '–'}</dd>
@@ -33,13 +38,13 @@ export function letterPage({ session, letter, queue, showsPayload }: LetterView)
       ${session.account.role === 'operator' && verbs({ ...queueText, ids: [id] }, session)}
     </div>
     <h2>Payload</h2>
-    ${payload(letter, session, showsPayload)}
+    ${payload(deadLetter, session, showsPayload)}
     ${stack !== null && html`<h2>Where it failed</h2><pre>${stack}</pre>`}`
   return layout({ title: id, path: '/dead-letters', session, body })
 }
 
-const verbs = (letters: FilterText, session: Session) => html`<form method="post" action="/dead-letters/confirm">
-        ${formKey(session)}${hiddenFields(letters)}
+const verbs = (deadLetters: FilterText, session: Session) => html`<form method="post" action="/dead-letters/confirm">
+        ${formKey(session)}${hiddenFields(deadLetters)}
         <button class="primary" name="verb" value="replay">Replay …</button>
         <button class="danger" name="verb" value="discard">Discard …</button>
       </form>`

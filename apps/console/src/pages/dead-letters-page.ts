@@ -33,7 +33,7 @@ export function deadLettersPage(view: DeadLettersView): Html {
     ${total > 0 && html`<div class="causes">${causes.map((cause) => causeCard(cause, view))}</div>`}
     ${(total > 0 || isFiltered) && filterForm(filter, isFiltered)}
     ${total === 0 && !isFiltered && notice('good', 'No dead letters', isEvents ? 'Every event that was accepted has been applied, or is on its way.' : 'Every reaction that was asked for is done, or will be tried again.')}
-    ${page.items.length > 0 && letterList(view)}`
+    ${page.items.length > 0 && deadLetterList(view)}`
   return layout({ title: 'Dead letters', path: '/dead-letters', session, body })
 }
 
@@ -95,7 +95,7 @@ const filterForm = (
 const field = (name: string, label: string, value: string | undefined, example: string) =>
   html`<label>${label} <input name="${name}" value="${value}" placeholder="${example}" autocomplete="off" spellcheck="false"></label>`
 
-function letterList({ session, filter, page, isFirstPage, total, nowMs }: DeadLettersView): Html {
+function deadLetterList({ session, filter, page, isFirstPage, total, nowMs }: DeadLettersView): Html {
   const isOperator = session.account.role === 'operator'
   const next = queryOf(filter)
   if (page.cursor !== null) next.set('cursor', page.cursor)
@@ -107,7 +107,7 @@ function letterList({ session, filter, page, isFirstPage, total, nowMs }: DeadLe
           ${isOperator && html`<th><input type="checkbox" data-all aria-label="Select all on this page"></th>`}
           <th>Event</th><th>Type</th><th>Object</th><th>Cause</th><th class="number">Tries</th><th>Failed</th>
         </tr></thead>
-        <tbody>${page.items.map((letter) => letterRow(letter, isOperator, nowMs))}</tbody>
+        <tbody>${page.items.map((deadLetter) => deadLetterRow(deadLetter, isOperator, nowMs))}</tbody>
       </table></div>
       ${isOperator && selectionBar}
     </form>
@@ -129,7 +129,7 @@ const selectionBar = html`<div class="selection">
         <button class="danger" name="verb" value="discard" data-needs-selection>Discard selected …</button>
       </div>`
 
-const letterRow = (
+const deadLetterRow = (
   { id, type, objectId, reason, attempts, failedAtMs }: DeadLetter,
   isOperator: boolean,
   nowMs: number,

@@ -4,7 +4,7 @@ const COUNT = new Intl.NumberFormat('en-US')
 
 export const count = (value: number): string => COUNT.format(value)
 
-/** `1 letter`, `2 letters`. */
+/** `1 dead letter`, `2 dead letters`. */
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${count(value)} ${value === 1 ? one : many}`
 

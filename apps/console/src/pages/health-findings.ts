@@ -11,7 +11,7 @@ export function verdictOf(status: Status): Finding[] {
   const findings = [
     noWorkers(status),
     openBreaker(status),
-    letters(status),
+    deadLetters(status),
     runs(status),
     blocked(status),
     ...differences(status),
@@ -46,7 +46,7 @@ function openBreaker({ workers }: Status): Finding | null {
   }
 }
 
-function letters({ queue: { dead } }: Status): Finding | null {
+function deadLetters({ queue: { dead } }: Status): Finding | null {
   if (dead === 0) return null
   return {
     tone: 'bad',

@@ -59,8 +59,8 @@ function tiles({ status, activity }: Overview): Html {
 /** `poison 3, unknown 1` */
 const byClass = ({ deadLettersByClass }: Status) =>
   Object.entries(deadLettersByClass)
-    .filter(([, letters]) => letters > 0)
-    .map(([name, letters]) => `${name} ${count(letters)}`)
+    .filter(([, deadLetters]) => deadLetters > 0)
+    .map(([name, deadLetters]) => `${name} ${count(deadLetters)}`)
     .join(', ')
 
 const tile = (label: string, value: string, note: Content, tone = 'plain') =>

@@ -3,14 +3,14 @@ import {
   type BulkOptions,
   type DeadLetterFilter,
   type DeadLetterOperations,
-  letterJson,
+  deadLetterJson,
 } from '@clerk-mirror/operations'
 import type { DeadLetter } from '@clerk-mirror/queue'
 import { printable } from '@clerk-mirror/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { accountOfToken } from '../auth/callers.js'
 import type { Console } from '../context.js'
-import { filterOf, lettersOf, readFilter } from '../dead-letter-filter.js'
+import { deadLettersOf, filterOf, readFilter } from '../dead-letter-filter.js'
 import { Refusal } from '../errors.js'
 import { refusalOf } from '../failures.js'
 import { API_ROWS_MAX, COUNT_MS, LEDGER_MS, ROWS } from '../limits.js'
@@ -51,34 +51,39 @@ export function apiRoutes(server: FastifyInstance, context: Console): void {
     const query = queryOfRequest(request)
     const text = readFilter(query)
     const filter = filterOf(text)
-    const { items, cursor } = await operations.ask((each) => lettersOf(text, each).page(filter, pageOf(query)))
-    return { items: items.map(letterJson), cursor }
+    const { items, cursor } = await operations.ask((each) => deadLettersOf(text, each).page(filter, pageOf(query)))
+    return { items: items.map(deadLetterJson), cursor }
   })
 
   server.get('/api/dead-letters/causes', async (request, reply) => {
     accountFor(request, reply)
     const text = readFilter(queryOfRequest(request))
     const filter = filterOf(text)
-    return operations.ask((each) => lettersOf(text, each).causes(filter), COUNT_MS)
+    return operations.ask((each) => deadLettersOf(text, each).causes(filter), COUNT_MS)
   })
 
   server.get('/api/dead-letters/export', async (request, reply) => {
     accountFor(request, reply)
     const text = readFilter(queryOfRequest(request))
     const filter = filterOf(text)
-    const letters = lettersOf(text, await operations.open())
-    return reply.type('application/x-ndjson').send(Readable.from(jsonLines(letters.each(filter))))
+    const deadLetters = deadLettersOf(text, await operations.open())
+    return reply.type('application/x-ndjson').send(Readable.from(jsonLines(deadLetters.each(filter))))
   })
 
   server.get<ById>('/api/dead-letters/:id', async (request, reply) => {
     accountFor(request, reply)
-    const letter = await operations.ask(
-      async ({ deadLetters, reactionLetters }) =>
-        (await deadLetters.show(request.params.id)) ?? (await reactionLetters.show(request.params.id)),
+    const deadLetter = await operations.ask(
+      async ({ deadLetters, reactionDeadLetters }) =>
+        (await deadLetters.show(request.params.id)) ?? (await reactionDeadLetters.show(request.params.id)),
     )
-    if (!letter) throw new Refusal('not_found', 'There is no dead letter of this id.')
-    const { envelope, stack } = letter
-    return { ...letterJson(letter), source: envelope?.source ?? null, instanceId: envelope?.instanceId ?? null, stack }
+    if (!deadLetter) throw new Refusal('not_found', 'There is no dead letter of this id.')
+    const { envelope, stack } = deadLetter
+    return {
+      ...deadLetterJson(deadLetter),
+      source: envelope?.source ?? null,
+      instanceId: envelope?.instanceId ?? null,
+      stack,
+    }
   })
 
   bulkRoute(server, context, 'replay', ({ replay }) => replay)
@@ -92,7 +97,7 @@ function bulkRoute(
   server: FastifyInstance,
   context: Console,
   verb: string,
-  of: (letters: DeadLetterOperations) => Bulk,
+  of: (deadLetters: DeadLetterOperations) => Bulk,
 ): void {
   server.post(`/api/dead-letters/${verb}`, async (request, reply) => {
     const account = accountOfToken(request, reply, context)
@@ -103,8 +108,8 @@ function bulkRoute(
     const abort = new AbortController()
     reply.raw.once('close', () => abort.abort())
     const options: BulkOptions = { actor: account.name, dryRun, ratePerS, signal: abort.signal }
-    const letters = lettersOf(text, await context.operations.open())
-    return of(letters)(filter, options).catch((error: unknown) => {
+    const deadLetters = deadLettersOf(text, await context.operations.open())
+    return of(deadLetters)(filter, options).catch((error: unknown) => {
       throw refusalOf(error)
     })
   })
@@ -118,6 +123,6 @@ function pageOf(query: URLSearchParams): { cursor: string | null; limit: number 
   return { cursor: query.get('cursor'), limit }
 }
 
-async function* jsonLines(letters: AsyncIterable<DeadLetter>): AsyncGenerator<string> {
-  for await (const letter of letters) yield `${printable(JSON.stringify(letterJson(letter)))}\n`
+async function* jsonLines(deadLetters: AsyncIterable<DeadLetter>): AsyncGenerator<string> {
+  for await (const deadLetter of deadLetters) yield `${printable(JSON.stringify(deadLetterJson(deadLetter)))}\n`
 }

@@ -3,11 +3,11 @@ import { sessionRequired } from '../auth/callers.js'
 import { formOf } from '../auth/security.js'
 import type { Session } from '../auth/sessions.js'
 import type { Console } from '../context.js'
-import { filterOf, isNarrowing, lettersOf, readFilter } from '../dead-letter-filter.js'
+import { deadLettersOf, filterOf, isNarrowing, readFilter } from '../dead-letter-filter.js'
 import { Refusal } from '../errors.js'
 import { COUNT_MS, LEDGER_MS, ROWS } from '../limits.js'
 import { confirmPage } from '../pages/confirm-page.js'
-import { letterPage } from '../pages/dead-letter-page.js'
+import { deadLetterPage } from '../pages/dead-letter-page.js'
 import { deadLettersPage } from '../pages/dead-letters-page.js'
 import type { Verb } from '../runs.js'
 import { pageReply, queryOfRequest } from './page-reply.js'
@@ -25,7 +25,7 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
     const cursor = query.get('cursor')
     const filter = filterOf(text)
     const view = await operations.ask(async (each) => {
-      const deadLetters = lettersOf(text, each)
+      const deadLetters = deadLettersOf(text, each)
       const limits = { cursor, limit: ROWS }
       const [{ total, causes }, page] = await Promise.all([
         deadLetters.causes(filter),
@@ -39,17 +39,20 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
 
   server.get<ById>('/dead-letters/:id', async (request, reply) => {
     const session = await sessionFor(request)
-    const found = await letterOf(context, request.params.id)
-    return pageReply(reply, letterPage({ session, ...found, showsPayload: false }))
+    const found = await deadLetterOf(context, request.params.id)
+    return pageReply(reply, deadLetterPage({ session, ...found, showsPayload: false }))
   })
 
   server.post<ById>('/dead-letters/:id/payload', async (request, reply) => {
     const session = await sessionFor(request)
     formOf(request, session)
-    const found = await letterOf(context, request.params.id)
+    const found = await deadLetterOf(context, request.params.id)
     // First on record, then on the screen.
-    await operations.ask(({ deadLetters }) => deadLetters.recordLook(found.letter.id, session.account.name), LEDGER_MS)
-    return pageReply(reply, letterPage({ session, ...found, showsPayload: true }))
+    await operations.ask(
+      ({ deadLetters }) => deadLetters.recordLook(found.deadLetter.id, session.account.name),
+      LEDGER_MS,
+    )
+    return pageReply(reply, deadLetterPage({ session, ...found, showsPayload: true }))
   })
 
   server.post('/dead-letters/confirm', async (request, reply) => {
@@ -63,7 +66,7 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
     const filter = asked.ids ? asked : { until: new Date(clock()).toISOString(), ...asked }
     const options = { actor: session.account.name, dryRun: true }
     const { matched } = await operations.ask<{ matched: number }>(
-      (each) => lettersOf(filter, each)[verb](filterOf(filter), options),
+      (each) => deadLettersOf(filter, each)[verb](filterOf(filter), options),
       COUNT_MS,
     )
     return pageReply(reply, confirmPage({ session, verb, asked, filter, matched }))
@@ -72,20 +75,20 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
   server.post('/dead-letters/run', async (request, reply) => {
     const session = operatorRequired(await sessionFor(request))
     const form = formOf(request, session)
-    const letters = readFilter(form)
-    if (!isNarrowing(letters)) throw new Refusal('invalid_request', 'This was not asked by the page before.')
-    filterOf(letters)
-    const run = runs.begin(verbOf(form), letters, session.account.name, clock())
+    const deadLetters = readFilter(form)
+    if (!isNarrowing(deadLetters)) throw new Refusal('invalid_request', 'This was not asked by the page before.')
+    filterOf(deadLetters)
+    const run = runs.begin(verbOf(form), deadLetters, session.account.name, clock())
     return reply.redirect(`/runs/${run.id}`, 303)
   })
 }
 
 /** An id is an event's or a run's, and never both. */
-async function letterOf({ operations }: Console, id: string) {
+async function deadLetterOf({ operations }: Console, id: string) {
   const event = await operations.ask(({ deadLetters }) => deadLetters.show(id))
-  if (event) return { letter: event, queue: 'events' as const }
-  const run = await operations.ask(({ reactionLetters }) => reactionLetters.show(id))
-  if (run) return { letter: run, queue: 'reactions' as const }
+  if (event) return { deadLetter: event, queue: 'events' as const }
+  const run = await operations.ask(({ reactionDeadLetters }) => reactionDeadLetters.show(id))
+  if (run) return { deadLetter: run, queue: 'reactions' as const }
   throw new Refusal('not_found', 'There is no dead letter of this id: it was replayed, discarded or settled meanwhile.')
 }
 

@@ -120,7 +120,7 @@ async function tell(
     }
     throw new DelayedError()
   }
-  // A killer's letter keeps the record of the workers that died, which tells it from one that was condemned by mistake.
+  // A killer's dead letter keeps the record of the workers that died, which tells it from one that was condemned by mistake.
   const clearsSuspicion = failure.class === 'killer' ? 0 : 1
   if (!(await client.clerkStarts(key(id), token, delivery.attempt, clearsSuspicion))) throw new WaitingError()
   throw judge(delivery, disposition, observer, pace)

@@ -89,7 +89,7 @@ export function enqueueInto(write: Write<JobScripts>, placement: Placement, enve
     arrivals.set(home.prefix, known)
     return known
   }
-  /** A former home that does not answer must not keep an event from its home: then the ledger settles the letter. */
+  /** A former home that does not answer must not keep an event from its home: then the ledger settles the dead letter. */
   const askFormerHome = (partition: Partition, job: QueueJob) =>
     within(FORMER_HOME_MS, enqueueMany(write, partition, [job], '')).then(
       ([answer]) => answer ?? 'absent',
@@ -100,7 +100,7 @@ export function enqueueInto(write: Write<JobScripts>, placement: Placement, enve
     const isReady = placement.ready()
     if (isReady) await isReady
     const job = queueJobOf(envelope, envelopeKeys, trace)
-    // First: revived where it lies, the letter is not left behind as a second one of the same event.
+    // First: revived where it lies, the dead letter is not left behind as a second one of the same event.
     const formerHomes = placement.formerHomesOf(envelope)
     if (formerHomes.length > 0) {
       // All at once: however many of them are silent, an answer within the promised time is left.

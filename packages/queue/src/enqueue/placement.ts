@@ -80,7 +80,7 @@ export function enrol(
   let formerCounts: number[] = []
   let isEnrolled = false
   let enrolling: Promise<void> | undefined
-  const withLetters = new Map<string, boolean>()
+  const withDeadLetters = new Map<string, boolean>()
 
   const say = async () => {
     const word = JSON.stringify({ ...self, ...(clock.ms !== undefined && { clockShiftMs: clock.ms }) })
@@ -98,16 +98,16 @@ export function enrol(
     })
     return enrolling
   }
-  const lookForLetters = async () => {
+  const lookForDeadLetters = async () => {
     const reach = Math.min(served.length, Math.max(0, ...formerCounts))
     for (const { prefix, key } of served.slice(0, reach)) {
-      withLetters.set(prefix, (await client.zcard(key('failed'))) > 0)
+      withDeadLetters.set(prefix, (await client.zcard(key('failed'))) > 0)
     }
   }
   const sayAgainAndAgain = async () => {
     while (!stop.signal.aborted) {
       const waitMs = await enrolOnce()
-        .then(lookForLetters)
+        .then(lookForDeadLetters)
         .then(
           () => PRESENCE_BEAT_MS,
           () => ENROL_RETRY_MS,
@@ -125,7 +125,7 @@ export function enrol(
       if (formerCounts.length === 0) return []
       const home = indexOf(spreadBy(envelope), count)
       const indexes = new Set(formerCounts.map((former) => indexOf(spreadBy(envelope), former)))
-      return served.filter(({ prefix }, at) => at !== home && indexes.has(at) && withLetters.get(prefix) !== false)
+      return served.filter(({ prefix }, at) => at !== home && indexes.has(at) && withDeadLetters.get(prefix) !== false)
     },
     async reopen({ prefix, key }, token) {
       await enrolOnce()

@@ -1,7 +1,7 @@
 import type { EventSource } from '@clerk-mirror/events'
 import { AMONG_MAX, PAGE, SCRIPT_BYTES_MAX } from '../limits.js'
-import type { LetterRow, LetterScripts } from '../lua/dead-letter-scripts.js'
-import { inOrder, isBehind, type LetterPlace, merged, startIn } from '../operate/dead-letter-order.js'
+import type { DeadLetterRow, DeadLetterScripts } from '../lua/dead-letter-scripts.js'
+import { comesAfter, type DeadLetterCursor, inOrder, merged, startIn } from '../operate/dead-letter-order.js'
 import type { Partition, Partitions } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
 import { asked } from '../redis/queue-unavailable.js'
@@ -23,16 +23,16 @@ export type DeadLetter = {
   isUnproven: boolean
 }
 
-export type PlacedLetter = { letter: DeadLetter; place: LetterPlace }
+export type ListedDeadLetter = { deadLetter: DeadLetter; cursor: DeadLetterCursor }
 
 /** Jobs of one state, a page at a time. All of it throws QueueUnavailable when Redis does not answer. */
 export type JobList = {
   /** The next jobs behind a place, at most a page of them; none at the end. */
-  next: (after: LetterPlace | null) => Promise<PlacedLetter[]>
+  next: (after: DeadLetterCursor | null) => Promise<ListedDeadLetter[]>
   /** Where the list ends now; null when it is empty. */
-  end: () => Promise<LetterPlace | null>
+  end: () => Promise<DeadLetterCursor | null>
   /** Those of these events that are in the list, in its order. */
-  among: (eventIds: readonly string[]) => Promise<PlacedLetter[]>
+  among: (eventIds: readonly string[]) => Promise<ListedDeadLetter[]>
 }
 
 /**
@@ -40,39 +40,42 @@ export type JobList = {
  * `delayed` has the events that wait for their next try by when that is due. Of the latter, `failedAtMs` is a place in
  * the list and no time.
  */
-export function jobList(client: RedisClient & LetterScripts, list: Partitions, set: 'failed' | 'delayed'): JobList {
+export function jobList(client: RedisClient & DeadLetterScripts, list: Partitions, set: 'failed' | 'delayed'): JobList {
   const inTurn = oneAtATime()
   return {
     async next(after) {
       const parts = [...list]
       const share = [Math.ceil(PAGE / parts.length), Math.ceil(SCRIPT_BYTES_MAX / parts.length)] as const
       const page = async ({ key }: Partition, index: number) => {
-        const [rows, more] = await client.clerkLetters(key(set), key(''), ...startIn(index, after), ...share)
-        return { letters: rows.map((row) => placed(row, index)), hasMore: more === 1 }
+        const [rows, more] = await client.clerkDeadLetters(key(set), key(''), ...startIn(index, after), ...share)
+        return { deadLetters: rows.map((row) => listed(row, index)), hasMore: more === 1 }
       }
       return merged(await inTurn(() => asked(Promise.all(parts.map(page)))))
     },
     async end() {
-      const ends = [...list].map(async ({ key }, partition): Promise<LetterPlace | null> => {
+      const ends = [...list].map(async ({ key }, partition): Promise<DeadLetterCursor | null> => {
         // RESP3 answers with pairs, RESP2 with a flat list.
         const last: unknown[] = await client.zrange(key(set), '-1', '-1', 'WITHSCORES')
         const [id, score] = last.flat()
         return id === undefined ? null : { partition, failedAtMs: Number(score), id: String(id) }
       })
       const found = (await asked(Promise.all(ends))).filter((place) => place !== null)
-      return found.reduce<LetterPlace | null>((last, place) => (last && isBehind(last, place) ? last : place), null)
+      return found.reduce<DeadLetterCursor | null>(
+        (last, place) => (last && comesAfter(last, place) ? last : place),
+        null,
+      )
     },
     async among(eventIds) {
-      const found: PlacedLetter[] = []
+      const found: ListedDeadLetter[] = []
       for (let from = 0; from < eventIds.length; from += AMONG_MAX) {
         const ids = eventIds.slice(from, from + AMONG_MAX)
         for (const [index, { key }] of [...list].entries()) {
           for (let looked = 0; looked < ids.length; ) {
             const rest = ids.slice(looked)
             const [rows, count] = await inTurn(() =>
-              asked(client.clerkLettersAmong(key(set), key(''), SCRIPT_BYTES_MAX, ...rest)),
+              asked(client.clerkDeadLettersAmong(key(set), key(''), SCRIPT_BYTES_MAX, ...rest)),
             )
-            found.push(...rows.map((row) => placed(row, index)))
+            found.push(...rows.map((row) => listed(row, index)))
             looked += count
           }
         }
@@ -82,11 +85,11 @@ export function jobList(client: RedisClient & LetterScripts, list: Partitions, s
   }
 }
 
-function placed(row: LetterRow, partition: number): PlacedLetter {
+function listed(row: DeadLetterRow, partition: number): ListedDeadLetter {
   const [id, score, name, timestamp, attempts, reasonText, objectId, instanceId, source, crashRecord] = row
   const failedAtMs = Number(score)
   const reason = readReason(reasonText ?? '')
-  const letter: DeadLetter = {
+  const deadLetter: DeadLetter = {
     id,
     type: name ?? '',
     objectId: objectId ?? null,
@@ -98,7 +101,7 @@ function placed(row: LetterRow, partition: number): PlacedLetter {
     failedAtMs,
     isUnproven: isUnproven(reason, crashRecord),
   }
-  return { letter, place: { partition, failedAtMs, id } }
+  return { deadLetter, cursor: { partition, failedAtMs, id } }
 }
 
 export const isUnproven = (reason: Reason, crashRecord: string | null | undefined): boolean =>

@@ -5,7 +5,7 @@ import type { EnvelopeKeys } from './encryption-keys.js'
 
 /**
  * How an envelope lies in Redis: a BullMQ job whose id is the event's, whose name is the event's type and whose
- * timestamp is the time of receipt, so that a revived letter keeps it while its data is replaced.
+ * timestamp is the time of receipt, so that a revived dead letter keeps it while its data is replaced.
  */
 export type QueueJob = { id: string; name: string; timestampMs: number; data: string | Buffer }
 
@@ -62,7 +62,7 @@ function jsonWithBytes(head: JobHead, body: Buffer): Buffer {
 
 type Beside = Pick<Envelope, 'eventId' | 'type' | 'objectId' | 'instanceId' | 'source'> & { userId?: unknown }
 
-/** All that lies in clear beside a sealed body but the time of receipt, which a revived letter keeps. */
+/** All that lies in clear beside a sealed body but the time of receipt, which a revived dead letter keeps. */
 const beside = ({ eventId, type, objectId, instanceId, source, userId = null }: Beside) =>
   JSON.stringify([eventId, type, objectId, instanceId, source, userId])
 

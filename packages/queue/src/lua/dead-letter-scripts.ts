@@ -2,9 +2,9 @@ import { FOREIGN_BYTES_MAX } from '../limits.js'
 import type { RedisClient } from '../redis/connection.js'
 
 /** Reads what a list shows of a job, and leaves the body where it is: it may be a thousand times as long. */
-const READ_LETTER = `
+const READ_DEAD_LETTER = `
 local function text(value) return type(value) == 'string' and value end
-local function letterOf(id, score)
+local function deadLetterOf(id, score)
   local job = redis.call('HMGET', ARGV[1] .. id, 'name', 'timestamp', 'atm', 'failedReason', 'data', 'struckBy')
   local data = job[5] or ''
   -- As enqueue writes it, with plain ids: that can be read without reading all of it.
@@ -27,12 +27,12 @@ end
 `
 
 /**
- * KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, score and id of the letter before, how many, how many bytes; of what is
- * asked for first the score may be '-inf' and the id ''. By score and id, so that letters which come or go meanwhile neither hide nor
- * repeat others. Letters that died in one millisecond are in the order of the bytes of their ids; Lua's own comparison
+ * KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, score and id of the dead letter before, how many, how many bytes; of what is
+ * asked for first the score may be '-inf' and the id ''. By score and id, so that dead letters which come or go meanwhile neither hide nor
+ * repeat others. Dead letters that died in one millisecond are in the order of the bytes of their ids; Lua's own comparison
  * would go by the server's language.
  */
-const PAGE = `${READ_LETTER}
+const PAGE = `${READ_DEAD_LETTER}
 local function isBefore(one, other)
   for index = 1, math.min(#one, #other) do
     local a, b = string.byte(one, index), string.byte(other, index)
@@ -48,30 +48,30 @@ while low < high do
   local id = redis.call('ZRANGE', KEYS[1], middle, middle)[1]
   if isBefore(after, id) then high = middle else low = middle + 1 end
 end
-local letters = {}
+local deadLetters = {}
 local page = redis.call('ZRANGE', KEYS[1], low, low + count - 1, 'WITHSCORES')
 for index = 1, #page, 2 do
-  local letter, bytes = letterOf(page[index], page[index + 1])
-  letters[#letters + 1] = letter
+  local deadLetter, bytes = deadLetterOf(page[index], page[index + 1])
+  deadLetters[#deadLetters + 1] = deadLetter
   bytesLeft = bytesLeft - bytes
-  if bytesLeft <= 0 then return {letters, 1} end
+  if bytesLeft <= 0 then return {deadLetters, 1} end
 end
-return {letters, #letters == count and 1 or 0}
+return {deadLetters, #deadLetters == count and 1 or 0}
 `
 
 /** KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, how many bytes, ids. Those that are in it. */
-const AMONG = `${READ_LETTER}
-local letters, bytesLeft = {}, tonumber(ARGV[2])
+const AMONG = `${READ_DEAD_LETTER}
+local deadLetters, bytesLeft = {}, tonumber(ARGV[2])
 for index = 3, #ARGV do
   local score = redis.call('ZSCORE', KEYS[1], ARGV[index])
   if score then
-    local letter, bytes = letterOf(ARGV[index], score)
-    letters[#letters + 1] = letter
+    local deadLetter, bytes = deadLetterOf(ARGV[index], score)
+    deadLetters[#deadLetters + 1] = deadLetter
     bytesLeft = bytesLeft - bytes
   end
-  if bytesLeft <= 0 then return {letters, index - 2} end
+  if bytesLeft <= 0 then return {deadLetters, index - 2} end
 end
-return {letters, #ARGV - 2}
+return {deadLetters, #ARGV - 2}
 `
 
 /** KEYS: failed, events, the job, its log. ARGV: job id, stream length. 1 when it was a dead letter, and is gone now. */
@@ -83,31 +83,31 @@ return 1
 `
 
 /** Id, score, name, timestamp, tries, reason, object, instance, source, the workers that died while they ran it alone. */
-export type LetterRow = [string, string, ...(string | null)[]]
+export type DeadLetterRow = [string, string, ...(string | null)[]]
 
-export type LetterScripts = {
-  /** The letters, and 1 when there may be more behind them. */
-  clerkLetters: (
+export type DeadLetterScripts = {
+  /** The dead letters, and 1 when there may be more behind them. */
+  clerkDeadLetters: (
     failed: string,
     jobs: string,
     score: string,
     id: string,
     count: number,
     bytesMax: number,
-  ) => Promise<[LetterRow[], 0 | 1]>
-  /** The letters, and how many of the ids were looked up. */
-  clerkLettersAmong: (
+  ) => Promise<[DeadLetterRow[], 0 | 1]>
+  /** The dead letters, and how many of the ids were looked up. */
+  clerkDeadLettersAmong: (
     failed: string,
     jobs: string,
     bytesMax: number,
     ...ids: string[]
-  ) => Promise<[LetterRow[], number]>
+  ) => Promise<[DeadLetterRow[], number]>
   clerkDiscard: (...args: (string | number)[]) => Promise<number>
 }
 
-export function withLetterScripts<T extends RedisClient>(client: T): T & LetterScripts {
-  client.defineCommand('clerkLetters', { numberOfKeys: 1, lua: PAGE })
-  client.defineCommand('clerkLettersAmong', { numberOfKeys: 1, lua: AMONG })
+export function withDeadLetterScripts<T extends RedisClient>(client: T): T & DeadLetterScripts {
+  client.defineCommand('clerkDeadLetters', { numberOfKeys: 1, lua: PAGE })
+  client.defineCommand('clerkDeadLettersAmong', { numberOfKeys: 1, lua: AMONG })
   client.defineCommand('clerkDiscard', { numberOfKeys: 4, lua: DISCARD })
-  return client as T & LetterScripts
+  return client as T & DeadLetterScripts
 }

@@ -7,7 +7,7 @@ import { CLOSED } from './partition-scripts.js'
  * when a BullMQ release changes those scripts.
  *
  * One field is ours alone: `queuedAt`, when the event last began to wait, in ms of Redis' own clock. A job's timestamp
- * cannot tell it, for a letter that is replayed after a week keeps that.
+ * cannot tell it, for a dead letter that is replayed after a week keeps that.
  */
 
 /** KEYS of these scripts, in order; the keys of jobs come behind them. */

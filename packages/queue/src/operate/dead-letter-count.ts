@@ -3,12 +3,12 @@ import { CENSUS_PAGE, CENSUS_PAGES_MAX } from '../limits.js'
 import type { GaugeScripts } from '../lua/gauge-scripts.js'
 import { firstOf, type Partitions } from '../partitions.js'
 
-export type LettersByClass = Readonly<Record<FailureClass, number>>
+export type DeadLettersByClass = Readonly<Record<FailureClass, number>>
 
-const NONE: LettersByClass = { outage: 0, contention: 0, blocked: 0, poison: 0, killer: 0, unknown: 0 }
+const NONE: DeadLettersByClass = { outage: 0, contention: 0, blocked: 0, poison: 0, killer: 0, unknown: 0 }
 
 /**
- * Counts the dead letters by class, a bounded number at each call, and starts anew when it is through. A letter that
+ * Counts the dead letters by class, a bounded number at each call, and starts anew when it is through. A dead letter that
  * comes or goes meanwhile is counted or not; the next count has it right.
  */
 export class Census {
@@ -17,7 +17,7 @@ export class Census {
   #partition = 0
   #cursor = '0'
   #counting: Record<FailureClass, number> = { ...NONE }
-  #last: LettersByClass | null = null
+  #last: DeadLettersByClass | null = null
 
   constructor(client: GaugeScripts, partitions: Partitions) {
     this.#client = client
@@ -25,7 +25,7 @@ export class Census {
   }
 
   /** The last full count; null before the first. */
-  get last(): LettersByClass | null {
+  get last(): DeadLettersByClass | null {
     return this.#last
   }
 
@@ -36,7 +36,7 @@ export class Census {
     }
   }
 
-  /** True when the last letter of the last partition has been counted. */
+  /** True when the last dead letter of the last partition has been counted. */
   async #countPage(): Promise<boolean> {
     const partitions = [...this.#partitions]
     // One that was retired since was empty.

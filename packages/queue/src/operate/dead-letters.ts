@@ -3,13 +3,13 @@ import { readReason } from '../job/failure-reason.js'
 import { type DeadLetter, isUnproven, type JobList, jobList, sourceOf } from '../job/job-list.js'
 import { envelopeOf, parsedField, type StoredEnvelope } from '../job/stored-job.js'
 import { STREAM_LENGTH } from '../limits.js'
-import { withLetterScripts } from '../lua/dead-letter-scripts.js'
+import { withDeadLetterScripts } from '../lua/dead-letter-scripts.js'
 import { SCRIPT_KEYS, withJobScripts } from '../lua/job-scripts.js'
 import type { Partition, Partitions } from '../partitions.js'
 import { connectOperator } from '../redis/connection.js'
 import { asked } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { isBehind } from './dead-letter-order.js'
+import { comesAfter } from './dead-letter-order.js'
 
 /** The envelope is null for a job that holds none: something else put it into the queue, or its body is lost. */
 export type DeadLetterDetails = DeadLetter & { envelope: StoredEnvelope | null; stack: string | null }
@@ -21,11 +21,11 @@ export type DeadLetters = Disposable &
     list: () => AsyncIterable<DeadLetter>
     /** Null when there is no dead letter of that event. */
     find: (eventId: string) => Promise<DeadLetterDetails | null>
-    /** Moves a letter back, as if it had never been tried. False when it is no dead letter (any more). */
+    /** Moves a dead letter back, as if it had never been tried. False when it is no dead letter (any more). */
     replay: (eventId: string) => Promise<boolean>
     /** The same for many at once, some 20 µs of Redis each; how many were moved. */
     replayMany: (eventIds: readonly string[]) => Promise<number>
-    /** Removes a letter. False when it is no dead letter (any more): what was revived meanwhile stays. */
+    /** Removes a dead letter. False when it is no dead letter (any more): what was revived meanwhile stays. */
     discard: (eventId: string) => Promise<boolean>
     /** The events that failed and wait for their next try, those first whose try is due first. */
     retrying: JobList
@@ -39,14 +39,14 @@ export async function openDeadLetters(
   list: Partitions,
   keys: EnvelopeKeys = NO_KEYS,
 ): Promise<DeadLetters> {
-  const client = withLetterScripts(withJobScripts(await connectOperator(target)))
-  const letters = jobList(client, list, 'failed')
-  /** An event may have died in two partitions: both letters are moved. */
+  const client = withDeadLetterScripts(withJobScripts(await connectOperator(target)))
+  const deadLetters = jobList(client, list, 'failed')
+  /** An event may have died in two partitions: both dead letters are moved. */
   const everywhere = async (move: (partition: Partition) => Promise<unknown>) =>
     (await asked(Promise.all([...list].map(move)))).includes(1)
   return {
-    ...letters,
-    list: () => listOf(letters),
+    ...deadLetters,
+    list: () => listOf(deadLetters),
     retrying: jobList(client, list, 'delayed'),
     async find(eventId) {
       for (const { key } of list) {
@@ -88,11 +88,11 @@ async function* listOf({ next, end }: JobList): AsyncGenerator<DeadLetter> {
   const last = await end()
   let page = last === null ? [] : await next(null)
   for (let final = page.at(-1); final && last; final = page.at(-1)) {
-    for (const { letter, place } of page) {
-      if (isBehind(place, last)) return
-      yield letter
+    for (const { deadLetter, cursor } of page) {
+      if (comesAfter(cursor, last)) return
+      yield deadLetter
     }
-    page = await next(final.place)
+    page = await next(final.cursor)
   }
 }
 

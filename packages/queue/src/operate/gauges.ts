@@ -7,7 +7,7 @@ import { openPromptClient, type RedisClient } from '../redis/connection.js'
 import { memoryShare } from '../redis/redis-memory.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { type BlockedByCode, countBlocked } from './blocked.js'
-import { Census, type LettersByClass } from './dead-letter-count.js'
+import { Census, type DeadLettersByClass } from './dead-letter-count.js'
 import {
   AGREED_SETTINGS,
   type AgreedSetting,
@@ -23,7 +23,7 @@ export type QueueReading = {
   /** Milliseconds since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
   oldestMs: number
   /** Null until they have been counted once. */
-  deadByClass: LettersByClass | null
+  deadByClass: DeadLettersByClass | null
   /** They wait for their next try too, and count among the retrying ones. */
   blockedByCode: BlockedByCode
   /** Of Redis' maxmemory; null when it has none. */

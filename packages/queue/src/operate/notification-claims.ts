@@ -7,7 +7,7 @@ import type { RedisTarget } from '../redis/redis-url.js'
 export type Notices = Disposable & {
   /** True for the first that asks, in all processes, within `NOTICE_MS`. @throws when Redis does not answer. */
   claim: (fingerprint: string) => Promise<boolean>
-  /** Gives it back untold: the next letter of that cause is the first again. */
+  /** Gives it back untold: the next dead letter of that cause is the first again. */
   withdraw: (fingerprint: string) => Promise<void>
 }
 

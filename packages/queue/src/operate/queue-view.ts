@@ -9,7 +9,7 @@ import { connectOperator, type RedisClient } from '../redis/connection.js'
 import { asked } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { type BlockedByCode, countBlocked } from './blocked.js'
-import { Census, type LettersByClass } from './dead-letter-count.js'
+import { Census, type DeadLettersByClass } from './dead-letter-count.js'
 import { type LivingProcesses, readLivingProcesses } from './disagreements.js'
 
 /** Events by state. Retrying ones wait for the time of their next try, dead ones for an operator. */
@@ -36,7 +36,7 @@ export type QueuedEvent = {
 export type QueueView = Disposable & {
   /** `oldestMs`: since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
   depth: (of?: Partitions) => Promise<{ events: QueueDepth; oldestMs: number }>
-  deadByClass: () => Promise<LettersByClass>
+  deadByClass: () => Promise<DeadLettersByClass>
   blockedByCode: () => Promise<BlockedByCode>
   workers: (of?: Partitions) => Promise<WorkerPresence[]>
   /** Workers and ingest processes, and the reactions that they request. */
@@ -52,7 +52,7 @@ export async function openQueueView(
   keys: EnvelopeKeys = NO_KEYS,
 ): Promise<QueueView> {
   const client = withGaugeScripts(await connectOperator(target))
-  let classes: { untilMs: number; counts: Promise<LettersByClass> } | undefined
+  let classes: { untilMs: number; counts: Promise<DeadLettersByClass> } | undefined
   return {
     async depth(of = list) {
       const parts = await asked(
@@ -91,7 +91,7 @@ export async function openQueueView(
   }
 }
 
-async function count(census: Census): Promise<LettersByClass> {
+async function count(census: Census): Promise<DeadLettersByClass> {
   while (!census.last) await census.advance()
   return census.last
 }

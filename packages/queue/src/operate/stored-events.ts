@@ -72,7 +72,7 @@ export async function openStoredEvents(
 }
 
 /** As Lua's `string.lower` does in Redis, which knows no other letters. */
-const lowerAscii = (text: string) => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+const lowerAscii = (text: string) => text.replace(/[A-Z]+/g, (deadLetters) => deadLetters.toLowerCase())
 
 /** By BullMQ's names. What else there is, such as `completed`, is kept by somebody and does not run. */
 const REMOVED_FROM: Readonly<Record<string, RemovedFrom>> = {
