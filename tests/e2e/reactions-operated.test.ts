@@ -1,4 +1,4 @@
-import { openReactionPlaces, type Partition, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { openReactionPartitions, type Partition, parseRedisUrl, partition } from '@clerk-mirror/queue'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
@@ -18,10 +18,10 @@ beforeAll(async () => {
   receiver = await openReceiver()
   world = await openConsoleWorld({ worker: { changeWebhooks: webhooksTo(receiver.url) } })
   const events = partition(world.key('').replace(/:clerk-events:$/, ''))
-  using places = await openReactionPlaces(parseRedisUrl(inject('redisUrl')), [events])
-  await until(() => places.look().then(() => places.names.length === 1))
+  using places = await openReactionPartitions(parseRedisUrl(inject('redisUrl')), [events])
+  await until(() => places.refresh().then(() => places.names.length === 1))
   reaction = String(places.names[0])
-  place = places.placeOf(reaction)
+  place = places.partitionOf(reaction)
   if (CHROMIUM) browser = await openBrowser()
 })
 afterAll(async () => {

@@ -2,7 +2,7 @@ import { openMirror, parseDatabaseUrl } from '@clerk-mirror/mirror'
 import { demandMatch, type EraseResult, erase } from '@clerk-mirror/operations'
 import {
   openQueueInstallation,
-  openReactionPlaces,
+  openReactionPartitions,
   openStoredEvents,
   parseEnvelopeKeys,
   parseNamespace,
@@ -64,7 +64,7 @@ export const eraseUser: Command = {
     const list = await readPartitions(redis, config.namespace)
     await demandMatch(owned.use(openQueueInstallation(redis, list, 'operator')), mirror)
     const events = owned.use(await openStoredEvents(redis, list, config.envelopeKeys?.reveal()))
-    const places = owned.use(await openReactionPlaces(redis, list))
+    const places = owned.use(await openReactionPartitions(redis, list))
     const reactions = owned.use(await openStoredEvents(redis, places.partitions))
     const onWaiting = (count: number) => note(`Waiting for ${count} of their events that workers have …`)
     const view = progressView('erase')

@@ -1,5 +1,5 @@
 import { openOperations } from '@clerk-mirror/operations'
-import { openQueueBrowser, openRegister, openSessionRevocations } from '@clerk-mirror/queue'
+import { openPartitionRegistry, openQueueBrowser, openSessionRevocations } from '@clerk-mirror/queue'
 import {
   HttpEdge,
   isLoopback,
@@ -26,7 +26,9 @@ export async function startConsole(config: ConsoleConfig, { log, signal }: Surro
   const redis = config.redis.reveal()
   const envelopeKeys = config.envelopeKeys?.reveal()
   const partitions =
-    'namespace' in config.partitions ? owned.use(openRegister(redis, config.partitions.namespace)) : config.partitions
+    'namespace' in config.partitions
+      ? owned.use(openPartitionRegistry(redis, config.partitions.namespace))
+      : config.partitions
   const metrics = openMetrics('console')
   const operations = owned.use(
     operationsDoor(() => openOperations({ redis, partitions, database: config.database.reveal(), envelopeKeys })),

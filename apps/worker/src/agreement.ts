@@ -2,7 +2,7 @@ import type { Mirror } from '@clerk-mirror/mirror'
 import {
   type Handle,
   openQueueInstallation,
-  openReactionRegister,
+  openReactionRegistry,
   type Partitions,
   type RedisTarget,
   type WorkerSettings,
@@ -49,7 +49,7 @@ export function openAgreement(owned: Releasers, around: Around): Agreement {
   )
   exportInstallation(guard, metrics)
   const recorder = registerRecorder(log, reactions)
-  requested.readFrom(owned.use(openReactionRegister(target, partitions, reactions.registered, recorder)))
+  requested.readFrom(owned.use(openReactionRegistry(target, partitions, reactions.registered, recorder)))
   const keyIds = [...(config.envelopeKeys?.reveal().keys() ?? [])].sort()
   return {
     guard,

@@ -5,8 +5,8 @@ import {
   exportQueueGauges,
   type Notices,
   openNotices,
+  openPartitionRegistry,
   openQueueGauges,
-  openRegister,
   type Partitions,
 } from '@clerk-mirror/queue'
 import {
@@ -94,7 +94,7 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
 
 /** Known before anything is acquired that uses them, and released after it. */
 function partitionsOf({ redis, partitions }: WorkerConfig, owned: Releasers): Partitions {
-  return 'namespace' in partitions ? owned.use(openRegister(redis.reveal(), partitions.namespace)) : partitions
+  return 'namespace' in partitions ? owned.use(openPartitionRegistry(redis.reveal(), partitions.namespace)) : partitions
 }
 
 function notifierTo(

@@ -2,12 +2,12 @@ import {
   type DeadLetters,
   openDeadLetters,
   openQueueView,
-  openReactionPlaces,
+  openReactionPartitions,
   type Partition,
   type Partitions,
   type QueueDepth,
   type QueueView,
-  type ReactionPlaces,
+  type ReactionPartitions,
   type RedisTarget,
   reactionJobId,
 } from '@clerk-mirror/queue'
@@ -29,7 +29,7 @@ export type ReactionDesk = Disposable & {
 
 /** @throws QueueUnavailable when Redis cannot be reached. */
 export async function openReactionDesk(redis: RedisTarget, list: Partitions, ledger: Ledger): Promise<ReactionDesk> {
-  const places = await openReactionPlaces(redis, list)
+  const places = await openReactionPartitions(redis, list)
   try {
     const deadLetters = await openDeadLetters(redis, places.partitions)
     try {
@@ -44,14 +44,14 @@ export async function openReactionDesk(redis: RedisTarget, list: Partitions, led
   }
 }
 
-function desk(places: ReactionPlaces, deadLetters: DeadLetters, queue: QueueView, ledger: Ledger): ReactionDesk {
+function desk(places: ReactionPartitions, deadLetters: DeadLetters, queue: QueueView, ledger: Ledger): ReactionDesk {
   const each = async <T>(ask: (reaction: string, partition: Partition) => Promise<T>): Promise<T[]> => {
-    await places.look()
+    await places.refresh()
     return Promise.all(places.partitions.map((partition, index) => ask(places.names[index] ?? '', partition)))
   }
   return {
     verbs: reactionOperations({ places, queue, ledger }),
-    deadLetters: looking(deadLetterOperations(deadLetters, ledger, 'reactions'), places.look),
+    deadLetters: looking(deadLetterOperations(deadLetters, ledger, 'reactions'), places.refresh),
     status: () =>
       each(async (reaction, partition) => {
         const { events, oldestMs } = await queue.depth([partition])

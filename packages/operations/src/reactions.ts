@@ -1,6 +1,6 @@
 import { KNOWN_KINDS } from '@clerk-mirror/events'
 import type { AskRequest, Mirror } from '@clerk-mirror/mirror'
-import type { QueueDepth, QueueView, ReactionPlaces } from '@clerk-mirror/queue'
+import type { QueueDepth, QueueView, ReactionPartitions } from '@clerk-mirror/queue'
 import type { Ledger } from './ledger.js'
 import { FORGET_PAGE } from './limits.js'
 import { OperationsError } from './operations-error.js'
@@ -49,11 +49,11 @@ export type ReactionOperations = {
   forget: (reaction: string, options: ForgetOptions) => Promise<ForgetResult>
 }
 
-type Around = { places: ReactionPlaces; queue: QueueView; ledger: Ledger }
+type Around = { places: ReactionPartitions; queue: QueueView; ledger: Ledger }
 
 export function reactionOperations({ places, queue, ledger }: Around): ReactionOperations {
   const backlogOf = async (mirror: Mirror, reaction: string): Promise<ReactionBacklog> => {
-    const of = [places.placeOf(reaction)]
+    const of = [places.partitionOf(reaction)]
     const [workers, registered, outbox, runs] = await Promise.all([
       queue.workers(of),
       places.registered(),
@@ -67,7 +67,7 @@ export function reactionOperations({ places, queue, ledger }: Around): ReactionO
     }
   }
   const known = async (mirror: Mirror): Promise<string[]> => {
-    await places.look()
+    await places.refresh()
     const [registered, waiting] = await Promise.all([places.registered(), mirror.outboxReactions()])
     return [...new Set([...places.names, ...registered, ...waiting])].sort()
   }

@@ -2,8 +2,8 @@ import {
   type BlockedByCode,
   type DeadLettersByClass,
   type Disagreement,
-  type DoorPresence,
   disagreementsOf,
+  type ProducerPresence,
   type QueueDepth,
   type QueueView,
   type WorkerPresence,
@@ -21,7 +21,7 @@ export type Status = {
   breaker: WorkerPresence['breaker'] | null
   workers: WorkerPresence[]
   /** Ingest processes that spread events over the partitions of a namespace. */
-  ingest: DoorPresence[]
+  ingest: ProducerPresence[]
   /** In what living processes differ that should agree. */
   disagreements: Disagreement[]
   deadLettersByClass: DeadLettersByClass

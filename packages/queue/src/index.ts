@@ -5,7 +5,7 @@ export type { Delivery, Disposition, Handle } from './consume/dispatcher.js'
 export { WorkerWedged } from './consume/stuck-watchdog.js'
 export type { WorkerPresence, WorkerSettings } from './consume/worker-heartbeat.js'
 export { type EnqueueResult, openProducer, type Producer } from './enqueue/enqueue.js'
-export type { DoorPresence, IngestSettings, Spread } from './enqueue/placement.js'
+export type { IngestSettings, ProducerPresence, Spread } from './enqueue/partition-router.js'
 export type { SealedBody } from './job/encrypted-body.js'
 export { type EnvelopeKeys, parseEnvelopeKeys } from './job/encryption-keys.js'
 export { type Reason, reasonOf } from './job/failure-reason.js'
@@ -28,10 +28,10 @@ export { openQueueInstallation, type QueueInstallation } from './operate/install
 export { type Notices, openNotices } from './operate/notification-claims.js'
 export {
   openPartitionDesk,
-  openRegister,
+  openPartitionRegistry,
   type PartitionDesk,
+  type PartitionRegistry,
   type PartitionReport,
-  type Register,
   type Retirement,
   readPartitions,
 } from './operate/partition-registry.js'
@@ -50,18 +50,18 @@ export {
 } from './partitions.js'
 export { type HandOver, openHandOver } from './reactions/reaction-enqueue.js'
 export {
-  openReactionPlaces,
+  openReactionPartitions,
   REACTION_NAME,
-  type ReactionPlaces,
+  type ReactionPartitions,
   reactionJobId,
   reactionPartition,
   type Unregistered,
 } from './reactions/reaction-partitions.js'
 export {
-  openReactionRegister,
-  type ReactionRegister,
+  openReactionRegistry,
+  type ReactionRegistry,
   type RegisteredReactions,
-  type RegisterObserver,
+  type RegistryObserver,
   type Unaware,
 } from './reactions/reaction-registry.js'
 export type { ConnectionObserver } from './redis/connection.js'

@@ -221,19 +221,19 @@ export const DISKS_MS = 100
 
 /** Milliseconds that a resent event waits to hear whether its dead letter lies where it would have gone before, of all
  * such partitions together. */
-export const FORMER_HOME_MS = 100
+export const PREVIOUS_PARTITION_MS = 100
 /** Partitions at most: a worker has a connection for each of them, and 256 events in hand for all together. */
 export const PARTITIONS_MAX = 64
 /** Milliseconds between looks at the register of partitions: workers serve a new one within two of them. */
-export const REGISTER_LOOK_MS = SECOND
+export const REGISTRY_POLL_MS = SECOND
 /** Milliseconds for which a worker's look at the register of reactions serves: it commits nothing by an older one. Half of
  * what a reader's word holds, so that a worker which counts as dead has nothing left to commit. */
-export const REACTION_REGISTER_TRUST_MS = 5 * SECOND
+export const REACTION_REGISTRY_TRUST_MS = 5 * SECOND
 /** Milliseconds after which a worker that registered a reaction warns of those that do not know of it yet: a look, and the
  * longest batch that is under way. */
 export const REACTION_ACKNOWLEDGE_MS = 15 * SECOND
 /** Milliseconds until an ingest process that could not put its partitions on the register tries again. */
-export const ENROL_RETRY_MS = 250
+export const REGISTER_RETRY_MS = 250
 
 /**
  * Milliseconds that one process has the right to export the gauges of the queue, and between its renewals: after it

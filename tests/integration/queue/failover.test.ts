@@ -1,11 +1,11 @@
 import {
   consume,
   openHandOver,
+  openPartitionRegistry,
   openProducer,
   openQueueBrowser,
   openQueueGauges,
   openQueueView,
-  openRegister,
   parseRedisUrl,
   partition,
 } from '@clerk-mirror/queue'
@@ -107,7 +107,7 @@ test('clients that only read follow too, and so do those that have nothing to do
   const view = owned.use(await openQueueView(target(), [own]))
   const browser = owned.use(openQueueBrowser(target(), [own], () => ''))
   const gauges = owned.use(openQueueGauges(target(), [own]))
-  owned.use(openRegister(target(), 'clerk'))
+  owned.use(openPartitionRegistry(target(), 'clerk'))
   owned.use(openHandOver(target(), own, ['one']))
   for (const open of [openPromptClient, openOperatorClient, openPatientClient]) {
     const client = open(target()).on('error', () => {})

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import {
-  openReactionPlaces,
-  openReactionRegister,
+  openReactionPartitions,
+  openReactionRegistry,
   type Partition,
   parseRedisUrl,
   partition,
-  type ReactionRegister,
+  type ReactionRegistry,
   type Unaware,
 } from '@clerk-mirror/queue'
 import { Releasers } from '@clerk-mirror/runtime'
@@ -32,11 +32,11 @@ afterEach(() => owned[Symbol.asyncDispose]())
 const REGISTER = () => events.key('clerk-mirror:reaction-register')
 const READERS = () => events.key('clerk-mirror:reaction-readers')
 
-type Watched = ReactionRegister & { registered: number; acknowledged: number; unaware: Unaware[][] }
+type Watched = ReactionRegistry & { registered: number; acknowledged: number; unaware: Unaware[][] }
 
 async function worker(reactions: Record<string, string[]> = {}): Promise<Watched> {
   const seen = { registered: 0, acknowledged: 0, unaware: [] as Unaware[][] }
-  const register = openReactionRegister(target, [events], new Map(Object.entries(reactions)), {
+  const register = openReactionRegistry(target, [events], new Map(Object.entries(reactions)), {
     registered: () => {
       seen.registered += 1
     },
@@ -50,8 +50,8 @@ async function worker(reactions: Record<string, string[]> = {}): Promise<Watched
   return Object.assign(seen, register)
 }
 
-const reactionsOf = (register: ReactionRegister) => Object.fromEntries(register.current()?.reactions ?? [])
-const knows = (register: ReactionRegister, reactions: Record<string, string[]>) =>
+const reactionsOf = (register: ReactionRegistry) => Object.fromEntries(register.current()?.reactions ?? [])
+const knows = (register: ReactionRegistry, reactions: Record<string, string[]>) =>
   until(() => JSON.stringify(reactionsOf(register)) === JSON.stringify(reactions))
 
 /** The last heartbeat of each reader. */
@@ -124,7 +124,7 @@ test('a register that Redis loses is made anew by those who are there, and ackno
 test('what no living worker registers is taken away, the rest refuses or is narrowed', async () => {
   const none = await worker()
   const old = await worker({ mail: ['"user.created"', '"user.deleted"'] })
-  using places = await openReactionPlaces(target, [events])
+  using places = await openReactionPartitions(target, [events])
   expect(await places.unregister('nobody')).toEqual({ kind: 'unknown' })
   expect(await places.unregister('mail')).toEqual({ kind: 'registered' })
   await worker({ mail: ['"user.deleted"'] })
@@ -138,7 +138,7 @@ test('what no living worker registers is taken away, the rest refuses or is narr
 })
 
 test('while Redis does not answer, no look serves for longer than its time', async () => {
-  using gone = openReactionRegister(parseRedisUrl('redis://127.0.0.1:1'), [events], new Map(), {
+  using gone = openReactionRegistry(parseRedisUrl('redis://127.0.0.1:1'), [events], new Map(), {
     registered: () => {},
     acknowledged: () => {},
     unacknowledged: () => {},

@@ -1,6 +1,6 @@
 import { partitions } from '@clerk-mirror/queue'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { registerKeys, withRegisterScripts } from '../../../packages/queue/src/lua/partition-scripts.js'
+import { registryKeys, withPartitionScripts } from '../../../packages/queue/src/lua/partition-scripts.js'
 import { indexOf } from '../../../packages/queue/src/partitions.js'
 import { type Family, openFamily } from '../../support/queue/partitions.js'
 import { done, envelope } from '../../support/queue/queue.js'
@@ -116,7 +116,7 @@ test('an operator who sleeps between closing a partition and taking it off the r
   await family.redis.hset(registerKey(), 'retiring', 'token-of-the-sleeper')
   await family.redis.hset(family.key(1, 'meta'), 'clerk-mirror:closed', 'token-of-the-sleeper')
   expect(await two.enqueue(event())).toEqual({ kind: 'accepted', how: 'added' })
-  const scripted = withRegisterScripts(family.redis)
-  expect(await scripted.clerkEndRetiring(...registerKeys(family.name), 1, 'token-of-the-sleeper')).toBe(0)
+  const scripted = withPartitionScripts(family.redis)
+  expect(await scripted.clerkEndRetiring(...registryKeys(family.name), 1, 'token-of-the-sleeper')).toBe(0)
   expect((await family.desk.list()).partitions).toMatchObject([{ events: 0 }, { events: 1 }])
 })

@@ -1,6 +1,6 @@
 import { Failure } from '@clerk-mirror/events'
 import type { ReactionInterests, Reactions } from '@clerk-mirror/mirror'
-import type { Handle, ReactionRegister, RegisterObserver } from '@clerk-mirror/queue'
+import type { Handle, ReactionRegistry, RegistryObserver } from '@clerk-mirror/queue'
 import type { Log } from '@clerk-mirror/runtime'
 import type { ReactionList } from './start-reactions.js'
 import { interestsOf, wantedOnRegister } from './wants.js'
@@ -13,11 +13,11 @@ export type RequestedReactions = {
   /** The handler, with the register read before each batch, and kept from acknowledging a newer one until its end. */
   registered: (handle: Handle) => Handle
   /** Before the first batch; the register is opened later than the mirror, when nothing can keep the process from starting. */
-  readFrom: (register: ReactionRegister) => void
+  readFrom: (register: ReactionRegistry) => void
 }
 
 export function requestedReactions(list: ReactionList): RequestedReactions {
-  let register: ReactionRegister | undefined
+  let register: ReactionRegistry | undefined
   let known: { version: number; interests: ReactionInterests | null } | null = null
   const interests = (): ReactionInterests | null => {
     const now = register?.current()
@@ -61,7 +61,7 @@ function unread(error: unknown): never {
 }
 
 /** Where the register is logged. */
-export const registerRecorder = (log: Log, list: ReactionList): RegisterObserver => {
+export const registerRecorder = (log: Log, list: ReactionList): RegistryObserver => {
   const reactions = list.all.map(({ name }) => name)
   return {
     registered: () => {

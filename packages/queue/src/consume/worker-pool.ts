@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Worker } from 'bullmq'
-import { CLOSE_IDLE_MS, CLOSE_LOOK_MS, REGISTER_LOOK_MS } from '../limits.js'
+import { CLOSE_IDLE_MS, CLOSE_LOOK_MS, REGISTRY_POLL_MS } from '../limits.js'
 import type { Partition, Partitions } from '../partitions.js'
 
 /** `handBack`: gives back what it took and will not begin. `isIdle`: whether it has no event. */
@@ -31,7 +31,7 @@ export class Crew {
   constructor(options: CrewOptions) {
     this.#options = options
     this.#serve()
-    this.#timer = setInterval(() => this.#serve(), REGISTER_LOOK_MS)
+    this.#timer = setInterval(() => this.#serve(), REGISTRY_POLL_MS)
   }
 
   /** Whether events are to be taken; those in hand stay there. */

@@ -1,8 +1,8 @@
 import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
 import { type IncomingEvent, type QueueJob, queueJobOf } from '../job/stored-job.js'
-import { FORMER_HOME_MS, MEMORY_CHECK_MS, PROMPT_COMMAND_MS, SHED_ABOVE } from '../limits.js'
+import { MEMORY_CHECK_MS, PREVIOUS_PARTITION_MS, PROMPT_COMMAND_MS, SHED_ABOVE } from '../limits.js'
 import { type EnqueueOutcome, type JobScripts, withJobScripts } from '../lua/job-scripts.js'
-import { withRegisterScripts } from '../lua/partition-scripts.js'
+import { withPartitionScripts } from '../lua/partition-scripts.js'
 import type { Partition, Partitions } from '../partitions.js'
 import { type ConnectionObserver, observe, openPromptClient, type RedisClient } from '../redis/connection.js'
 import { inspectRedis, type RedisInspection } from '../redis/redis-inspection.js'
@@ -10,7 +10,7 @@ import { memoryShare } from '../redis/redis-memory.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { within } from '../redis/timeout.js'
 import { EnqueueBatcher, enqueueMany } from './enqueue-batcher.js'
-import { enrol, fixedPlacement, type Placement, type Spread, tokenIn } from './placement.js'
+import { fixedPartitions, type PartitionRouter, registerProducer, type Spread, tokenIn } from './partition-router.js'
 import { type RedisRefusal, redisRefusal } from './redis-errors.js'
 import { NotReplicated, type Write, writerTo } from './replicas.js'
 
@@ -47,9 +47,9 @@ export function openProducer(
 ): Producer {
   const client = openPromptClient(target)
   observe(client, observer)
-  const write = writerTo(client, replicas, (each) => withRegisterScripts(withJobScripts(each)))
-  const placement = 'count' in to ? enrol(client, to, write) : fixedPlacement(to)
-  const store = enqueueInto(write, placement, keys)
+  const write = writerTo(client, replicas, (each) => withPartitionScripts(withJobScripts(each)))
+  const router = 'count' in to ? registerProducer(client, to, write) : fixedPartitions(to)
+  const store = enqueueInto(write, router, keys)
   const memory = watchMemory(client)
   return {
     async enqueue(envelope, trace) {
@@ -65,55 +65,55 @@ export function openProducer(
       }
     },
     isShedding: memory.isScarce,
-    partitions: placement.served,
+    partitions: router.served,
     async inspect() {
       const [inspection] = await within(
         PROMPT_COMMAND_MS,
-        Promise.all([inspectRedis(client, placement.own), placement.ready()]),
+        Promise.all([inspectRedis(client, router.own), router.ready()]),
       )
       return inspection
     },
     [Symbol.dispose]() {
       memory.stop()
-      placement[Symbol.dispose]()
+      router[Symbol.dispose]()
       client.disconnect()
     },
   }
 }
 
 /** Resolves when there is a live job of the event, with how it came there. */
-export function enqueueInto(write: Write<JobScripts>, placement: Placement, envelopeKeys: EnvelopeKeys) {
-  const arrivals = new Map<string, EnqueueBatcher>()
-  const arrivalsAt = (home: Partition): EnqueueBatcher => {
-    const known = arrivals.get(home.prefix) ?? new EnqueueBatcher(write, home)
-    arrivals.set(home.prefix, known)
+export function enqueueInto(write: Write<JobScripts>, router: PartitionRouter, envelopeKeys: EnvelopeKeys) {
+  const batchers = new Map<string, EnqueueBatcher>()
+  const batcherOf = (partition: Partition): EnqueueBatcher => {
+    const known = batchers.get(partition.prefix) ?? new EnqueueBatcher(write, partition)
+    batchers.set(partition.prefix, known)
     return known
   }
   /** A former home that does not answer must not keep an event from its home: then the ledger settles the dead letter. */
-  const askFormerHome = (partition: Partition, job: QueueJob) =>
-    within(FORMER_HOME_MS, enqueueMany(write, partition, [job], '')).then(
+  const askPreviousPartition = (partition: Partition, job: QueueJob) =>
+    within(PREVIOUS_PARTITION_MS, enqueueMany(write, partition, [job], '')).then(
       ([answer]) => answer ?? 'absent',
       () => 'absent',
     )
 
   return async (envelope: IncomingEvent, trace: string | undefined): Promise<string> => {
-    const isReady = placement.ready()
+    const isReady = router.ready()
     if (isReady) await isReady
     const job = queueJobOf(envelope, envelopeKeys, trace)
     // First: revived where it lies, the dead letter is not left behind as a second one of the same event.
-    const formerHomes = placement.formerHomesOf(envelope)
-    if (formerHomes.length > 0) {
+    const previousPartitions = router.previousPartitionsFor(envelope)
+    if (previousPartitions.length > 0) {
       // All at once: however many of them are silent, an answer within the promised time is left.
-      const answers = await Promise.all(formerHomes.map((former) => askFormerHome(former, job)))
+      const answers = await Promise.all(previousPartitions.map((former) => askPreviousPartition(former, job)))
       const how = answers.find((answer) => answer !== 'absent')
       if (how !== undefined) return how
     }
-    const home = placement.homeOf(envelope)
+    const home = router.partitionFor(envelope)
     for (;;) {
-      const how = await arrivalsAt(home).add(job)
+      const how = await batcherOf(home).add(job)
       const token = tokenIn(how)
       if (token === undefined) return how
-      await placement.reopen(home, token)
+      await router.reopen(home, token)
     }
   }
 }

@@ -27,7 +27,7 @@ end
  * time, the count of partitions, then every number of partitions that events were ever spread over. Whoever needs the
  * last partition stops its being retired.
  */
-const ENROL = `${SHARED}
+const REGISTER_PRODUCER = `${SHARED}
 local spread = tonumber(ARGV[3])
 if spread >= count() then
   redis.call('HSET', register, 'count', spread)
@@ -70,7 +70,7 @@ redis.call('HSET', register, 'retiring', ARGV[3])
 return 'yes'
 `
 
-/** ARGV: index of a partition, the token. 1 unless somebody has enrolled for it since. */
+/** ARGV: index of a partition, the token. 1 unless a producer has registered for it since. */
 const END_RETIRING = `${SHARED}
 if redis.call('HGET', register, 'retiring') ~= ARGV[2] then return 0 end
 redis.call('HDEL', register, 'retiring')
@@ -107,24 +107,24 @@ if redis.call('HGET', KEYS[1], '${CLOSED}') == ARGV[1] then return redis.call('H
 return 0
 `
 
-export type RegisterScripts = {
-  clerkEnrol: (...args: (string | number)[]) => Promise<number[]>
-  clerkRegister: (...args: (string | number)[]) => Promise<(number | string)[]>
+export type PartitionScripts = {
+  clerkRegisterProducer: (...args: (string | number)[]) => Promise<number[]>
+  clerkPartitions: (...args: (string | number)[]) => Promise<(number | string)[]>
   clerkBeginRetiring: (...args: (string | number)[]) => Promise<'yes' | 'no' | 'not-last' | 'in-use'>
   clerkEndRetiring: (...args: (string | number)[]) => Promise<number>
   clerkClose: (...args: (string | number)[]) => Promise<number>
   clerkReopen: (meta: string, token: string) => Promise<number>
 }
 
-export const registerKeys = (namespace: string) =>
+export const registryKeys = (namespace: string) =>
   [`{${namespace}-partitions}:clerk-mirror:register`, `{${namespace}-partitions}:clerk-mirror:doors`] as const
 
-export function withRegisterScripts<T extends RedisClient>(client: T): T & RegisterScripts {
-  client.defineCommand('clerkEnrol', { numberOfKeys: 2, lua: ENROL })
-  client.defineCommand('clerkRegister', { numberOfKeys: 2, lua: READ })
+export function withPartitionScripts<T extends RedisClient>(client: T): T & PartitionScripts {
+  client.defineCommand('clerkRegisterProducer', { numberOfKeys: 2, lua: REGISTER_PRODUCER })
+  client.defineCommand('clerkPartitions', { numberOfKeys: 2, lua: READ })
   client.defineCommand('clerkBeginRetiring', { numberOfKeys: 2, lua: BEGIN_RETIRING })
   client.defineCommand('clerkEndRetiring', { numberOfKeys: 2, lua: END_RETIRING })
   client.defineCommand('clerkClose', { numberOfKeys: PLACES.length + 1, lua: CLOSE })
   client.defineCommand('clerkReopen', { numberOfKeys: 1, lua: REOPEN })
-  return client as T & RegisterScripts
+  return client as T & PartitionScripts
 }

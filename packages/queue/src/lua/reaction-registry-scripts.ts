@@ -100,28 +100,28 @@ raise()
 return {'narrowed', kept}
 `
 
-export type ReactionRegisterScripts = {
+export type ReactionRegistryScripts = {
   clerkLook: (...args: (string | number)[]) => Promise<(string | number)[]>
   clerkRegisterReactions: (...args: (string | number)[]) => Promise<(string | number)[]>
   clerkReactionReaders: (...args: (string | number)[]) => Promise<string[]>
   clerkRemoveReaction: (...args: (string | number)[]) => Promise<string[]>
 }
 
-export const reactionRegisterKeys = (partitions: Partitions) => {
+export const reactionRegistryKeys = (partitions: Partitions) => {
   const { key } = firstOf(partitions)
   return [key('clerk-mirror:reaction-register'), key('clerk-mirror:reaction-readers')] as const
 }
 
-export function withReactionRegister<T extends RedisClient>(client: T): T & ReactionRegisterScripts {
+export function withReactionRegistry<T extends RedisClient>(client: T): T & ReactionRegistryScripts {
   client.defineCommand('clerkLook', { numberOfKeys: 2, lua: LOOK })
   client.defineCommand('clerkRegisterReactions', { numberOfKeys: 2, lua: REGISTER })
   client.defineCommand('clerkReactionReaders', { numberOfKeys: 2, lua: READERS })
   client.defineCommand('clerkRemoveReaction', { numberOfKeys: 2, lua: REMOVE })
-  return client as T & ReactionRegisterScripts
+  return client as T & ReactionRegistryScripts
 }
 
 /** A register as a script answers it. */
-export function readRegister(answer: readonly (string | number)[]): Map<string, string[]> {
+export function readRegistry(answer: readonly (string | number)[]): Map<string, string[]> {
   const reactions = new Map<string, string[]>()
   for (let index = 1; index < answer.length; index += 2) {
     const name = /^reaction:(.+)$/.exec(String(answer[index]))?.[1]

@@ -3,7 +3,7 @@ import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
 import { envelopeOf } from '../job/stored-job.js'
 import { BROWSE_BYTES_MAX, BROWSE_METRICS_MAX, BROWSE_ROWS_MAX, PROMPT_COMMAND_MS } from '../limits.js'
 import { firstOf, type Partition, type Partitions } from '../partitions.js'
-import { reactionPlacesOf } from '../reactions/reaction-partitions.js'
+import { reactionPartitionsOf } from '../reactions/reaction-partitions.js'
 import { openOperatorClient, type RedisClient } from '../redis/connection.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { within } from '../redis/timeout.js'
@@ -49,7 +49,7 @@ export function openQueueBrowser(
   }
   return {
     async queues() {
-      reactions = await within(PROMPT_COMMAND_MS, reactionPlacesOf(client, firstOf(list))).catch(() => reactions)
+      reactions = await within(PROMPT_COMMAND_MS, reactionPartitionsOf(client, firstOf(list))).catch(() => reactions)
       return [...list, ...reactions.values()].map(queueOf)
     },
     async [Symbol.asyncDispose]() {

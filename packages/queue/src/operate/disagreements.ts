@@ -1,8 +1,8 @@
 import { type WorkerPresence, workersAlive } from '../consume/worker-heartbeat.js'
-import type { DoorPresence } from '../enqueue/placement.js'
+import type { ProducerPresence } from '../enqueue/partition-router.js'
 import { CLOCK_SHIFT_MAX_MS, PRESENCE_MS } from '../limits.js'
-import { registerKeys, withRegisterScripts } from '../lua/partition-scripts.js'
-import { reactionRegisterKeys, readRegister } from '../lua/reaction-registry-scripts.js'
+import { registryKeys, withPartitionScripts } from '../lua/partition-scripts.js'
+import { reactionRegistryKeys, readRegistry } from '../lua/reaction-registry-scripts.js'
 import { firstOf, type Partitions } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
 
@@ -26,7 +26,7 @@ export type Disagreement = { setting: AgreedSetting; values: { value: string; pr
 /** The living processes, as they say themselves. */
 export type LivingProcesses = {
   workers: readonly WorkerPresence[]
-  ingests: readonly DoorPresence[]
+  ingests: readonly ProducerPresence[]
   /** Names of the reactions that are requested. */
   requested: readonly string[]
 }
@@ -100,20 +100,20 @@ function unserved(
 
 /** @throws when Redis does not answer. */
 export async function readLivingProcesses(client: RedisClient, partitions: Partitions): Promise<LivingProcesses> {
-  const [register] = reactionRegisterKeys(partitions)
+  const [register] = reactionRegistryKeys(partitions)
   const [workers, ingests, fields] = await Promise.all([
     workersAlive(client, partitions),
     ingestsAlive(client, partitions),
     client.hgetall(register),
   ])
-  const requested = [...readRegister(['', ...Object.entries(fields).flat()]).keys()]
+  const requested = [...readRegistry(['', ...Object.entries(fields).flat()]).keys()]
   return { workers, ingests, requested }
 }
 
 /** Fixed partitions have no register, and no ingest processes on one. */
-async function ingestsAlive(client: RedisClient, partitions: Partitions): Promise<DoorPresence[]> {
+async function ingestsAlive(client: RedisClient, partitions: Partitions): Promise<ProducerPresence[]> {
   const namespace = /^\{(.+)-0\}$/.exec(firstOf(partitions).prefix)?.[1]
   if (namespace === undefined) return []
-  const [, ...said] = await withRegisterScripts(client).clerkRegister(...registerKeys(namespace), PRESENCE_MS)
-  return said.filter((_, index) => index % 2 === 1).map((word) => JSON.parse(String(word)) as DoorPresence)
+  const [, ...said] = await withPartitionScripts(client).clerkPartitions(...registryKeys(namespace), PRESENCE_MS)
+  return said.filter((_, index) => index % 2 === 1).map((word) => JSON.parse(String(word)) as ProducerPresence)
 }

@@ -1,33 +1,33 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { DoorPresence } from '../enqueue/placement.js'
-import { PRESENCE_MS, REGISTER_LOOK_MS } from '../limits.js'
-import { PLACES, registerKeys, withRegisterScripts } from '../lua/partition-scripts.js'
+import type { ProducerPresence } from '../enqueue/partition-router.js'
+import { PRESENCE_MS, REGISTRY_POLL_MS } from '../limits.js'
+import { PLACES, registryKeys, withPartitionScripts } from '../lua/partition-scripts.js'
 import { type Partition, type Partitions, partitions } from '../partitions.js'
 import { connectOperator, openPromptClient, type RedisClient } from '../redis/connection.js'
 import { asked } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
 /** The partitions that are on the register, as of a moment ago. */
-export type Register = Partitions & Disposable
+export type PartitionRegistry = Partitions & Disposable
 
 /**
  * For processes that run on: looks at the register every few seconds. Connects in the background; until Redis answers,
  * and while it is away, the partitions are those that were known last, and in the beginning the first one.
  */
-export function openRegister(target: RedisTarget, namespace: string): Register {
+export function openPartitionRegistry(target: RedisTarget, namespace: string): PartitionRegistry {
   const client = openPromptClient(target)
   client.on('error', () => {}) // the process has been told by its other connection
   const stop = new AbortController()
   let served = partitions(1, namespace)
-  const lookAgainAndAgain = async () => {
+  const poll = async () => {
     while (!stop.signal.aborted) {
       const { count } = await read(client, namespace).catch(() => ({ count: served.length }))
       if (count !== served.length) served = partitions(count, namespace)
-      await pause(REGISTER_LOOK_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})
+      await pause(REGISTRY_POLL_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})
     }
   }
-  void lookAgainAndAgain()
+  void poll()
   return {
     [Symbol.iterator]: () => served[Symbol.iterator](),
     [Symbol.dispose]() {
@@ -55,20 +55,20 @@ export type Retirement =
   /** There are partitions of higher numbers, and they go first. */
   | { kind: 'not-last'; count: number }
   /** These spread events over it. */
-  | { kind: 'in-use'; doors: DoorPresence[] }
+  | { kind: 'in-use'; doors: ProducerPresence[] }
   | { kind: 'not-empty'; events: number }
 
 /** All of it throws QueueUnavailable when Redis does not answer. */
 export type PartitionDesk = Disposable & {
-  list: () => Promise<{ partitions: PartitionReport[]; doors: DoorPresence[] }>
+  list: () => Promise<{ partitions: PartitionReport[]; doors: ProducerPresence[] }>
   /** Takes a partition off the register when it is empty and no door needs it. Loses nothing, whatever happens beside. */
   retire: (index: number) => Promise<Retirement>
 }
 
 /** For operators. @throws QueueUnavailable when Redis cannot be reached. */
 export async function openPartitionDesk(target: RedisTarget, namespace: string): Promise<PartitionDesk> {
-  const client = withRegisterScripts(await connectOperator(target))
-  const keys = registerKeys(namespace)
+  const client = withPartitionScripts(await connectOperator(target))
+  const keys = registryKeys(namespace)
   return {
     async list() {
       const { count, doors } = await asked(read(client, namespace))
@@ -89,7 +89,7 @@ export async function openPartitionDesk(target: RedisTarget, namespace: string):
       if (may === 'not-last') return { kind: 'not-last', count }
       if (may === 'in-use') return { kind: 'in-use', doors: doors.filter((door) => door.partitions > index) }
       const { key } = partitions(index + 1, namespace)[index] as Partition
-      // Closed before it leaves the register: a door that was frozen all the while finds it closed, and enrols anew.
+      // Closed before it leaves the registry: a producer that was frozen meanwhile finds it closed, and registers again.
       const events = await asked(client.clerkClose(key('meta'), ...PLACES.map(key), token))
       if (events > 0) return { kind: 'not-empty', events }
       if ((await asked(client.clerkEndRetiring(...keys, index, token))) === 1) return { kind: 'retired' }
@@ -100,8 +100,11 @@ export async function openPartitionDesk(target: RedisTarget, namespace: string):
   }
 }
 
-async function read(client: RedisClient, namespace: string): Promise<{ count: number; doors: DoorPresence[] }> {
-  const [count = 1, ...said] = await withRegisterScripts(client).clerkRegister(...registerKeys(namespace), PRESENCE_MS)
-  const doors = said.filter((_, index) => index % 2 === 1).map((word) => JSON.parse(String(word)) as DoorPresence)
+async function read(client: RedisClient, namespace: string): Promise<{ count: number; doors: ProducerPresence[] }> {
+  const [count = 1, ...said] = await withPartitionScripts(client).clerkPartitions(
+    ...registryKeys(namespace),
+    PRESENCE_MS,
+  )
+  const doors = said.filter((_, index) => index % 2 === 1).map((word) => JSON.parse(String(word)) as ProducerPresence)
   return { count: Number(count), doors }
 }

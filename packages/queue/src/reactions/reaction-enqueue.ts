@@ -17,7 +17,7 @@ import { openPromptClient } from '../redis/connection.js'
 import { memoryShare } from '../redis/redis-memory.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { within } from '../redis/timeout.js'
-import { noteReactions } from './reaction-partitions.js'
+import { rememberReactions } from './reaction-partitions.js'
 
 /** How what was asked for comes into the reactions queue. All of it throws when Redis does not answer. */
 export type HandOver = Disposable & {
@@ -36,7 +36,7 @@ export type HandOver = Disposable & {
 export function openHandOver(target: RedisTarget, events: Partition, reactions: readonly string[]): HandOver {
   const client = withGaugeScripts(withJobScripts(openPromptClient(target)))
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
-  client.on('ready', () => void noteReactions(client, events, reactions).catch(() => {})) // and at the next start
+  client.on('ready', () => void rememberReactions(client, events, reactions).catch(() => {})) // and at the next start
   const holder = randomUUID()
   const lease = ({ key }: Partition, forMs: number) =>
     within(PROMPT_COMMAND_MS, client.clerkLease(key('clerk-mirror:relay'), holder, forMs))

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Queue } from 'bullmq'
-import { PRESENCE_MS, REACTION_ACKNOWLEDGE_MS, REGISTER_LOOK_MS } from '../limits.js'
-import { reactionRegisterKeys, readRegister, withReactionRegister } from '../lua/reaction-registry-scripts.js'
+import { PRESENCE_MS, REACTION_ACKNOWLEDGE_MS, REGISTRY_POLL_MS } from '../limits.js'
+import { reactionRegistryKeys, readRegistry, withReactionRegistry } from '../lua/reaction-registry-scripts.js'
 import { firstOf, type Partition, type Partitions, partition, QUEUES } from '../partitions.js'
 import { connectOperator, type RedisClient } from '../redis/connection.js'
 import { asked } from '../redis/queue-unavailable.js'
@@ -27,12 +27,16 @@ export const reactionJobId = (reaction: string, eventId: string, objectId: strin
 /** Every reaction that a worker has ever had, for operators: a queue of one that was taken away can be looked at too. */
 const namesKey = ({ prefix }: Partition) => partition(prefix, QUEUES.reactions).key('clerk-mirror:reactions')
 
-export async function noteReactions(client: RedisClient, events: Partition, names: readonly string[]): Promise<void> {
+export async function rememberReactions(
+  client: RedisClient,
+  events: Partition,
+  names: readonly string[],
+): Promise<void> {
   if (names.length > 0) await client.sadd(namesKey(events), ...names)
 }
 
 /** Of every reaction that a worker has ever had, by its name. */
-export async function reactionPlacesOf(
+export async function reactionPartitionsOf(
   client: RedisClient,
   events: Partition,
 ): Promise<ReadonlyMap<string, Partition>> {
@@ -52,15 +56,15 @@ export type Unregistered =
   | { kind: 'unknown' }
 
 /** Where runs of reactions are, for operators. */
-export type ReactionPlaces = Disposable & {
+export type ReactionPartitions = Disposable & {
   /** Changes with each look: what was given this list sees what there is then. */
   partitions: readonly Partition[]
   /** Those of the last look, in the order of the partitions. */
   names: readonly string[]
   /** Of any reaction, also of one that is not among them. */
-  placeOf: (reaction: string) => Partition
+  partitionOf: (reaction: string) => Partition
   /** Asks which reactions there are by now. @throws QueueUnavailable */
-  look: () => Promise<void>
+  refresh: () => Promise<void>
   /** Names of those that workers request. @throws QueueUnavailable */
   registered: () => Promise<string[]>
   /**
@@ -73,20 +77,20 @@ export type ReactionPlaces = Disposable & {
 }
 
 /** @throws QueueUnavailable when Redis cannot be reached. */
-export async function openReactionPlaces(target: RedisTarget, list: Partitions): Promise<ReactionPlaces> {
+export async function openReactionPartitions(target: RedisTarget, list: Partitions): Promise<ReactionPartitions> {
   const events = firstOf(list)
-  const client = withReactionRegister(await connectOperator(target))
-  const registerKeys = reactionRegisterKeys(list)
+  const client = withReactionRegistry(await connectOperator(target))
+  const registerKeys = reactionRegistryKeys(list)
   const partitions: Partition[] = []
   const names: string[] = []
-  const placeOf = (reaction: string) => reactionPartition(events, reaction)
-  const look = async () => {
-    const known = await asked(reactionPlacesOf(client, events))
+  const partitionOf = (reaction: string) => reactionPartition(events, reaction)
+  const refresh = async () => {
+    const known = await asked(reactionPartitionsOf(client, events))
     names.splice(0, names.length, ...known.keys())
     partitions.splice(0, partitions.length, ...known.values())
   }
   const forget = async (reaction: string) => {
-    const { queue, prefix } = placeOf(reaction)
+    const { queue, prefix } = partitionOf(reaction)
     const options = { connection: client, skipMetasUpdate: true, skipVersionCheck: true, skipWaitingForReady: true }
     const runs = new Queue(queue, { ...options, prefix })
     runs.on('error', () => {}) // the removal reports its own
@@ -95,7 +99,7 @@ export async function openReactionPlaces(target: RedisTarget, list: Partitions):
     await asked(client.srem(namesKey(events), reaction))
   }
   const registered = async () => [
-    ...readRegister(['', ...Object.entries(await asked(client.hgetall(registerKeys[0]))).flat()]).keys(),
+    ...readRegistry(['', ...Object.entries(await asked(client.hgetall(registerKeys[0]))).flat()]).keys(),
   ]
   const acknowledged = async () => {
     const untilMs = performance.now() + REACTION_ACKNOWLEDGE_MS
@@ -103,7 +107,7 @@ export async function openReactionPlaces(target: RedisTarget, list: Partitions):
     while (performance.now() < untilMs) {
       const words = await asked(client.clerkReactionReaders(...registerKeys, PRESENCE_MS))
       if (words.every((word) => (JSON.parse(word) as { version: number }).version >= version)) return
-      await pause(REGISTER_LOOK_MS)
+      await pause(REGISTRY_POLL_MS)
     }
   }
   const unregister = async (reaction: string): Promise<Unregistered> => {
@@ -112,12 +116,12 @@ export async function openReactionPlaces(target: RedisTarget, list: Partitions):
     if (kind === 'narrowed') return { kind, filters: filters.split('\n') }
     return { kind: kind === 'removed' || kind === 'registered' ? kind : 'unknown' }
   }
-  await look()
+  await refresh()
   return {
     partitions,
     names,
-    placeOf,
-    look,
+    partitionOf,
+    refresh,
     registered,
     unregister,
     forget,

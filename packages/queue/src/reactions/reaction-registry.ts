@@ -6,14 +6,14 @@ import {
   PRESENCE_MS,
   PROMPT_COMMAND_MS,
   REACTION_ACKNOWLEDGE_MS,
-  REACTION_REGISTER_TRUST_MS,
-  REGISTER_LOOK_MS,
+  REACTION_REGISTRY_TRUST_MS,
+  REGISTRY_POLL_MS,
 } from '../limits.js'
 import {
-  type ReactionRegisterScripts,
-  reactionRegisterKeys,
-  readRegister,
-  withReactionRegister,
+  type ReactionRegistryScripts,
+  reactionRegistryKeys,
+  readRegistry,
+  withReactionRegistry,
 } from '../lua/reaction-registry-scripts.js'
 import type { Partitions } from '../partitions.js'
 import { openPromptClient, type RedisClient } from '../redis/connection.js'
@@ -27,7 +27,7 @@ export type RegisteredReactions = ReadonlyMap<string, readonly string[]>
 /** A process that is not known to request a reaction that was registered. */
 export type Unaware = { host: string; pid: number }
 
-export type RegisterObserver = {
+export type RegistryObserver = {
   /** Called once, when the reactions of this process are on the register. */
   registered: () => void
   /** Every living worker knows of them: each change that commits from now on is requested. */
@@ -36,7 +36,7 @@ export type RegisterObserver = {
   unacknowledged: (workers: readonly Unaware[]) => void
 }
 
-export type ReactionRegister = Disposable & {
+export type ReactionRegistry = Disposable & {
   /** As of the last look: changes with each look that finds another version. Null before the first. */
   current: () => { version: number; reactions: RegisteredReactions } | null
   /** Whether the last look is recent enough to commit by what it found. */
@@ -54,20 +54,20 @@ export type ReactionRegister = Disposable & {
  *
  * A worker that registers a reaction waits until all living workers have acknowledged the version with it. A reader's look
  * stores its word and reads the register in one step, so either the look came first and its word is seen, or it has read
- * the new version. A word outlives `REACTION_REGISTER_TRUST_MS`, after which its worker commits nothing before the next
+ * the new version. A word outlives `REACTION_REGISTRY_TRUST_MS`, after which its worker commits nothing before the next
  * look: a process that was frozen so long that it counts as dead has nothing left that it may commit.
  */
-export function openReactionRegister(
+export function openReactionRegistry(
   target: RedisTarget,
   partitions: Partitions,
   own: RegisteredReactions,
-  observer: RegisterObserver,
-): ReactionRegister {
-  const client = withReactionRegister(openPromptClient(target))
+  observer: RegistryObserver,
+): ReactionRegistry {
+  const client = withReactionRegistry(openPromptClient(target))
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
   const stop = new AbortController()
-  const rest = () => pause(REGISTER_LOOK_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})
-  const reader = new Reader(client, partitions, own, (version) => {
+  const rest = () => pause(REGISTRY_POLL_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})
+  const reader = new RegistryReader(client, partitions, own, (version) => {
     observer.registered()
     if (own.size > 0) void awaitAcknowledgement(version)
   })
@@ -84,14 +84,14 @@ export function openReactionRegister(
       await rest()
     }
   }
-  const lookAgainAndAgain = async () => {
+  const poll = async () => {
     while (!stop.signal.aborted) {
       await reader.look().catch(() => {})
       await rest()
     }
   }
   client.on('ready', () => void reader.look().catch(() => {}))
-  void lookAgainAndAgain()
+  void poll()
   return {
     current: () => reader.known,
     isCurrent: () => reader.isCurrent(),
@@ -112,8 +112,8 @@ export function openReactionRegister(
 }
 
 /** One process' copy of the register, and its heartbeat there. */
-class Reader {
-  readonly #client: RedisClient & ReactionRegisterScripts
+class RegistryReader {
+  readonly #client: RedisClient & ReactionRegistryScripts
   readonly #partitions: Partitions
   readonly #own: RegisteredReactions
   readonly #onRegistered: (version: number) => void
@@ -127,7 +127,7 @@ class Reader {
   ownVersion: number | null = null
 
   constructor(
-    client: RedisClient & ReactionRegisterScripts,
+    client: RedisClient & ReactionRegistryScripts,
     partitions: Partitions,
     own: RegisteredReactions,
     onRegistered: (version: number) => void,
@@ -139,7 +139,7 @@ class Reader {
   }
 
   isCurrent(): boolean {
-    return performance.now() - this.#lookedAtMs < REACTION_REGISTER_TRUST_MS
+    return performance.now() - this.#lookedAtMs < REACTION_REGISTRY_TRUST_MS
   }
 
   look(): Promise<void> {
@@ -182,12 +182,12 @@ class Reader {
     const { known } = this
     let answer = await (known === null ? this.#register() : this.#ask(known.version))
     // Redis has lost the register, or an operator took away what this worker has: it is put there again.
-    if (Number(answer[0]) !== known?.version && !includes(readRegister(answer), this.#own)) {
+    if (Number(answer[0]) !== known?.version && !includes(readRegistry(answer), this.#own)) {
       this.ownVersion = null
       answer = await this.#register()
     }
     const version = Number(answer[0])
-    if (known === null || version !== known.version) this.known = { version, reactions: readRegister(answer) }
+    if (known === null || version !== known.version) this.known = { version, reactions: readRegistry(answer) }
     this.#lookedAtMs = sinceMs
     if (this.ownVersion !== null) return
     this.ownVersion = version
@@ -217,7 +217,7 @@ class Reader {
   }
 
   #keys() {
-    return reactionRegisterKeys(this.#partitions)
+    return reactionRegistryKeys(this.#partitions)
   }
 }
 

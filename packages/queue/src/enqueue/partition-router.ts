@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { IncomingEvent } from '../job/stored-job.js'
-import { ENROL_RETRY_MS, PRESENCE_BEAT_MS, PRESENCE_MS } from '../limits.js'
-import { type RegisterScripts, registerKeys } from '../lua/partition-scripts.js'
+import { PRESENCE_BEAT_MS, PRESENCE_MS, REGISTER_RETRY_MS } from '../limits.js'
+import { type PartitionScripts, registryKeys } from '../lua/partition-scripts.js'
 import { indexOf, type Partition, type Partitions, partitions, spreadBy } from '../partitions.js'
 import { ClockShift } from '../redis/clock-shift.js'
 import type { RedisClient } from '../redis/connection.js'
@@ -23,7 +23,7 @@ export type IngestSettings = {
 }
 
 /** A door that spreads events, as it says itself. Time in ms. */
-export type DoorPresence = {
+export type ProducerPresence = {
   host: string
   pid: number
   startedAtMs: number
@@ -34,27 +34,27 @@ export type DoorPresence = {
 }
 
 /** Where events go. */
-export type Placement = Disposable & {
+export type PartitionRouter = Disposable & {
   /** Those that events go to. */
   own: readonly Partition[]
   /** Those that may hold events, of other doors too. */
   served: Partitions
   /** Resolves when events may go there; at once, but for the first time. @throws when Redis does not answer. */
   ready: () => Promise<void> | undefined
-  homeOf: (envelope: IncomingEvent) => Partition
+  partitionFor: (envelope: IncomingEvent) => Partition
   /** Where dead letters lie that may be this event's, from when events were spread over another number. */
-  formerHomesOf: (envelope: IncomingEvent) => readonly Partition[]
+  previousPartitionsFor: (envelope: IncomingEvent) => readonly Partition[]
   /** Opens a partition again that was closed under this token. @throws when Redis does not answer. */
   reopen: (partition: Partition, token: string) => Promise<void>
 }
 
 /** Partitions that are there, register or not. */
-export const fixedPlacement = (list: readonly Partition[]): Placement => ({
+export const fixedPartitions = (list: readonly Partition[]): PartitionRouter => ({
   own: list,
   served: list,
   ready: () => undefined,
-  homeOf: (envelope) => list[indexOf(spreadBy(envelope), list.length)] as Partition,
-  formerHomesOf: () => [],
+  partitionFor: (envelope) => list[indexOf(spreadBy(envelope), list.length)] as Partition,
+  previousPartitionsFor: () => [],
   reopen: async () => {},
   [Symbol.dispose]() {},
 })
@@ -62,73 +62,73 @@ export const fixedPlacement = (list: readonly Partition[]): Placement => ({
 /**
  * Puts a door's partitions on the register before the first event goes there, and says again and again that it needs
  * them, so that nobody retires them meanwhile. A door that could not say so for a while and has lost one is told by the
- * partition itself, which takes nothing more, and enrols again.
+ * partition itself, which takes nothing more, and registers again.
  */
-export function enrol(
+export function registerProducer(
   client: RedisClient,
   { count, namespace, settings }: Spread,
-  write: Write<RegisterScripts>,
-): Placement {
-  const keys = registerKeys(namespace)
+  write: Write<PartitionScripts>,
+): PartitionRouter {
+  const keys = registryKeys(namespace)
   const own = partitions(count, namespace)
   const id = randomUUID()
   const about = { host: hostname(), pid: process.pid, startedAtMs: Date.now(), partitions: count }
-  const self: DoorPresence = { ...about, ...(settings && { settings }) }
+  const self: ProducerPresence = { ...about, ...(settings && { settings }) }
   const clock = new ClockShift()
   const stop = new AbortController()
   let served = own
-  let formerCounts: number[] = []
-  let isEnrolled = false
-  let enrolling: Promise<void> | undefined
-  const withDeadLetters = new Map<string, boolean>()
+  let previousCounts: number[] = []
+  let isRegistered = false
+  let registering: Promise<void> | undefined
+  const hasDeadLetters = new Map<string, boolean>()
 
-  const say = async () => {
+  const sendHeartbeat = async () => {
     const word = JSON.stringify({ ...self, ...(clock.ms !== undefined && { clockShiftMs: clock.ms }) })
     const [, registered = count, ...used] = await clock.measure(
-      () => write(keys[0], (scripted) => scripted.clerkEnrol(...keys, PRESENCE_MS, id, count, word)),
+      () => write(keys[0], (scripted) => scripted.clerkRegisterProducer(...keys, PRESENCE_MS, id, count, word)),
       ([redisTime]) => Number(redisTime),
     )
     if (registered !== served.length) served = partitions(registered, namespace)
-    formerCounts = used.filter((each) => each !== count)
-    isEnrolled = true
+    previousCounts = used.filter((each) => each !== count)
+    isRegistered = true
   }
-  const enrolOnce = () => {
-    enrolling ??= say().finally(() => {
-      enrolling = undefined
+  const register = () => {
+    registering ??= sendHeartbeat().finally(() => {
+      registering = undefined
     })
-    return enrolling
+    return registering
   }
-  const lookForDeadLetters = async () => {
-    const reach = Math.min(served.length, Math.max(0, ...formerCounts))
+  const findDeadLetters = async () => {
+    const reach = Math.min(served.length, Math.max(0, ...previousCounts))
     for (const { prefix, key } of served.slice(0, reach)) {
-      withDeadLetters.set(prefix, (await client.zcard(key('failed'))) > 0)
+      hasDeadLetters.set(prefix, (await client.zcard(key('failed'))) > 0)
     }
   }
-  const sayAgainAndAgain = async () => {
+  const heartbeatLoop = async () => {
     while (!stop.signal.aborted) {
-      const waitMs = await enrolOnce()
-        .then(lookForDeadLetters)
+      const waitMs = await register()
+        .then(findDeadLetters)
         .then(
           () => PRESENCE_BEAT_MS,
-          () => ENROL_RETRY_MS,
+          () => REGISTER_RETRY_MS,
         )
       await pause(waitMs, undefined, { signal: stop.signal, ref: false }).catch(() => {})
     }
   }
-  void sayAgainAndAgain()
+  void heartbeatLoop()
   return {
     own,
     served: { [Symbol.iterator]: () => served[Symbol.iterator]() },
-    ready: () => (isEnrolled ? undefined : enrolOnce()),
-    homeOf: (envelope) => own[indexOf(spreadBy(envelope), count)] as Partition,
-    formerHomesOf(envelope) {
-      if (formerCounts.length === 0) return []
+    ready: () => (isRegistered ? undefined : register()),
+    partitionFor: (envelope) => own[indexOf(spreadBy(envelope), count)] as Partition,
+    previousPartitionsFor(envelope) {
+      if (previousCounts.length === 0) return []
       const home = indexOf(spreadBy(envelope), count)
-      const indexes = new Set(formerCounts.map((former) => indexOf(spreadBy(envelope), former)))
-      return served.filter(({ prefix }, at) => at !== home && indexes.has(at) && withDeadLetters.get(prefix) !== false)
+      const indexes = new Set(previousCounts.map((former) => indexOf(spreadBy(envelope), former)))
+      return served.filter(({ prefix }, at) => at !== home && indexes.has(at) && hasDeadLetters.get(prefix) !== false)
     },
     async reopen({ prefix, key }, token) {
-      await enrolOnce()
+      await register()
       await write(prefix, (scripted) => scripted.clerkReopen(key('meta'), token))
     },
     [Symbol.dispose]() {

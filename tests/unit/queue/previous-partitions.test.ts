@@ -1,13 +1,13 @@
 import { type Partition, partitions } from '@clerk-mirror/queue'
 import { expect, test } from 'vitest'
 import { enqueueInto } from '../../../packages/queue/src/enqueue/enqueue.js'
-import { fixedPlacement } from '../../../packages/queue/src/enqueue/placement.js'
+import { fixedPartitions } from '../../../packages/queue/src/enqueue/partition-router.js'
 import type { Write } from '../../../packages/queue/src/enqueue/replicas.js'
 import type { JobScripts } from '../../../packages/queue/src/lua/job-scripts.js'
 import { envelope } from '../../support/queue/queue.js'
 
 const [home, ...formerHomes] = partitions(33) as [Partition, ...Partition[]]
-const placement = { ...fixedPlacement([home]), formerHomesOf: () => formerHomes }
+const placement = { ...fixedPartitions([home]), formerHomesOf: () => formerHomes }
 const storing = (write: (tag: string) => Promise<string[]>) =>
   enqueueInto(write as unknown as Write<JobScripts>, placement, new Map())(envelope('msg_a'), undefined)
 
