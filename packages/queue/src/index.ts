@@ -48,7 +48,6 @@ export {
   QUEUES,
   type QueueName,
 } from './partitions.js'
-export { type HandOver, openHandOver } from './reactions/reaction-enqueue.js'
 export {
   openReactionPartitions,
   REACTION_NAME,
@@ -57,6 +56,7 @@ export {
   reactionPartition,
   type Unregistered,
 } from './reactions/reaction-partitions.js'
+export { openReactionProducer, type ReactionProducer } from './reactions/reaction-producer.js'
 export {
   openReactionRegistry,
   type ReactionRegistry,

@@ -115,7 +115,7 @@ export const REACTION_RUNS = 32
 export const REACTIONS_WAITING_MAX = 10_000
 export const REACTIONS_RETRYING_MAX = 50_000
 /** Milliseconds that one process hands over for a reaction, alone: longer than a page takes, also when Redis is busy. */
-export const HAND_OVER_TURN_MS = 5 * SECOND
+export const REACTION_LEASE_MS = 5 * SECOND
 
 /** Milliseconds between the breaker's probes: quick at first, since most outages are failovers. */
 export const PROBE_DELAYS_MS = [250, 500, SECOND, 2 * SECOND, 3 * SECOND] as const

@@ -82,10 +82,10 @@ export const MUTANTS: readonly Mutant[] = [
     // Removed first, enqueued afterwards: a relay that dies in between loses them.
     name: 'reaction-forgotten-by-a-killed-relay',
     file: 'apps/worker/dist/reaction-runtime/relay.js',
-    find: 'await handOver.put(partition',
+    find: 'await producer.enqueue(partition',
     replace: `await mirror.removeFromOutbox(rows.map(({ rowId }) => rowId));
                 await new Promise((go) => setTimeout(go, 400));
-                await handOver.put(partition`,
+                await producer.enqueue(partition`,
     only: /^kill (?:a worker|all workers twice)$/,
     caughtBy: /every change was told/,
   },

@@ -1,5 +1,5 @@
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
-import { openHandOver, openProducer, parseRedisUrl, partition, reactionPartition } from '@clerk-mirror/queue'
+import { openProducer, openReactionProducer, parseRedisUrl, partition, reactionPartition } from '@clerk-mirror/queue'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCommand } from '../../../apps/cli/src/run-command.js'
@@ -267,9 +267,9 @@ test('without DATABASE_URL letters are listed, and what goes on record is refuse
 test('--queue reactions is another queue: its letters are listed, shown and discarded, and events are not', async () => {
   const before = await dead()
   const place = reactionPartition(queue.partition, 'recorder')
-  using handOver = openHandOver(parseRedisUrl(redisUrl.href), queue.partition, ['recorder'])
+  using producer = openReactionProducer(parseRedisUrl(redisUrl.href), queue.partition, ['recorder'])
   const run = envelope('x_run', { type: 'recorder', objectId: 'user_1', body: '{"objectId":"user_1"}' })
-  await until(() => handOver.put(place, [run]).then(() => true))
+  await until(() => producer.enqueue(place, [run]).then(() => true))
   await until(async () => (await redis.exists('{clerk-0}:clerk-reactions:clerk-mirror:reactions')) === 1)
   await redis.lrem(place.key('wait'), 1, 'x_run')
   await redis.hset(place.key('x_run'), 'failedReason', 'poison/receiver_gone: the receiver answered with 410', 'atm', 1)

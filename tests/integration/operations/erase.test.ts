@@ -1,6 +1,12 @@
 import { eventIdOf, Failure } from '@clerk-mirror/events'
 import { type EraseResult, erase } from '@clerk-mirror/operations'
-import { type Delivery, type Disposition, openHandOver, parseRedisUrl, reactionPartition } from '@clerk-mirror/queue'
+import {
+  type Delivery,
+  type Disposition,
+  openReactionProducer,
+  parseRedisUrl,
+  reactionPartition,
+} from '@clerk-mirror/queue'
 import { expect, inject, test } from 'vitest'
 import { arrival, membership, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
 import { openOracle } from '../../support/invariants.js'
@@ -96,12 +102,12 @@ test('erase leaves nothing of a person but their ids: not in the tables, not in 
   for (const id of ['msg_dead', 'msg_malformed']) await moveTo(queue, 'failed', id)
   await moveTo(queue, 'completed', 'msg_kept')
   const recorder = reactionPartition(queue.partition, 'recorder')
-  using handOver = openHandOver(parseRedisUrl(inject('redisUrl')), queue.partition, ['recorder'])
+  using producer = openReactionProducer(parseRedisUrl(inject('redisUrl')), queue.partition, ['recorder'])
   const runs = [
     envelope('x_hers', { objectId: 'orgmem_1', body: `{"userId":"${ADA}"}` }),
     envelope('x_bobs', { objectId: 'user_12', body: '{"userId":"user_12"}' }),
   ]
-  await until(() => handOver.put(recorder, runs).then(() => true))
+  await until(() => producer.enqueue(recorder, runs).then(() => true))
 
   expect(await eraseAda(world)).toEqual({
     kind: 'erased',

@@ -1,11 +1,11 @@
 import {
   consume,
-  openHandOver,
   openPartitionRegistry,
   openProducer,
   openQueueBrowser,
   openQueueGauges,
   openQueueView,
+  openReactionProducer,
   parseRedisUrl,
   partition,
 } from '@clerk-mirror/queue'
@@ -108,7 +108,7 @@ test('clients that only read follow too, and so do those that have nothing to do
   const browser = owned.use(openQueueBrowser(target(), [own], () => ''))
   const gauges = owned.use(openQueueGauges(target(), [own]))
   owned.use(openPartitionRegistry(target(), 'clerk'))
-  owned.use(openHandOver(target(), own, ['one']))
+  owned.use(openReactionProducer(target(), own, ['one']))
   for (const open of [openPromptClient, openOperatorClient, openPatientClient]) {
     const client = open(target()).on('error', () => {})
     owned.defer(() => client.disconnect())

@@ -6,12 +6,12 @@ import {
   type Consumer,
   consume,
   type DeadLetters,
-  type HandOver,
   openDeadLetters,
-  openHandOver,
+  openReactionProducer,
   type Partition,
   parseRedisUrl,
   REACTION_PACE,
+  type ReactionProducer,
   reactionJobId,
   reactionPartition,
 } from '@clerk-mirror/queue'
@@ -27,7 +27,7 @@ const target = () => parseRedisUrl(inject('redisUrl'))
 
 let queue: TestQueue
 let place: Partition
-let handOver: HandOver
+let producer: ReactionProducer
 let deadLetters: DeadLetters
 const workers: (Consumer & { stop: () => void })[] = []
 let said: string[]
@@ -35,10 +35,10 @@ let said: string[]
 beforeEach(async () => {
   queue = await openTestQueue()
   place = reactionPartition(queue.partition, 'recorder')
-  handOver = openHandOver(target(), queue.partition, ['recorder'])
+  producer = openReactionProducer(target(), queue.partition, ['recorder'])
   deadLetters = await openDeadLetters(target(), [place])
   said = []
-  await until(() => handOver.room(place).then(() => true))
+  await until(() => producer.room(place).then(() => true))
 })
 afterEach(async () => {
   for (const worker of workers.splice(0)) {
@@ -46,7 +46,7 @@ afterEach(async () => {
     await worker[Symbol.asyncDispose]()
   }
   deadLetters[Symbol.dispose]()
-  handOver[Symbol.dispose]()
+  producer[Symbol.dispose]()
   await queue[Symbol.asyncDispose]()
 })
 
@@ -56,7 +56,7 @@ const asked = (objectId: string): AskedReaction => ({
   ...{ changedFields: [], askedAtMs: Date.now() },
 })
 const ask = (...ids: string[]) =>
-  handOver.put(
+  producer.enqueue(
     place,
     ids.map((id) => reactionJob(asked(id))),
   )
@@ -243,7 +243,7 @@ test('a run that waits for its turn has all of its time, and goes back when the 
 
 test('what no relay wrote is a dead letter at once', async () => {
   work(async () => {})
-  await handOver.put(place, [{ ...reactionJob(asked('user_1')), body: '{"made":"up"}' }])
+  await producer.enqueue(place, [{ ...reactionJob(asked('user_1')), body: '{"made":"up"}' }])
   await until(async () => (await deadLetters.find(idOf('user_1'))) !== null)
   expect(said).toEqual(['dead reaction_unreadable'])
 })

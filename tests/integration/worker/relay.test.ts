@@ -1,5 +1,11 @@
 import { type Mirror, openMirror, type Reactions } from '@clerk-mirror/mirror'
-import { type HandOver, openHandOver, type Partition, parseRedisUrl, reactionPartition } from '@clerk-mirror/queue'
+import {
+  openReactionProducer,
+  type Partition,
+  parseRedisUrl,
+  type ReactionProducer,
+  reactionPartition,
+} from '@clerk-mirror/queue'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { openRelay, type Relay, type RelayOptions } from '../../../apps/worker/src/reaction-runtime/relay.js'
 import { userCreated } from '../../support/builders.js'
@@ -10,7 +16,7 @@ import { until } from '../../support/until.js'
 let database: TestDatabase
 let mirror: Mirror
 let queue: TestQueue
-let handOver: HandOver
+let producer: ReactionProducer
 let recorder: Partition
 let wants: string[]
 const relays: Relay[] = []
@@ -32,12 +38,12 @@ beforeEach(async () => {
   wants = ['recorder']
   queue = await openTestQueue()
   recorder = reactionPartition(queue.partition, 'recorder')
-  handOver = openHandOver(parseRedisUrl(inject('redisUrl')), queue.partition, ['recorder'])
-  await until(() => handOver.room(recorder).then(() => true))
+  producer = openReactionProducer(parseRedisUrl(inject('redisUrl')), queue.partition, ['recorder'])
+  await until(() => producer.room(recorder).then(() => true))
 })
 afterEach(async () => {
   await Promise.all(relays.splice(0).map((relay) => relay[Symbol.asyncDispose]()))
-  handOver[Symbol.dispose]()
+  producer[Symbol.dispose]()
   await queue[Symbol.asyncDispose]()
   await database.query('DELETE FROM reaction_outbox')
 })
@@ -53,7 +59,7 @@ function relay(options: Partial<RelayOptions> = {}): Relay {
   const partitions = new Map([['recorder', recorder]])
   const opened = openRelay({
     mirror,
-    handOver,
+    producer,
     partitions,
     isBehind: () => false,
     permit: async () => {},
@@ -91,7 +97,7 @@ const LINES: Line[] = ['before the read', 'before the jobs', 'before the rows ar
 
 test.each(LINES)('a relay that dies %s leaves each change to another, under the same id', async (line) => {
   await signUp(5)
-  using own = openHandOver(parseRedisUrl(inject('redisUrl')), queue.partition, ['recorder'])
+  using own = openReactionProducer(parseRedisUrl(inject('redisUrl')), queue.partition, ['recorder'])
   await until(() => own.room(recorder).then(() => true))
   const dead = new Promise<never>(() => {})
   let isDead = () => {}
@@ -112,11 +118,11 @@ test.each(LINES)('a relay that dies %s leaves each change to another, under the 
       outbox: at('before the read', mirror.outbox),
       removeFromOutbox: at('before the rows are removed', mirror.removeFromOutbox),
     },
-    handOver: { ...own, put: at('before the jobs', own.put) },
+    producer: { ...own, enqueue: at('before the jobs', own.enqueue) },
     partitions: new Map([['recorder', recorder]]),
     permit: async () => {},
     isBehind: () => false,
-    observer: { ...quiet, handedOver: () => void (line === 'after all' && isDead()) },
+    observer: { ...quiet, enqueued: () => void (line === 'after all' && isDead()) },
   }
   openRelay(lost) // never disposed of: it is dead
   await died
@@ -131,10 +137,10 @@ test('several relays side by side hand each change over once', async () => {
   const handed: number[] = []
   const observer = { ...quiet, handedOver: (_: string, jobs: number) => void handed.push(jobs) }
   const others = Array.from({ length: 3 }, () =>
-    openHandOver(parseRedisUrl(inject('redisUrl')), queue.partition, ['recorder']),
+    openReactionProducer(parseRedisUrl(inject('redisUrl')), queue.partition, ['recorder']),
   )
   await signUp(900)
-  for (const own of others) relay({ handOver: own, observer }).wake(['recorder'])
+  for (const own of others) relay({ producer: own, observer }).wake(['recorder'])
   await until(async () => (await inOutbox()) === 0)
   await until(() => handed.reduce((sum, jobs) => sum + jobs, 0) >= 900)
   expect(handed.reduce((sum, jobs) => sum + jobs, 0)).toBe(900)
@@ -151,7 +157,7 @@ test('a reaction whose queue is full leaves its rows in the database, and others
   await signUp(4)
   relay({
     partitions,
-    handOver: { ...handOver, room: async (place) => ({ waiting: 0, room: place === slow ? 0 : 3 }) },
+    producer: { ...producer, room: async (place) => ({ waiting: 0, room: place === slow ? 0 : 3 }) },
   })
   await until(async () => (await inOutbox()) === 0)
   expect(await waiting()).toHaveLength(4)
@@ -163,11 +169,11 @@ test('while events wait, no more is handed over than runs can begin with, and mo
   await signUp(600)
   let isBehind = true
   let looks = 0
-  const room: HandOver['room'] = (place) => {
+  const room: ReactionProducer['room'] = (place) => {
     looks += 1
-    return handOver.room(place)
+    return producer.room(place)
   }
-  const busy = relay({ isBehind: () => isBehind, handOver: { ...handOver, room } })
+  const busy = relay({ isBehind: () => isBehind, producer: { ...producer, room } })
   const lookAgain = () => {
     const enough = looks + 2
     return until(() => {
@@ -193,11 +199,11 @@ test('while Redis does not answer the rows stay, and go over when it does', asyn
   let isAway = true
   const away = async (place: Partition) => {
     if (isAway) throw new Error('away')
-    return handOver.room(place)
+    return producer.room(place)
   }
   await signUp(3)
   relay({
-    handOver: { ...handOver, room: away },
+    producer: { ...producer, room: away },
     observer: { ...quiet, halted: () => void said.push('halted'), goesOn: () => void said.push('goes on') },
   })
   await until(() => said.length === 1)

@@ -48,7 +48,7 @@ export function reactionRecorder(log: Log, metrics: Metrics, tell: (news: News) 
       log.debug({ event: 'reaction.done', reaction, change: `${kind}.${what}`, objectId, eventId, lagMs })
     },
     relay: {
-      handedOver: (reaction, jobs) => counters.handedOver.inc({ reaction }, jobs),
+      enqueued: (reaction, jobs) => counters.handedOver.inc({ reaction }, jobs),
       halted: (err) => log.warn({ event: 'reaction.relay_halted', err }, 'what was asked for waits in the database'),
       goesOn: () => log.info({ event: 'reaction.relay_goes_on' }),
     } satisfies RelayOptions['observer'],

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Mirror } from '@clerk-mirror/mirror'
-import type { HandOver, Partition } from '@clerk-mirror/queue'
+import type { Partition, ReactionProducer } from '@clerk-mirror/queue'
 import { RELAY_GATHER_MS, RELAY_PAGE, RELAY_POLL_MS, RELAY_RETRY_MS, RELAY_TURN_MS } from '../limits.js'
 import { reactionJob } from './reaction-job.js'
 
 export type RelayOptions = {
   mirror: Pick<Mirror, 'outbox' | 'outboxReactions' | 'removeFromOutbox'>
-  handOver: Pick<HandOver, 'inTurn' | 'put' | 'room'>
+  producer: Pick<ReactionProducer, 'withLease' | 'enqueue' | 'room'>
   /** Of each reaction, by its name. */
   partitions: ReadonlyMap<string, Partition>
   /** Whether the worker has more events than it gets done: then little is handed over. */
@@ -14,7 +14,7 @@ export type RelayOptions = {
   /** Resolves when rows of this database may go into this queue. */
   permit: () => Promise<void>
   observer: {
-    handedOver: (reaction: string, jobs: number) => void
+    enqueued: (reaction: string, jobs: number) => void
     /** Told once per outage, of MySQL or of Redis. */
     halted: (error: Error) => void
     goesOn: () => void
@@ -55,7 +55,7 @@ export function openRelay(options: RelayOptions): Relay {
       due.delete(name)
       const partition = partitions.get(name)
       if (!partition || stop.signal.aborted) continue
-      const rest = await handOverAll(name, partition, options, stop.signal)
+      const rest = await enqueueAll(name, partition, options, stop.signal)
       // What finds no room is found again when it is looked for the next time.
       if (rest === 'more' || rest === 'busy') due.add(name)
       if (rest === 'more') isMore = true
@@ -105,27 +105,27 @@ export function openRelay(options: RelayOptions): Relay {
 /** `busy`: another process is at it. */
 type Rest = 'none' | 'more' | 'full' | 'busy'
 
-async function handOverAll(
+async function enqueueAll(
   reaction: string,
   partition: Partition,
-  { mirror, handOver, isBehind, observer }: RelayOptions,
+  { mirror, producer, isBehind, observer }: RelayOptions,
   stop: AbortSignal,
 ): Promise<Rest> {
   const untilMs = performance.now() + RELAY_TURN_MS
   let rest: Rest = 'more'
-  const isOurs = await handOver.inTurn(partition, async () => {
+  const isOurs = await producer.withLease(partition, async () => {
     while (rest === 'more' && performance.now() < untilMs && !stop.aborted) {
-      const { waiting, room } = await handOver.room(partition)
+      const { waiting, room } = await producer.room(partition)
       // Events go first: while runs have enough to begin with, the others stay in the outbox, where they cost nothing.
       const page = isBehind() && waiting > 0 ? 0 : Math.min(RELAY_PAGE, room)
       const rows = page > 0 ? await mirror.outbox(reaction, page) : []
       if (rows.length > 0) {
-        await handOver.put(
+        await producer.enqueue(
           partition,
           rows.map(({ asked }) => reactionJob(asked)),
         )
         await mirror.removeFromOutbox(rows.map(({ rowId }) => rowId))
-        observer.handedOver(reaction, rows.length)
+        observer.enqueued(reaction, rows.length)
       }
       if (page === 0) rest = 'full'
       else if (rows.length < page) rest = 'none'

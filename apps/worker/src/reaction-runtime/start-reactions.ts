@@ -3,8 +3,8 @@ import { type Mirror, openMirror, type Reactions } from '@clerk-mirror/mirror'
 import {
   consume,
   exportReactionGauges,
-  openHandOver,
   openQueueGauges,
+  openReactionProducer,
   type Partition,
   type Partitions,
   type QueueGauges,
@@ -83,10 +83,10 @@ export async function startReactions(
   // A pool of its own: the runs of a slow reaction must not keep events from their connections.
   const mirror = owned.use(openMirror({ ...options, connectionLimit }))
   const places = new Map(list.all.map(({ name }) => [name, reactionPartition(events, name)]))
-  const handOver = owned.use(openHandOver(target, events, [...places.keys()]))
+  const producer = owned.use(openReactionProducer(target, events, [...places.keys()]))
   exportGauges(places, (partition) => owned.use(openQueueGauges(target, [partition])), { mirror, record, metrics })
   const permit = guard.demand
-  const relay = owned.use(openRelay({ mirror, handOver, partitions: places, isBehind, permit, observer: record.relay }))
+  const relay = owned.use(openRelay({ mirror, producer, partitions: places, isBehind, permit, observer: record.relay }))
   list.onAsked(relay.wake)
   const objectNow = objectReader(mirror.objectsNow)
   const canary = askedOnce(mirror.canary)

@@ -3,8 +3,8 @@ import type { Envelope } from '@clerk-mirror/events'
 import { NO_KEYS } from '../job/encryption-keys.js'
 import { queueJobOf, REACTION_JOB_OPTIONS } from '../job/stored-job.js'
 import {
-  HAND_OVER_TURN_MS,
   PROMPT_COMMAND_MS,
+  REACTION_LEASE_MS,
   REACTIONS_RETRYING_MAX,
   REACTIONS_WAITING_MAX,
   SHED_ABOVE,
@@ -20,20 +20,24 @@ import { within } from '../redis/timeout.js'
 import { rememberReactions } from './reaction-partitions.js'
 
 /** How what was asked for comes into the reactions queue. All of it throws when Redis does not answer. */
-export type HandOver = Disposable & {
+export type ReactionProducer = Disposable & {
   /**
    * Runs the work while no other process hands over for this partition; false when another does. A process that dies
-   * keeps the others waiting for HAND_OVER_TURN_MS; should it only have slept, both hand over: job ids are for that.
+   * keeps the others waiting for REACTION_LEASE_MS; should it only have slept, both hand over: job ids are for that.
    */
-  inTurn: (partition: Partition, work: () => Promise<void>) => Promise<boolean>
+  withLease: (partition: Partition, work: () => Promise<void>) => Promise<boolean>
   /** How many jobs wait in this partition, and how many more may. */
   room: (partition: Partition) => Promise<{ waiting: number; room: number }>
   /** Resolves when all of them are durable. One that is there already stays as it is; a dead letter is revived. */
-  put: (partition: Partition, jobs: readonly Envelope[]) => Promise<void>
+  enqueue: (partition: Partition, jobs: readonly Envelope[]) => Promise<void>
 }
 
 /** Connects in the background, and tells operators then of the reactions that there are. */
-export function openHandOver(target: RedisTarget, events: Partition, reactions: readonly string[]): HandOver {
+export function openReactionProducer(
+  target: RedisTarget,
+  events: Partition,
+  reactions: readonly string[],
+): ReactionProducer {
   const client = withGaugeScripts(withJobScripts(openPromptClient(target)))
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
   client.on('ready', () => void rememberReactions(client, events, reactions).catch(() => {})) // and at the next start
@@ -41,8 +45,8 @@ export function openHandOver(target: RedisTarget, events: Partition, reactions: 
   const lease = ({ key }: Partition, forMs: number) =>
     within(PROMPT_COMMAND_MS, client.clerkLease(key('clerk-mirror:relay'), holder, forMs))
   return {
-    async inTurn(partition, work) {
-      if ((await lease(partition, HAND_OVER_TURN_MS)) !== 1) return false
+    async withLease(partition, work) {
+      if ((await lease(partition, REACTION_LEASE_MS)) !== 1) return false
       try {
         await work()
       } finally {
@@ -59,7 +63,7 @@ export function openHandOver(target: RedisTarget, events: Partition, reactions: 
       const isFull = (share ?? 0) > SHED_ABOVE || retrying >= REACTIONS_RETRYING_MAX
       return { waiting, room: isFull ? 0 : Math.max(0, REACTIONS_WAITING_MAX - waiting) }
     },
-    async put({ key }, jobs) {
+    async enqueue({ key }, jobs) {
       const stored = jobs.map((envelope) => queueJobOf(envelope, NO_KEYS))
       const keys = [...SCRIPT_KEYS, ...stored.map(({ id }) => id)].map(key)
       const args = stored.flatMap(({ id, name, data, timestampMs }) => [id, name, data, timestampMs])
