@@ -1,10 +1,10 @@
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
 import {
+  type AlertClaims,
   type Consumer,
   consume,
   exportQueueGauges,
-  type Notices,
-  openNotices,
+  openAlertClaims,
   openPartitionRegistry,
   openQueueGauges,
   type Partitions,
@@ -24,7 +24,7 @@ import { openAgreement } from './agreement.js'
 import { BlockedCauses } from './blocked-causes.js'
 import type { WorkerConfig } from './config.js'
 import { handlerFor } from './handle.js'
-import { type News, type Notifier, type NotifierOptions, openNotifier } from './notify.js'
+import { type Alert, type Notifier, type NotifierOptions, openNotifier } from './notify.js'
 import { requestedReactions } from './reaction-runtime/requested-reactions.js'
 import { listReactions, startReactions } from './reaction-runtime/start-reactions.js'
 import { warnOfReceivers } from './reaction-runtime/webhook-settings.js'
@@ -38,7 +38,7 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
   await using owned = new Releasers()
   const metrics = openMetrics('worker')
   const tracing = owned.use(await openTracing('worker', config.tracesUrl, log))
-  const tell = (news: News) => notifier?.deadLettered(news)
+  const tell = (news: Alert) => notifier?.deadLettered(news)
   const blocked = new BlockedCauses()
   const record = recorder(log, metrics, tell, blocked)
   const reactions = owned.use(listReactions(config))
@@ -65,7 +65,7 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
     ...{ config, target, partitions, mirror, reactions, requested, log, metrics, fail },
   })
   const notifier =
-    config.notifyUrl && notifierTo(config, config.notifyUrl, openNotices(target, partitions), owned, record.notices)
+    config.notifyUrl && notifierTo(config, config.notifyUrl, openAlertClaims(target, partitions), owned, record.notices)
   // After the port is ours: a process that cannot start must not take events.
   const consumer = owned.use(
     consume({
@@ -100,11 +100,11 @@ function partitionsOf({ redis, partitions }: WorkerConfig, owned: Releasers): Pa
 function notifierTo(
   { proxies }: WorkerConfig,
   url: Secret<string>,
-  notices: Notices,
+  notices: AlertClaims,
   owned: Releasers,
   observer: NotifierOptions['observer'],
 ): Notifier {
-  return owned.use(openNotifier({ url: url.reveal(), proxies, notices: owned.use(notices), observer }))
+  return owned.use(openNotifier({ url: url.reveal(), proxies, claims: owned.use(notices), observer }))
 }
 
 async function redisCheck(consumer: Consumer): Promise<Check> {

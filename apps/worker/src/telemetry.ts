@@ -4,7 +4,7 @@ import { type BreakerState, type Consumer, type ConsumerObserver, type Handle, r
 import type { Log, Metrics } from '@clerk-mirror/runtime'
 import type { BlockedCauses } from './blocked-causes.js'
 import type { Handled } from './handle.js'
-import type { News, NotifierOptions } from './notify.js'
+import type { Alert, NotifierOptions } from './notify.js'
 
 /** Seconds from Clerk's change to the committed row: from a quiet stack's 50 ms to Svix' last retry after 27 h. */
 const LAG_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36_000, 100_000]
@@ -72,7 +72,7 @@ const metricsOf = (metrics: Metrics) => ({
 })
 
 /** Where each thing that happens to an event is counted, logged and told, once and together. */
-export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void, causes: BlockedCauses) {
+export function recorder(log: Log, metrics: Metrics, tell: (news: Alert) => void, causes: BlockedCauses) {
   const counters = metricsOf(metrics)
   counters.breaker.set({}, 0)
   return {
@@ -114,11 +114,11 @@ export function recorder(log: Log, metrics: Metrics, tell: (news: News) => void,
         counters.held.set({}, consumer.breaker().kind === 'closed' ? 0 : inHand)
       }),
     notices: {
-      told: (causes) => {
+      notified: (causes) => {
         counters.notices.inc({ result: 'told' }, causes)
         log.info({ event: 'notice.told', causes })
       },
-      notTold: (causes, err) => {
+      failed: (causes, err) => {
         counters.notices.inc({ result: 'failed' }, causes)
         log.warn({ event: 'notice.failed', causes, err }, 'nobody could be told of these dead letters')
       },

@@ -12,9 +12,10 @@ export { type Reason, reasonOf } from './job/failure-reason.js'
 export type { DeadLetter, JobList, ListedDeadLetter } from './job/job-list.js'
 export type { IncomingEvent, StoredEnvelope } from './job/stored-job.js'
 export { BROWSE_ROWS_MAX, PARTITIONS_MAX, REPLICAS_MAX } from './limits.js'
+export { type AlertClaims, openAlertClaims } from './operate/alert-claims.js'
 export type { BlockedByCode } from './operate/blocked.js'
 export { openQueueBrowser, type QueueBrowser, type Redact } from './operate/browse.js'
-export type { DeadLettersByClass } from './operate/dead-letter-count.js'
+export type { DeadLettersByClass } from './operate/dead-letter-counter.js'
 export { comesAfter, type DeadLetterCursor } from './operate/dead-letter-order.js'
 export { type DeadLetterDetails, type DeadLetters, openDeadLetters } from './operate/dead-letters.js'
 export {
@@ -25,7 +26,6 @@ export {
 } from './operate/disagreements.js'
 export { openQueueGauges, type QueueGauges, type QueueReading } from './operate/gauges.js'
 export { openQueueInstallation, type QueueInstallation } from './operate/installation.js'
-export { type Notices, openNotices } from './operate/notification-claims.js'
 export {
   openPartitionDesk,
   openPartitionRegistry,

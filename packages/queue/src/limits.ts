@@ -249,10 +249,10 @@ export const READING_MS = SECOND
 export const ENDS = 32
 /** Dead letters counted by class at once, which holds Redis up for 2 ms, and such counts between two renewals: together
  * below a hundredth of its time, and a hundred thousand dead letters in 80 s. */
-export const CENSUS_PAGE = 250
-export const CENSUS_PAGES_MAX = 10
+export const COUNT_PAGE = 250
+export const COUNT_PAGES_MAX = 10
 /** Milliseconds for which the first dead letter of a cause is news: a day. */
-export const NOTICE_MS = 24 * HOUR
+export const ALERT_CLAIM_MS = 24 * HOUR
 
 /** Revoked sessions of the console that are remembered for each account one by one: 100 KB. Beyond, older ones are
  * revoked together. */

@@ -18,8 +18,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: '202-before-redis-answered',
     file: 'packages/queue/dist/enqueue/enqueue.js',
-    find: "return { kind: 'accepted', how: (await within(PROMPT_COMMAND_MS, store(envelope, trace))) };",
-    replace: "store(envelope, trace).catch(() => {}); return { kind: 'accepted', how: 'added' };",
+    find: 'const how = await withTimeout(PROMPT_COMMAND_MS, store(envelope, trace));',
+    replace: "store(envelope, trace).catch(() => {}); const how = 'added';",
     only: /kill Redis$|freeze Redis|ingest → Redis (?:cut|refused|half-open)/,
     caughtBy: /^I1/,
   },

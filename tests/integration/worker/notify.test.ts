@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { Failure } from '@clerk-mirror/events'
-import { type Notices, openNotices, parseRedisUrl, partition, reasonOf } from '@clerk-mirror/queue'
+import { type AlertClaims, openAlertClaims, parseRedisUrl, partition, reasonOf } from '@clerk-mirror/queue'
 import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { expect, inject, test } from 'vitest'
@@ -50,25 +50,25 @@ async function openSite(...answers: Answer[]): Promise<Site> {
     results,
     keys,
     async open(pace) {
-      const notices = owned.use(openNotices(parseRedisUrl(inject('redisUrl')), [own]))
-      await connected(notices)
+      const claims = owned.use(openAlertClaims(parseRedisUrl(inject('redisUrl')), [own]))
+      await connected(claims)
       const observer = {
-        told(causes: number) {
+        notified(causes: number) {
           results.told += causes
         },
-        notTold(causes: number, error: Error) {
+        failed(causes: number, error: Error) {
           results.notTold += causes
           results.errors.push(error.message)
         },
       }
       const url = `http://127.0.0.1:${port}/services/T0/B0/hidden`
-      return owned.use(openNotifier({ url, notices, observer, pace: { ...QUICK, ...pace } }))
+      return owned.use(openNotifier({ url, claims, observer, pace: { ...QUICK, ...pace } }))
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   }
 }
 
-const connected = (notices: Notices) => until(() => notices.withdraw('nothing').then(() => true))
+const connected = (notices: AlertClaims) => until(() => notices.withdraw('nothing').then(() => true))
 
 const news = (code: string, message = 'data.id') => ({
   type: 'user.updated',

@@ -150,13 +150,13 @@ test('notices go through the proxy too', async () => {
   await using receiver = await openReceiver()
   await using proxy = await openConnectProxy()
   proxy.names['chat.example.com'] = Number(new URL(receiver.url).port)
-  const notices = { claim: async () => true, withdraw: async () => {}, [Symbol.dispose]: () => {} }
+  const claims = { claim: async () => true, withdraw: async () => {}, [Symbol.dispose]: () => {} }
   const told: number[] = []
   await using notifier = openNotifier({
     url: 'http://chat.example.com/services/T1',
     proxies: proxiesOf({ HTTP_PROXY: proxy.url }),
-    notices,
-    observer: { told: (causes) => void told.push(causes), notTold: () => {} },
+    claims,
+    observer: { notified: (causes) => void told.push(causes), failed: () => {} },
   })
   const reason = { class: 'poison', code: 'malformed', message: 'm', fingerprint: 'f' } as const
   notifier.deadLettered({ type: 'user.created', reason } as never)

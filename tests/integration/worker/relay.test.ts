@@ -53,7 +53,7 @@ async function signUp(count: number): Promise<void> {
   await mirror.apply(Array.from({ length: count }, () => userCreated(`user_${people++}`, { at: 1 })))
 }
 
-const quiet = { handedOver: () => {}, halted: () => {}, goesOn: () => {} }
+const quiet = { enqueued: () => {}, halted: () => {}, goesOn: () => {} }
 
 function relay(options: Partial<RelayOptions> = {}): Relay {
   const partitions = new Map([['recorder', recorder]])
@@ -135,7 +135,7 @@ test.each(LINES)('a relay that dies %s leaves each change to another, under the 
 
 test('several relays side by side hand each change over once', async () => {
   const handed: number[] = []
-  const observer = { ...quiet, handedOver: (_: string, jobs: number) => void handed.push(jobs) }
+  const observer = { ...quiet, enqueued: (_: string, jobs: number) => void handed.push(jobs) }
   const others = Array.from({ length: 3 }, () =>
     openReactionProducer(parseRedisUrl(inject('redisUrl')), queue.partition, ['recorder']),
   )

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { redisRefusal } from '../../../packages/queue/src/enqueue/redis-errors.js'
+import { redisErrorCode } from '../../../packages/queue/src/enqueue/redis-errors.js'
 import { isRoleError } from '../../../packages/queue/src/redis/server-role.js'
 
 /** As Redis 6 says it of a script, whose own error comes last. */
@@ -9,7 +9,7 @@ const inRedis6 = (error: string) =>
 test('a Redis without memory is full', () => {
   const message = "OOM command not allowed when used memory > 'maxmemory'."
   for (const each of [message, `${message} script: 1a2b, on @user_script:13.`, inRedis6(message)]) {
-    expect(redisRefusal(each)).toBe('redis_full')
+    expect(redisErrorCode(each)).toBe('redis_full')
   }
 })
 
@@ -53,5 +53,5 @@ test.each([
   'Connection is closed.',
   '',
 ])('whatever else it says, it is not available: %s', (message) => {
-  expect(redisRefusal(message)).toBe('redis_unavailable')
+  expect(redisErrorCode(message)).toBe('redis_unavailable')
 })

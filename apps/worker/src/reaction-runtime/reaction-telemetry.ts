@@ -2,7 +2,7 @@ import type { AskedReaction, OutboxDepth } from '@clerk-mirror/mirror'
 import { type ConsumerObserver, type QueueGauges, reasonOf } from '@clerk-mirror/queue'
 import type { Log, Metrics } from '@clerk-mirror/runtime'
 import { BlockedCauses } from '../blocked-causes.js'
-import type { News } from '../notify.js'
+import type { Alert } from '../notify.js'
 import type { RelayOptions } from './relay.js'
 
 /** Seconds from the committed change to the reaction that is done: from a quiet stack's 50 ms to a day of retries. */
@@ -36,7 +36,7 @@ const metricsOf = (metrics: Metrics) => ({
 })
 
 /** Where each thing that happens to a reaction is counted, logged and told. */
-export function reactionRecorder(log: Log, metrics: Metrics, tell: (news: News) => void) {
+export function reactionRecorder(log: Log, metrics: Metrics, tell: (news: Alert) => void) {
   const counters = metricsOf(metrics)
   return {
     done({ reaction, what, kind, objectId, version, askedAtMs }: AskedReaction): void {

@@ -16,7 +16,7 @@ import { type Metrics, Releasers, type Surroundings } from '@clerk-mirror/runtim
 import type { WorkerConfig } from '../config.js'
 import type { InstallationGuard } from '../installation-guard.js'
 import { REACTION_CONNECTIONS } from '../limits.js'
-import type { News } from '../notify.js'
+import type { Alert } from '../notify.js'
 import type { Reaction } from '../reactions/reaction.js'
 import { askedOnce, objectReader } from './batched-object-reader.js'
 import { webhookReaction } from './change-webhook.js'
@@ -62,7 +62,7 @@ const webhooksOf = ({ urls, secrets, ...how }: ChangeWebhookConfig, proxies: Wor
 
 type Around = Omit<Surroundings, 'signal'> & {
   metrics: Metrics
-  tell: (news: News) => void
+  tell: (news: Alert) => void
   isBehind: () => boolean
   guard: InstallationGuard
 }

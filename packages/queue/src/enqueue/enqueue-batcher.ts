@@ -8,7 +8,7 @@ import {
 } from '../limits.js'
 import { type JobScripts, SCRIPT_KEYS } from '../lua/job-scripts.js'
 import type { Partition } from '../partitions.js'
-import { within } from '../redis/timeout.js'
+import { withTimeout } from '../redis/timeout.js'
 import type { Write } from './replicas.js'
 
 type PendingEvent = { job: QueueJob; settle: (answer: string) => void; fail: (error: unknown) => void }
@@ -55,7 +55,7 @@ export class EnqueueBatcher {
     this.#inFlight += 1
     try {
       // Whoever waits has a time-out of his own. This one is for those who gather meanwhile.
-      const answers = await within(PROMPT_COMMAND_MS, enqueueMany(this.#write, this.#partition, jobs, JOB_OPTIONS))
+      const answers = await withTimeout(PROMPT_COMMAND_MS, enqueueMany(this.#write, this.#partition, jobs, JOB_OPTIONS))
       for (const [index, { settle }] of arrivals.entries()) settle(answers[index] ?? '')
     } catch (error) {
       for (const { fail } of arrivals) fail(error)

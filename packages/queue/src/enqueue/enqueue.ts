@@ -8,16 +8,16 @@ import { type ConnectionObserver, observe, openPromptClient, type RedisClient } 
 import { inspectRedis, type RedisInspection } from '../redis/redis-inspection.js'
 import { memoryShare } from '../redis/redis-memory.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { within } from '../redis/timeout.js'
+import { withTimeout } from '../redis/timeout.js'
 import { EnqueueBatcher, enqueueMany } from './enqueue-batcher.js'
 import { fixedPartitions, type PartitionRouter, registerProducer, type Spread, tokenIn } from './partition-router.js'
-import { type RedisRefusal, redisRefusal } from './redis-errors.js'
+import { type RedisErrorCode, redisErrorCode } from './redis-errors.js'
 import { NotReplicated, type Write, writerTo } from './replicas.js'
 
 /** After `accepted` the event is durable, as far as Redis is told to be. After `refused` it may be stored or not. */
 export type EnqueueResult =
   | { kind: 'accepted'; how: EnqueueOutcome }
-  | { kind: 'refused'; code: RedisRefusal | 'redis_not_replicated'; cause: string }
+  | { kind: 'refused'; code: RedisErrorCode | 'redis_not_replicated'; cause: string }
 
 export type Producer = Disposable & {
   /**
@@ -57,17 +57,18 @@ export function openProducer(
       try {
         // The client's own time-out covers a command that was sent. This one also covers what lies before: a cluster that
         // looks for its nodes. A command that is late may still succeed; the job id makes the next delivery a duplicate.
-        return { kind: 'accepted', how: (await within(PROMPT_COMMAND_MS, store(envelope, trace))) as EnqueueOutcome }
+        const how = await withTimeout(PROMPT_COMMAND_MS, store(envelope, trace))
+        return { kind: 'accepted', how: how as EnqueueOutcome }
       } catch (error) {
         const cause = error instanceof Error ? error.message : String(error)
-        const code = error instanceof NotReplicated ? 'redis_not_replicated' : redisRefusal(cause)
+        const code = error instanceof NotReplicated ? 'redis_not_replicated' : redisErrorCode(cause)
         return { kind: 'refused', code, cause }
       }
     },
     isShedding: memory.isScarce,
     partitions: router.served,
     async inspect() {
-      const [inspection] = await within(
+      const [inspection] = await withTimeout(
         PROMPT_COMMAND_MS,
         Promise.all([inspectRedis(client, router.own), router.ready()]),
       )
@@ -91,7 +92,7 @@ export function enqueueInto(write: Write<JobScripts>, router: PartitionRouter, e
   }
   /** A former home that does not answer must not keep an event from its home: then the ledger settles the dead letter. */
   const askPreviousPartition = (partition: Partition, job: QueueJob) =>
-    within(PREVIOUS_PARTITION_MS, enqueueMany(write, partition, [job], '')).then(
+    withTimeout(PREVIOUS_PARTITION_MS, enqueueMany(write, partition, [job], '')).then(
       ([answer]) => answer ?? 'absent',
       () => 'absent',
     )

@@ -1,11 +1,11 @@
 /** What ingest answers when Redis did not make an event durable. */
-export type RedisRefusal = 'redis_full' | 'redis_unavailable'
+export type RedisErrorCode = 'redis_full' | 'redis_unavailable'
 
 /**
  * What the first word of Redis' own refusals means for an event that was not stored. Whatever is not here, such as a lost
  * connection or a time-out, is `redis_unavailable` too: then nobody knows whether it was.
  */
-const REFUSAL_OF_WORD: Readonly<Record<string, RedisRefusal>> = {
+const CODE_OF_WORD: Readonly<Record<string, RedisErrorCode>> = {
   OOM: 'redis_full', // maxmemory, and nothing may be evicted
   BUSY: 'redis_unavailable', // a script runs for too long
   CLUSTERDOWN: 'redis_unavailable', // a slot has no node
@@ -20,8 +20,8 @@ const REFUSAL_OF_WORD: Readonly<Record<string, RedisRefusal>> = {
   WRONGPASS: 'redis_unavailable', // user or password
 }
 
-export const redisRefusal = (message: string): RedisRefusal =>
-  REFUSAL_OF_WORD[errorWord(message)] ?? 'redis_unavailable'
+export const redisErrorCode = (message: string): RedisErrorCode =>
+  CODE_OF_WORD[errorWord(message)] ?? 'redis_unavailable'
 
 /** The word that tells one refusal from another: the first one, but in a script's error of Redis 6 the first after "-". */
 export const errorWord = (message: string): string =>

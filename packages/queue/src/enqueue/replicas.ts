@@ -26,8 +26,8 @@ export function writerTo<C>(client: RedisClient, replicas: number, prepare: (cli
   }
   const connections = new WeakMap<Redis, { prepared: C; acknowledged: () => Promise<void> }>()
   const nodes = client instanceof Cluster ? nodesOf(client) : serverOf(client)
-  const once = async <T>(tag: string, write: (client: C) => Promise<T>, asked?: string): Promise<T> => {
-    const importing = asked === undefined ? undefined : nodes.at(asked)
+  const once = async <T>(tag: string, write: (client: C) => Promise<T>, askedNode?: string): Promise<T> => {
+    const importing = askedNode === undefined ? undefined : nodes.at(askedNode)
     const node = importing ?? (await nodes.has(tag))
     const known = connections.get(node) ?? { prepared: prepare(node), acknowledged: acknowledgements(node, replicas) }
     connections.set(node, known)

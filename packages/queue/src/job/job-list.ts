@@ -4,7 +4,7 @@ import type { DeadLetterRow, DeadLetterScripts } from '../lua/dead-letter-script
 import { comesAfter, type DeadLetterCursor, inOrder, merged, startIn } from '../operate/dead-letter-order.js'
 import type { Partition, Partitions } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
-import { asked } from '../redis/queue-unavailable.js'
+import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import { oneAtATime } from '../redis/with-lease.js'
 import { type Reason, readReason } from './failure-reason.js'
 
@@ -50,7 +50,7 @@ export function jobList(client: RedisClient & DeadLetterScripts, list: Partition
         const [rows, more] = await client.clerkDeadLetters(key(set), key(''), ...startIn(index, after), ...share)
         return { deadLetters: rows.map((row) => listed(row, index)), hasMore: more === 1 }
       }
-      return merged(await inTurn(() => asked(Promise.all(parts.map(page)))))
+      return merged(await inTurn(() => asQueueUnavailable(Promise.all(parts.map(page)))))
     },
     async end() {
       const ends = [...list].map(async ({ key }, partition): Promise<DeadLetterCursor | null> => {
@@ -59,7 +59,7 @@ export function jobList(client: RedisClient & DeadLetterScripts, list: Partition
         const [id, score] = last.flat()
         return id === undefined ? null : { partition, failedAtMs: Number(score), id: String(id) }
       })
-      const found = (await asked(Promise.all(ends))).filter((place) => place !== null)
+      const found = (await asQueueUnavailable(Promise.all(ends))).filter((place) => place !== null)
       return found.reduce<DeadLetterCursor | null>(
         (last, place) => (last && comesAfter(last, place) ? last : place),
         null,
@@ -73,7 +73,7 @@ export function jobList(client: RedisClient & DeadLetterScripts, list: Partition
           for (let looked = 0; looked < ids.length; ) {
             const rest = ids.slice(looked)
             const [rows, count] = await inTurn(() =>
-              asked(client.clerkDeadLettersAmong(key(set), key(''), SCRIPT_BYTES_MAX, ...rest)),
+              asQueueUnavailable(client.clerkDeadLettersAmong(key(set), key(''), SCRIPT_BYTES_MAX, ...rest)),
             )
             found.push(...rows.map((row) => listed(row, index)))
             looked += count

@@ -30,7 +30,7 @@ return {
  * KEYS: failed. ARGV: prefix of the jobs' keys, cursor, how many. The next cursor, then each class with its count, in
  * turn. The text of a reason begins with its class; counting where it lies moves no bodies.
  */
-const CENSUS = `
+const COUNT_BY_CLASS = `
 local scan = redis.call('ZSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3])
 local counts = {}
 for index = 1, #scan[2], 2 do
@@ -93,14 +93,14 @@ export type GaugeScripts = {
     jobs: string,
     ends: number,
   ) => Promise<number[]>
-  clerkCensus: (failed: string, jobs: string, cursor: string, count: number) => Promise<(string | number)[]>
+  clerkCountByClass: (failed: string, jobs: string, cursor: string, count: number) => Promise<(string | number)[]>
   clerkBlocked: (register: string, jobs: string, most: number) => Promise<(string | number)[]>
   clerkLease: (lease: string, holder: string, milliseconds: number) => Promise<number>
 }
 
 export function withGaugeScripts<T extends RedisClient>(client: T): T & GaugeScripts {
   client.defineCommand('clerkRead', { numberOfKeys: 4, lua: READ })
-  client.defineCommand('clerkCensus', { numberOfKeys: 1, lua: CENSUS })
+  client.defineCommand('clerkCountByClass', { numberOfKeys: 1, lua: COUNT_BY_CLASS })
   client.defineCommand('clerkBlocked', { numberOfKeys: 1, lua: COUNT_BLOCKED })
   client.defineCommand('clerkLease', { numberOfKeys: 1, lua: LEASE })
   return client as T & GaugeScripts

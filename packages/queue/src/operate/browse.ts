@@ -6,7 +6,7 @@ import { firstOf, type Partition, type Partitions } from '../partitions.js'
 import { reactionPartitionsOf } from '../reactions/reaction-partitions.js'
 import { openOperatorClient, type RedisClient } from '../redis/connection.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { within } from '../redis/timeout.js'
+import { withTimeout } from '../redis/timeout.js'
 import { oneAtATime } from '../redis/with-lease.js'
 
 /** What tools for BullMQ see of the queue: for looking only, and with what `redact` makes of each body. */
@@ -49,7 +49,9 @@ export function openQueueBrowser(
   }
   return {
     async queues() {
-      reactions = await within(PROMPT_COMMAND_MS, reactionPartitionsOf(client, firstOf(list))).catch(() => reactions)
+      reactions = await withTimeout(PROMPT_COMMAND_MS, reactionPartitionsOf(client, firstOf(list))).catch(
+        () => reactions,
+      )
       return [...list, ...reactions.values()].map(queueOf)
     },
     async [Symbol.asyncDispose]() {

@@ -7,7 +7,7 @@ import { withDeadLetterScripts } from '../lua/dead-letter-scripts.js'
 import { SCRIPT_KEYS, withJobScripts } from '../lua/job-scripts.js'
 import type { Partition, Partitions } from '../partitions.js'
 import { connectOperator } from '../redis/connection.js'
-import { asked } from '../redis/queue-unavailable.js'
+import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { comesAfter } from './dead-letter-order.js'
 
@@ -43,15 +43,16 @@ export async function openDeadLetters(
   const deadLetters = jobList(client, list, 'failed')
   /** An event may have died in two partitions: both dead letters are moved. */
   const everywhere = async (move: (partition: Partition) => Promise<unknown>) =>
-    (await asked(Promise.all([...list].map(move)))).includes(1)
+    (await asQueueUnavailable(Promise.all([...list].map(move)))).includes(1)
   return {
     ...deadLetters,
     list: () => listOf(deadLetters),
     retrying: jobList(client, list, 'delayed'),
     async find(eventId) {
       for (const { key } of list) {
-        const failedAt = await asked(client.zscore(key('failed'), eventId))
-        if (failedAt) return detailsOf(eventId, Number(failedAt), await asked(client.hgetall(key(eventId))), keys)
+        const failedAt = await asQueueUnavailable(client.zscore(key('failed'), eventId))
+        if (failedAt)
+          return detailsOf(eventId, Number(failedAt), await asQueueUnavailable(client.hgetall(key(eventId))), keys)
       }
       return null
     },
@@ -61,7 +62,9 @@ export async function openDeadLetters(
       let moved = 0
       for (const { key } of list) {
         const queueKeys = [...SCRIPT_KEYS.map(key), key(eventIds[0] ?? '')]
-        moved += Number(await asked(client.clerkReplayMany(...queueKeys, '', STREAM_LENGTH, key(''), ...eventIds)))
+        moved += Number(
+          await asQueueUnavailable(client.clerkReplayMany(...queueKeys, '', STREAM_LENGTH, key(''), ...eventIds)),
+        )
       }
       return moved
     },
@@ -69,7 +72,9 @@ export async function openDeadLetters(
       let moved = 0
       for (const { key } of list) {
         const queueKeys = [...SCRIPT_KEYS, 'delayed'].map(key)
-        moved += Number(await asked(client.clerkRetryNow(...queueKeys, '', STREAM_LENGTH, key(''), ...eventIds)))
+        moved += Number(
+          await asQueueUnavailable(client.clerkRetryNow(...queueKeys, '', STREAM_LENGTH, key(''), ...eventIds)),
+        )
       }
       return moved
     },

@@ -7,7 +7,7 @@ import { openPromptClient, type RedisClient } from '../redis/connection.js'
 import { memoryShare } from '../redis/redis-memory.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { type BlockedByCode, countBlocked } from './blocked.js'
-import { Census, type DeadLettersByClass } from './dead-letter-count.js'
+import { DeadLetterCounter, type DeadLettersByClass } from './dead-letter-counter.js'
 import {
   AGREED_SETTINGS,
   type AgreedSetting,
@@ -45,17 +45,17 @@ export type QueueGauges = AsyncDisposable & {
 export function openQueueGauges(target: RedisTarget, partitions: Partitions): QueueGauges {
   const client = withGaugeScripts(openPromptClient(target))
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
-  const census = new Census(client, partitions)
+  const counter = new DeadLetterCounter(client, partitions)
   const lease = new Lease(client, partitions)
   const stop = new AbortController()
-  const watching = watch(lease, census, stop.signal)
+  const watching = watch(lease, counter, stop.signal)
   let reading = { sinceMs: Number.NEGATIVE_INFINITY, result: Promise.resolve<QueueReading | null>(null) }
   return {
     async read() {
       if (!lease.isHeld()) return null
       const nowMs = performance.now()
       if (nowMs - reading.sinceMs >= READING_MS) {
-        reading = { sinceMs: nowMs, result: readQueue(client, partitions, census).catch(() => null) }
+        reading = { sinceMs: nowMs, result: readQueue(client, partitions, counter).catch(() => null) }
       }
       return reading.result
     },
@@ -68,11 +68,11 @@ export function openQueueGauges(target: RedisTarget, partitions: Partitions): Qu
   }
 }
 
-async function watch(lease: Lease, census: Census, signal: AbortSignal): Promise<void> {
+async function watch(lease: Lease, counter: DeadLetterCounter, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     let pauseMs = GAUGES_RENEW_MS
     try {
-      if (await lease.renew()) await census.advance()
+      if (await lease.renew()) await counter.countNextPage()
     } catch {
       // Redis is away, or not reached yet: the lease runs out by itself, here and there.
       pauseMs = GAUGES_RETRY_MS
@@ -125,7 +125,7 @@ const NO_DISAGREEMENTS = Object.fromEntries(AGREED_SETTINGS.map((setting) => [se
 async function readQueue(
   client: RedisClient & GaugeScripts,
   partitions: Partitions,
-  census: Census,
+  counter: DeadLetterCounter,
 ): Promise<QueueReading> {
   const [share, blockedByCode, living, ...parts] = await Promise.all([
     memoryShare(client),
@@ -139,7 +139,7 @@ async function readQueue(
   return {
     events: { waiting: sum(0), active: sum(1), retrying: sum(2), dead: sum(3) },
     oldestMs: Math.max(0, ...parts.map((part) => part[4] ?? 0)),
-    deadByClass: census.last,
+    deadByClass: counter.last,
     blockedByCode,
     memoryShare: share,
     disagreements: living && countsOf(disagreementsOf(living)),

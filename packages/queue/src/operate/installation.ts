@@ -2,9 +2,9 @@ import type { InstallationStamp } from '@clerk-mirror/events'
 import { OPERATOR_MS, PROMPT_COMMAND_MS } from '../limits.js'
 import { firstOf, type Partitions } from '../partitions.js'
 import { openOperatorClient, openPromptClient, type RedisClient } from '../redis/connection.js'
-import { asked } from '../redis/queue-unavailable.js'
+import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { within } from '../redis/timeout.js'
+import { withTimeout } from '../redis/timeout.js'
 
 /** The queue's mark of its installation. All of it throws QueueUnavailable when Redis does not answer. */
 export type QueueInstallation = Disposable & {
@@ -57,7 +57,7 @@ export function openQueueInstallation(
     isNew = true
   })
   const keyOf = () => firstOf(partitions).key('clerk-mirror:installation')
-  const ask = <T>(question: Promise<T>): Promise<T> => asked(within(waitMs, question))
+  const ask = <T>(question: Promise<T>): Promise<T> => asQueueUnavailable(withTimeout(waitMs, question))
   return {
     async read() {
       const [id, epoch] = await ask(client.hmget(keyOf(), 'id', 'epoch'))

@@ -5,7 +5,7 @@ import { PRESENCE_MS, REGISTRY_POLL_MS } from '../limits.js'
 import { PLACES, registryKeys, withPartitionScripts } from '../lua/partition-scripts.js'
 import { type Partition, type Partitions, partitions } from '../partitions.js'
 import { connectOperator, openPromptClient, type RedisClient } from '../redis/connection.js'
-import { asked } from '../redis/queue-unavailable.js'
+import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
 /** The partitions that are on the register, as of a moment ago. */
@@ -71,11 +71,11 @@ export async function openPartitionDesk(target: RedisTarget, namespace: string):
   const keys = registryKeys(namespace)
   return {
     async list() {
-      const { count, doors } = await asked(read(client, namespace))
+      const { count, doors } = await asQueueUnavailable(read(client, namespace))
       const reports = partitions(count, namespace).map(async ({ prefix, key }, index) => {
-        const sizes = await asked(Promise.all([client.llen(key('wait')), client.llen(key('active'))]))
+        const sizes = await asQueueUnavailable(Promise.all([client.llen(key('wait')), client.llen(key('active'))]))
         const sets = (['delayed', 'prioritized', 'failed', 'completed'] as const).map((name) => client.zcard(key(name)))
-        const events = [...sizes, ...(await asked(Promise.all(sets)))].reduce((sum, size) => sum + size, 0)
+        const events = [...sizes, ...(await asQueueUnavailable(Promise.all(sets)))].reduce((sum, size) => sum + size, 0)
         return { prefix, events, doors: doors.filter((door) => door.partitions > index).length }
       })
       return { partitions: await Promise.all(reports), doors }
@@ -83,17 +83,17 @@ export async function openPartitionDesk(target: RedisTarget, namespace: string):
     async retire(index) {
       if (index === 0) return { kind: 'first' }
       const token = randomUUID()
-      const may = await asked(client.clerkBeginRetiring(...keys, PRESENCE_MS, index, token))
+      const may = await asQueueUnavailable(client.clerkBeginRetiring(...keys, PRESENCE_MS, index, token))
       if (may === 'no') return { kind: 'unknown' }
-      const { count, doors } = await asked(read(client, namespace))
+      const { count, doors } = await asQueueUnavailable(read(client, namespace))
       if (may === 'not-last') return { kind: 'not-last', count }
       if (may === 'in-use') return { kind: 'in-use', doors: doors.filter((door) => door.partitions > index) }
       const { key } = partitions(index + 1, namespace)[index] as Partition
       // Closed before it leaves the registry: a producer that was frozen meanwhile finds it closed, and registers again.
-      const events = await asked(client.clerkClose(key('meta'), ...PLACES.map(key), token))
+      const events = await asQueueUnavailable(client.clerkClose(key('meta'), ...PLACES.map(key), token))
       if (events > 0) return { kind: 'not-empty', events }
-      if ((await asked(client.clerkEndRetiring(...keys, index, token))) === 1) return { kind: 'retired' }
-      const now = await asked(read(client, namespace))
+      if ((await asQueueUnavailable(client.clerkEndRetiring(...keys, index, token))) === 1) return { kind: 'retired' }
+      const now = await asQueueUnavailable(read(client, namespace))
       return { kind: 'in-use', doors: now.doors.filter((door) => door.partitions > index) }
     },
     [Symbol.dispose]: () => client.disconnect(),

@@ -6,10 +6,10 @@ import { CLASSES_MS, ENDS } from '../limits.js'
 import { withGaugeScripts } from '../lua/gauge-scripts.js'
 import type { Partition, Partitions } from '../partitions.js'
 import { connectOperator, type RedisClient } from '../redis/connection.js'
-import { asked } from '../redis/queue-unavailable.js'
+import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { type BlockedByCode, countBlocked } from './blocked.js'
-import { Census, type DeadLettersByClass } from './dead-letter-count.js'
+import { DeadLetterCounter, type DeadLettersByClass } from './dead-letter-counter.js'
 import { type LivingProcesses, readLivingProcesses } from './disagreements.js'
 
 /** Events by state. Retrying ones wait for the time of their next try, dead ones for an operator. */
@@ -55,7 +55,7 @@ export async function openQueueView(
   let classes: { untilMs: number; counts: Promise<DeadLettersByClass> } | undefined
   return {
     async depth(of = list) {
-      const parts = await asked(
+      const parts = await asQueueUnavailable(
         Promise.all(
           [...of].map(({ key }) =>
             client.clerkRead(key('wait'), key('active'), key('delayed'), key('failed'), key(''), ENDS),
@@ -69,7 +69,7 @@ export async function openQueueView(
     async deadByClass() {
       const nowMs = performance.now()
       if (!classes || nowMs >= classes.untilMs) {
-        const counts = asked(count(new Census(client, list)))
+        const counts = asQueueUnavailable(countAll(new DeadLetterCounter(client, list)))
         classes = { untilMs: nowMs + CLASSES_MS, counts }
         counts.catch(() => {
           classes = undefined
@@ -77,12 +77,12 @@ export async function openQueueView(
       }
       return classes.counts
     },
-    blockedByCode: () => asked(countBlocked(client, list)),
-    workers: (of = list) => asked(workersAlive(client, of)),
-    living: () => asked(readLivingProcesses(client, list)),
+    blockedByCode: () => asQueueUnavailable(countBlocked(client, list)),
+    workers: (of = list) => asQueueUnavailable(workersAlive(client, of)),
+    living: () => asQueueUnavailable(readLivingProcesses(client, list)),
     async find(eventId, among = list) {
       for (const partition of among) {
-        const event = await asked(readEvent(client, partition, eventId, keys))
+        const event = await asQueueUnavailable(readEvent(client, partition, eventId, keys))
         if (event) return event
       }
       return null
@@ -91,9 +91,9 @@ export async function openQueueView(
   }
 }
 
-async function count(census: Census): Promise<DeadLettersByClass> {
-  while (!census.last) await census.advance()
-  return census.last
+async function countAll(counter: DeadLetterCounter): Promise<DeadLettersByClass> {
+  while (!counter.last) await counter.countNextPage()
+  return counter.last
 }
 
 /** BullMQ keeps a delayed job's time with twelve bits below it that tell jobs of one millisecond apart. */

@@ -1,9 +1,9 @@
 import { REVOCATION_MS, SESSIONS_REVOKED_MAX } from '../limits.js'
 import { firstOf, type Partitions } from '../partitions.js'
 import { openOperatorClient, type RedisClient } from '../redis/connection.js'
-import { asked } from '../redis/queue-unavailable.js'
+import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { within } from '../redis/timeout.js'
+import { withTimeout } from '../redis/timeout.js'
 
 /** A sign-in to the console. Time in ms. */
 export type SessionId = { account: string; nonce: string; expiresAtMs: number }
@@ -54,7 +54,7 @@ export function openSessionRevocations(target: RedisTarget, partitions: Partitio
   const scripted = client as RedisClient & Scripted
   const keyOf = ({ account }: SessionId) =>
     firstOf(partitions).key(`clerk-mirror:console-revoked:${Buffer.from(account).toString('base64url')}`)
-  const ask = (work: Promise<number>) => asked(within(REVOCATION_MS, work))
+  const ask = (work: Promise<number>) => asQueueUnavailable(withTimeout(REVOCATION_MS, work))
   return {
     async revoke(session, lifetimeMs) {
       const { nonce, expiresAtMs } = session

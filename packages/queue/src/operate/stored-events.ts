@@ -5,7 +5,7 @@ import { SCRIPT_BYTES_MAX, SEARCH_PAGE, STREAM_LENGTH } from '../limits.js'
 import { type JobScripts, REMOVE_KEYS, withJobScripts } from '../lua/job-scripts.js'
 import type { Partition, Partitions } from '../partitions.js'
 import { connectOperator, type RedisClient } from '../redis/connection.js'
-import { asked } from '../redis/queue-unavailable.js'
+import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
 /** An event as it lies in the queue, in whatever state. Time in ms. */
@@ -63,7 +63,9 @@ export async function openStoredEvents(
         return client.clerkRemove(...queueKeys, eventId, STREAM_LENGTH)
       })
       // An event may be in two partitions; while a worker has one of them, it is not removed.
-      const states = (await asked(Promise.all(removals))).map(String).filter((state) => state !== 'unknown')
+      const states = (await asQueueUnavailable(Promise.all(removals)))
+        .map(String)
+        .filter((state) => state !== 'unknown')
       const state = states.find((each) => each === 'active') ?? states[0]
       return state === undefined ? 'gone' : (REMOVED_FROM[state] ?? 'kept')
     },
@@ -102,15 +104,15 @@ async function* search(
     let cursor = '0'
     do {
       if (signal?.aborted) return
-      const [next, keys] = await asked(node.scan(cursor, 'MATCH', pattern, 'COUNT', SEARCH_PAGE))
+      const [next, keys] = await asQueueUnavailable(node.scan(cursor, 'MATCH', pattern, 'COUNT', SEARCH_PAGE))
       cursor = next
       for (const start of starts) {
         let ours = keys.filter((key) => key.startsWith(start))
         while (ours.length > 0) {
           const wanted = [SCRIPT_BYTES_MAX, unsealing ? 1 : 0, ...fragments]
-          const [looked, found] = await asked(client.clerkHolding(ours.length, ...ours, ...wanted))
+          const [looked, found] = await asQueueUnavailable(client.clerkHolding(ours.length, ...ours, ...wanted))
           for (const jobKey of found) {
-            const event = await asked(readEvent(client, jobKey, jobKey.slice(start.length), envelopeKeys))
+            const event = await asQueueUnavailable(readEvent(client, jobKey, jobKey.slice(start.length), envelopeKeys))
             if (event) yield event
           }
           ours = ours.slice(looked)

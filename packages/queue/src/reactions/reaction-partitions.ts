@@ -5,7 +5,7 @@ import { PRESENCE_MS, REACTION_ACKNOWLEDGE_MS, REGISTRY_POLL_MS } from '../limit
 import { reactionRegistryKeys, readRegistry, withReactionRegistry } from '../lua/reaction-registry-scripts.js'
 import { firstOf, type Partition, type Partitions, partition, QUEUES } from '../partitions.js'
 import { connectOperator, type RedisClient } from '../redis/connection.js'
-import { asked } from '../redis/queue-unavailable.js'
+import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
 /** What a reaction may be called: its name stands in keys, labels and job ids. */
@@ -85,7 +85,7 @@ export async function openReactionPartitions(target: RedisTarget, list: Partitio
   const names: string[] = []
   const partitionOf = (reaction: string) => reactionPartition(events, reaction)
   const refresh = async () => {
-    const known = await asked(reactionPartitionsOf(client, events))
+    const known = await asQueueUnavailable(reactionPartitionsOf(client, events))
     names.splice(0, names.length, ...known.keys())
     partitions.splice(0, partitions.length, ...known.values())
   }
@@ -94,24 +94,26 @@ export async function openReactionPartitions(target: RedisTarget, list: Partitio
     const options = { connection: client, skipMetasUpdate: true, skipVersionCheck: true, skipWaitingForReady: true }
     const runs = new Queue(queue, { ...options, prefix })
     runs.on('error', () => {}) // the removal reports its own
-    await asked(runs.obliterate({ force: true }).finally(() => runs.close()))
+    await asQueueUnavailable(runs.obliterate({ force: true }).finally(() => runs.close()))
     // Last: while it is named, an interrupted removal is seen and can be done again.
-    await asked(client.srem(namesKey(events), reaction))
+    await asQueueUnavailable(client.srem(namesKey(events), reaction))
   }
   const registered = async () => [
-    ...readRegistry(['', ...Object.entries(await asked(client.hgetall(registerKeys[0]))).flat()]).keys(),
+    ...readRegistry(['', ...Object.entries(await asQueueUnavailable(client.hgetall(registerKeys[0]))).flat()]).keys(),
   ]
   const acknowledged = async () => {
     const untilMs = performance.now() + REACTION_ACKNOWLEDGE_MS
-    const version = Number(await asked(client.hget(registerKeys[0], 'version')))
+    const version = Number(await asQueueUnavailable(client.hget(registerKeys[0], 'version')))
     while (performance.now() < untilMs) {
-      const words = await asked(client.clerkReactionReaders(...registerKeys, PRESENCE_MS))
+      const words = await asQueueUnavailable(client.clerkReactionReaders(...registerKeys, PRESENCE_MS))
       if (words.every((word) => (JSON.parse(word) as { version: number }).version >= version)) return
       await pause(REGISTRY_POLL_MS)
     }
   }
   const unregister = async (reaction: string): Promise<Unregistered> => {
-    const [kind, filters = ''] = await asked(client.clerkRemoveReaction(...registerKeys, PRESENCE_MS, reaction))
+    const [kind, filters = ''] = await asQueueUnavailable(
+      client.clerkRemoveReaction(...registerKeys, PRESENCE_MS, reaction),
+    )
     if (kind === 'removed' || kind === 'narrowed') await acknowledged()
     if (kind === 'narrowed') return { kind, filters: filters.split('\n') }
     return { kind: kind === 'removed' || kind === 'registered' ? kind : 'unknown' }

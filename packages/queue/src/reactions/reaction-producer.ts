@@ -16,7 +16,7 @@ import type { Partition } from '../partitions.js'
 import { openPromptClient } from '../redis/connection.js'
 import { memoryShare } from '../redis/redis-memory.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { within } from '../redis/timeout.js'
+import { withTimeout } from '../redis/timeout.js'
 import { rememberReactions } from './reaction-partitions.js'
 
 /** How what was asked for comes into the reactions queue. All of it throws when Redis does not answer. */
@@ -43,7 +43,7 @@ export function openReactionProducer(
   client.on('ready', () => void rememberReactions(client, events, reactions).catch(() => {})) // and at the next start
   const holder = randomUUID()
   const lease = ({ key }: Partition, forMs: number) =>
-    within(PROMPT_COMMAND_MS, client.clerkLease(key('clerk-mirror:relay'), holder, forMs))
+    withTimeout(PROMPT_COMMAND_MS, client.clerkLease(key('clerk-mirror:relay'), holder, forMs))
   return {
     async withLease(partition, work) {
       if ((await lease(partition, REACTION_LEASE_MS)) !== 1) return false
@@ -55,7 +55,7 @@ export function openReactionProducer(
       return true
     },
     async room({ key }) {
-      const [waiting, retrying, share] = await within(
+      const [waiting, retrying, share] = await withTimeout(
         PROMPT_COMMAND_MS,
         Promise.all([client.llen(key('wait')), client.zcard(key('delayed')), memoryShare(client)]),
       )

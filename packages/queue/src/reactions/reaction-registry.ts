@@ -17,9 +17,9 @@ import {
 } from '../lua/reaction-registry-scripts.js'
 import type { Partitions } from '../partitions.js'
 import { openPromptClient, type RedisClient } from '../redis/connection.js'
-import { asked } from '../redis/queue-unavailable.js'
+import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { within } from '../redis/timeout.js'
+import { withTimeout } from '../redis/timeout.js'
 
 /** Reactions by name, each with its filters as texts that only workers understand. */
 export type RegisteredReactions = ReadonlyMap<string, readonly string[]>
@@ -163,12 +163,14 @@ class RegistryReader {
 
   /** Living workers that have work at hand, or may have, which began before this version. */
   async unaware(version: number): Promise<Unaware[]> {
-    const words = await asked(
-      within(PROMPT_COMMAND_MS, this.#client.clerkReactionReaders(...this.#keys(), PRESENCE_MS)),
+    const words = await asQueueUnavailable(
+      withTimeout(PROMPT_COMMAND_MS, this.#client.clerkReactionReaders(...this.#keys(), PRESENCE_MS)),
     )
     const readers = words.map((word) => JSON.parse(word) as Unaware & { version: number })
     // A worker of a release before the register says nothing of its settings, and asks for its own reactions alone.
-    const workers = await asked(within(PROMPT_COMMAND_MS, workersAlive(this.#client, this.#partitions)))
+    const workers = await asQueueUnavailable(
+      withTimeout(PROMPT_COMMAND_MS, workersAlive(this.#client, this.#partitions)),
+    )
     const former = workers.filter(({ settings }) => settings === undefined)
     return [...readers.filter((reader) => reader.version < version), ...former].map(({ host, pid }) => ({ host, pid }))
   }
@@ -196,7 +198,7 @@ class RegistryReader {
 
   #ask(version: number) {
     const look = this.#client.clerkLook(...this.#keys(), PRESENCE_MS, this.#id, this.#word(), version)
-    return asked(within(PROMPT_COMMAND_MS, look))
+    return asQueueUnavailable(withTimeout(PROMPT_COMMAND_MS, look))
   }
 
   #register() {
@@ -204,7 +206,7 @@ class RegistryReader {
     const register = this.#client.clerkRegisterReactions(
       ...[...this.#keys(), PRESENCE_MS, this.#id, this.#word(), ...reactions],
     )
-    return asked(within(PROMPT_COMMAND_MS, register))
+    return asQueueUnavailable(withTimeout(PROMPT_COMMAND_MS, register))
   }
 
   #word(): string {

@@ -9,7 +9,7 @@ export class QueueUnavailable extends Error {
 }
 
 /** @throws QueueUnavailable for whatever the work throws: it does nothing but ask Redis. */
-export async function asked<T>(work: Promise<T>): Promise<T> {
+export async function asQueueUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {

@@ -36,8 +36,12 @@ const worse = (one: boolean | null, other: boolean | null, bad: boolean) =>
 async function inspectNode(node: RedisClient): Promise<RedisInspection> {
   // INFO and not CONFIG, as far as it goes: an account that may read the configuration may read passwords in it.
   const [info, appendfsync] = await Promise.all([node.info(), setting(node, 'appendfsync')])
-  const told = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null
-  const [policy, maxmemory, appendonly] = [told('maxmemory_policy'), told('maxmemory'), told('aof_enabled')]
+  const infoField = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null
+  const [policy, maxmemory, appendonly] = [
+    infoField('maxmemory_policy'),
+    infoField('maxmemory'),
+    infoField('aof_enabled'),
+  ]
   return {
     evicts: policy === null ? null : policy !== 'noeviction',
     isBounded: maxmemory === null ? null : maxmemory !== '0',

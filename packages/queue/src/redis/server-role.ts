@@ -112,8 +112,8 @@ export function watchRole(client: Redis, leave: (error: Error) => void): void {
     isAsking = true
     try {
       const info = await client.info('replication')
-      const told = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1]
-      if (client.status === 'ready' && isReadOnlyReplica(told('role'), told('slave_read_only'))) {
+      const infoField = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1]
+      if (client.status === 'ready' && isReadOnlyReplica(infoField('role'), infoField('slave_read_only'))) {
         leave(new WrongServer('READONLY: this Redis has become a replica, and takes no writes'))
       }
     } catch {

@@ -1,10 +1,10 @@
-import { NOTICE_MS } from '../limits.js'
+import { ALERT_CLAIM_MS } from '../limits.js'
 import { firstOf, type Partitions } from '../partitions.js'
 import { openPromptClient } from '../redis/connection.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
 /** Who tells people of a cause, so that of many workers one does, and once a day. */
-export type Notices = Disposable & {
+export type AlertClaims = Disposable & {
   /** True for the first that asks, in all processes, within `NOTICE_MS`. @throws when Redis does not answer. */
   claim: (fingerprint: string) => Promise<boolean>
   /** Gives it back untold: the next dead letter of that cause is the first again. */
@@ -12,12 +12,12 @@ export type Notices = Disposable & {
 }
 
 /** Connects in the background. */
-export function openNotices(target: RedisTarget, partitions: Partitions): Notices {
+export function openAlertClaims(target: RedisTarget, partitions: Partitions): AlertClaims {
   const client = openPromptClient(target)
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
   const keyOf = (fingerprint: string) => firstOf(partitions).key(`clerk-mirror:notice:${fingerprint}`)
   return {
-    claim: async (fingerprint) => (await client.set(keyOf(fingerprint), '1', 'PX', NOTICE_MS, 'NX')) === 'OK',
+    claim: async (fingerprint) => (await client.set(keyOf(fingerprint), '1', 'PX', ALERT_CLAIM_MS, 'NX')) === 'OK',
     withdraw: async (fingerprint) => void (await client.del(keyOf(fingerprint))),
     [Symbol.dispose]: () => client.disconnect(),
   }

@@ -1,5 +1,5 @@
 import type { FailureClass } from '@clerk-mirror/events'
-import { CENSUS_PAGE, CENSUS_PAGES_MAX } from '../limits.js'
+import { COUNT_PAGE, COUNT_PAGES_MAX } from '../limits.js'
 import type { GaugeScripts } from '../lua/gauge-scripts.js'
 import { firstOf, type Partitions } from '../partitions.js'
 
@@ -11,7 +11,7 @@ const NONE: DeadLettersByClass = { outage: 0, contention: 0, blocked: 0, poison:
  * Counts the dead letters by class, a bounded number at each call, and starts anew when it is through. A dead letter that
  * comes or goes meanwhile is counted or not; the next count has it right.
  */
-export class Census {
+export class DeadLetterCounter {
   readonly #client: GaugeScripts
   readonly #partitions: Partitions
   #partition = 0
@@ -30,18 +30,18 @@ export class Census {
   }
 
   /** @throws when Redis does not answer; the count goes on where it was. */
-  async advance(): Promise<void> {
-    for (let page = 0; page < CENSUS_PAGES_MAX; page += 1) {
-      if (await this.#countPage()) return
+  async countNextPage(): Promise<void> {
+    for (let page = 0; page < COUNT_PAGES_MAX; page += 1) {
+      if (await this.#countOnePage()) return
     }
   }
 
   /** True when the last dead letter of the last partition has been counted. */
-  async #countPage(): Promise<boolean> {
+  async #countOnePage(): Promise<boolean> {
     const partitions = [...this.#partitions]
     // One that was retired since was empty.
     const { key } = partitions[this.#partition] ?? firstOf(partitions)
-    const [cursor, ...counts] = await this.#client.clerkCensus(key('failed'), key(''), this.#cursor, CENSUS_PAGE)
+    const [cursor, ...counts] = await this.#client.clerkCountByClass(key('failed'), key(''), this.#cursor, COUNT_PAGE)
     for (let index = 0; index < counts.length; index += 2) {
       const name = String(counts[index])
       const failureClass = isClass(name) ? name : 'unknown'
