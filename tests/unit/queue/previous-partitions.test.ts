@@ -6,12 +6,12 @@ import type { Write } from '../../../packages/queue/src/enqueue/replicas.js'
 import type { JobScripts } from '../../../packages/queue/src/lua/job-scripts.js'
 import { envelope } from '../../support/queue/queue.js'
 
-const [home, ...formerHomes] = partitions(33) as [Partition, ...Partition[]]
-const placement = { ...fixedPartitions([home]), formerHomesOf: () => formerHomes }
+const [home, ...previous] = partitions(33) as [Partition, ...Partition[]]
+const router = { ...fixedPartitions([home]), previousPartitionsFor: () => previous }
 const storing = (write: (tag: string) => Promise<string[]>) =>
-  enqueueInto(write as unknown as Write<JobScripts>, placement, new Map())(envelope('msg_a'), undefined)
+  enqueueInto(write as unknown as Write<JobScripts>, router, new Map())(envelope('msg_a'), undefined)
 
-test('former partitions are asked all at once: the one that has the dead letter is heard beside silent ones', async () => {
+test('previous partitions are asked all at once: the one that has the dead letter is heard beside silent ones', async () => {
   const asked = new Set<string>()
   let answer: (how: string[]) => void = () => {}
   const how = await storing((tag) => {
@@ -21,13 +21,13 @@ test('former partitions are asked all at once: the one that has the dead letter 
       if (asked.size === 1) answer = resolve
     })
     // Asked one after the other, the last one is asked when the time for the first is over.
-    if (asked.size === formerHomes.length) answer(['revived'])
+    if (asked.size === previous.length) answer(['revived'])
     return deadLetter
   })
   expect({ asked: asked.size, how }).toEqual({ asked: 32, how: 'revived' })
 })
 
-test('an event goes to its home when all former partitions are silent, or know nothing of it', async () => {
+test('an event goes to its home when all previous partitions are silent, or know nothing of it', async () => {
   const silent = () => new Promise<string[]>(() => {})
   const others: (() => Promise<string[]>)[] = [silent, async () => ['absent']]
   for (const other of others) {
