@@ -11,7 +11,7 @@ import { messageId } from '../support/world.js'
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 /** The JSON of a dead letter in `list --json`: a contract. */
-const letter = (id: string, details: object) => ({
+const deadLetterJson = (id: string, details: object) => ({
   id,
   type: 'user.created',
   message: expect.any(String),
@@ -23,7 +23,7 @@ const letter = (id: string, details: object) => ({
   ...details,
 })
 
-const nameless = (id: string) => letter(id, { objectId: null, code: 'malformed' })
+const nameless = (id: string) => deadLetterJson(id, { objectId: null, code: 'malformed' })
 
 const isPossible = await canOpenHouse('own redis')
 let house: House
@@ -39,7 +39,7 @@ afterAll(() => house?.[Symbol.asyncDispose]())
 const ops = (words: string) => runCli(words, house.env)
 const jsonOf = async (words: string) => JSON.parse((await ops(`${words} --json`)).stdout)
 const listed = async (...ids: string[]) =>
-  (await jsonOf('dead-letters list')).filter((letter: { id: string }) => ids.includes(letter.id))
+  (await jsonOf('dead-letters list')).filter((deadLetter: { id: string }) => ids.includes(deadLetter.id))
 
 /** An event that no worker can apply, dead by the time that this returns. */
 async function deadLetter(id: string, data: object = { ...clerkUser('user_x', 1), id: 7 }): Promise<string> {
@@ -61,7 +61,7 @@ describe.skipIf(!isPossible)('the command', () => {
     expect(await jsonOf('dead-letters list')).toEqual([nameless('msg_first'), nameless('msg_second')])
   })
 
-  test('shows one letter, and its payload only to those who ask for it', async () => {
+  test('shows one dead letter, and its payload only to those who ask for it', async () => {
     const id = await deadLetter('msg_shown', { id: 7, first_name: 'MARKER' })
     const details = {
       ...nameless(id),
@@ -81,7 +81,7 @@ describe.skipIf(!isPossible)('the command', () => {
     expect(unknown).toEqual({ code: 1, stdout: '', stderr: 'There is no dead letter msg_unknown.\n' })
   })
 
-  test('replays a letter whose cause was mended: it is applied, and no letter any more', async () => {
+  test('replays a dead letter whose cause was mended: it is applied, and no dead letter any more', async () => {
     const ada = clerkId('user')
     await house.query("ALTER TABLE users ADD CONSTRAINT mended_later CHECK (username <> 'odd')")
     const id = await deadLetter('msg_mended', clerkUser(ada, 1, { username: 'odd' }))
@@ -108,7 +108,7 @@ describe.skipIf(!isPossible)('the command', () => {
     expect(JSON.parse(none.stdout)).toMatchObject({ matched: 0, replayed: 0, skipped: 0 })
   })
 
-  test('leaves out letters that were settled meanwhile, as long as the database can be asked', async () => {
+  test('leaves out dead letters that were settled meanwhile, as long as the database can be asked', async () => {
     const both = [await deadLetter('msg_settled'), await deadLetter('msg_open')]
     await house.query(
       `INSERT INTO webhook_events (event_id, type, source, outcome, attempts, received_at, applied_at)

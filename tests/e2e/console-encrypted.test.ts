@@ -22,31 +22,31 @@ async function pagesOf({ consoleUrl, id }: ConsoleWorld & { id: string }) {
   const headers = { cookie: String(signIn.headers.get('set-cookie')).split(';')[0] ?? '' }
   const text = async (path: string) => (await fetch(`${consoleUrl}${path}`, { headers })).text()
   return {
-    letter: await text(`/dead-letters/${id}`),
+    deadLetter: await text(`/dead-letters/${id}`),
     board: await text('/queue/api/queues?activeQueue=clerk-events&status=failed'),
   }
 }
 
 test('a console without the key says which one it is, shows all else, and replays', async () => {
   await using world = await openEncrypted(new Map())
-  const { letter, board } = await pagesOf(world)
-  expect(letter).toMatch(/Encrypted with the key <code>k1<\/code>/)
-  expect(letter).toContain('poison/malformed')
-  expect(letter).not.toContain('Show all of it')
+  const { deadLetter, board } = await pagesOf(world)
+  expect(deadLetter).toMatch(/Encrypted with the key <code>k1<\/code>/)
+  expect(deadLetter).toContain('poison/malformed')
+  expect(deadLetter).not.toContain('Show all of it')
   expect(JSON.stringify(JSON.parse(board))).toContain('"encryptedWith":"k1"')
   const headers = { authorization: `Bearer ${OPERATOR_TOKEN}`, 'content-type': 'application/json' }
   const request = { method: 'POST', headers, body: JSON.stringify({ filter: { ids: [world.id] } }) }
   const replay = await fetch(`${world.consoleUrl}/api/dead-letters/replay`, request)
   expect(await replay.json()).toMatchObject({ replayed: 1 })
   // The worker has the key: it gives the event up for its content.
-  await until(async () => (await world.letters.find(world.id))?.reason.code === 'malformed')
+  await until(async () => (await world.deadLetters.find(world.id))?.reason.code === 'malformed')
 })
 
 test('a console with the key shows the payload, redacted until it is asked for', async () => {
   await using world = await openEncrypted(KEYS)
-  const { letter, board } = await pagesOf(world)
-  expect(letter).toContain('first_name')
-  expect(letter).toContain('Show all of it')
+  const { deadLetter, board } = await pagesOf(world)
+  expect(deadLetter).toContain('first_name')
+  expect(deadLetter).toContain('Show all of it')
   expect(board).toContain('first_name')
-  for (const page of [letter, board, ...world.consoleLogged, ...world.logged]) expect(page).not.toContain(MARKER)
+  for (const page of [deadLetter, board, ...world.consoleLogged, ...world.logged]) expect(page).not.toContain(MARKER)
 })

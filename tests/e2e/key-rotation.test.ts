@@ -43,11 +43,11 @@ const retried = (worker: WorkerProcess) => [
 ]
 
 test.skipIf(!isPossible)(
-  'keys are turned on and rotated while events wait and letters lie: nothing is lost',
+  'keys are turned on and rotated while events wait and dead letters lie: nothing is lost',
   async () => {
     await house.query("ALTER TABLE users ADD CONSTRAINT mended_later CHECK (username <> 'odd')")
     const waited: string[] = []
-    const letters = new Map<string, ReturnType<typeof signUp>>()
+    const deadLetters = new Map<string, ReturnType<typeof signUp>>()
     let waiting: string | undefined
     for (const [era, ENVELOPE_KEYS] of Object.entries(ERAS)) {
       const ingest = await house.ingest({ ENVELOPE_KEYS })
@@ -58,10 +58,10 @@ test.skipIf(!isPossible)(
       const worker = await house.worker({ ENVELOPE_KEYS })
       // The event that waited when the previous release ended.
       if (waiting !== undefined) await house.settled([waiting])
-      const letter = signUp('odd')
-      letters.set(era, letter)
-      await taken(letter)
-      await until(() => house.isDead(letter.eventId))
+      const deadLetter = signUp('odd')
+      deadLetters.set(era, deadLetter)
+      await taken(deadLetter)
+      await until(() => house.isDead(deadLetter.eventId))
       expect(retried(worker)).toEqual([])
       await worker.stop()
       const last = signUp('ada')
@@ -74,17 +74,17 @@ test.skipIf(!isPossible)(
 
     // A dead letter of each era is replayed when no process has the old key any more.
     await house.query('ALTER TABLE users DROP CONSTRAINT mended_later')
-    const shown = await runCli(`dead-letters show ${letters.get('onlyA')?.eventId} --payload --json`, house.env)
+    const shown = await runCli(`dead-letters show ${deadLetters.get('onlyA')?.eventId} --payload --json`, house.env)
     expect(JSON.parse(shown.stdout)).toMatchObject({
       body: null,
       encryptedWith: 'A',
-      objectId: letters.get('onlyA')?.user,
+      objectId: deadLetters.get('onlyA')?.user,
     })
     const replayed = await runCli('dead-letters replay --all --json', house.env)
-    expect(JSON.parse(replayed.stdout)).toEqual({ matched: letters.size, replayed: letters.size, skipped: 0 })
+    expect(JSON.parse(replayed.stdout)).toEqual({ matched: deadLetters.size, replayed: deadLetters.size, skipped: 0 })
     const blind = await house.worker({ ENVELOPE_KEYS: B })
-    const hidden = SEALED_WITH_A.map((era) => letters.get(era))
-    const missing = hidden.map((letter) => `${letter?.eventId} envelope_key_missing`)
+    const hidden = SEALED_WITH_A.map((era) => deadLetters.get(era))
+    const missing = hidden.map((deadLetter) => `${deadLetter?.eventId} envelope_key_missing`)
     await until(() => retried(blind).length === missing.length)
     expect(retried(blind).toSorted()).toEqual(missing.toSorted())
     await blind.stop()
@@ -93,12 +93,12 @@ test.skipIf(!isPossible)(
     // With the old key behind the new one, they are applied too.
     await house.worker({ ENVELOPE_KEYS: `${B},${A}` })
     await house.settled(
-      [...letters.values()].map(({ eventId }) => eventId),
+      [...deadLetters.values()].map(({ eventId }) => eventId),
       RETRIED_WITHIN_MS,
     )
     expect(await house.counts()).toEqual({ wait: 0, active: 0, delayed: 0, failed: 0 })
     expect(await usersCalled('ada')).toEqual(waited.toSorted())
-    expect(await usersCalled('odd')).toEqual([...letters.values()].map(({ user }) => user).toSorted())
+    expect(await usersCalled('odd')).toEqual([...deadLetters.values()].map(({ user }) => user).toSorted())
   },
   TEST_MS,
 )

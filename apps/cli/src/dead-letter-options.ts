@@ -1,4 +1,4 @@
-import type { DeadLetterFilter, DeadLetterOperations, LetterQueue, Operations } from '@clerk-mirror/operations'
+import type { DeadLetterFilter, DeadLetterOperations, DeadLetterQueue, Operations } from '@clerk-mirror/operations'
 import { type Command, type Values, WrongUsage } from './command.js'
 
 const CLASSES = ['outage', 'contention', 'blocked', 'poison', 'killer', 'unknown'] as const
@@ -9,13 +9,15 @@ export const QUEUE_OPTION: Command['options'] = {
 }
 
 /** @throws WrongUsage */
-export function queueOf({ queue = 'events' }: Values): LetterQueue {
+export function queueOf({ queue = 'events' }: Values): DeadLetterQueue {
   if (queue === 'events' || queue === 'reactions') return queue
   throw new WrongUsage(`--queue: "${queue}" is neither events nor reactions`)
 }
 
-export const lettersOf = (values: Values, { deadLetters, reactionLetters }: Operations): DeadLetterOperations =>
-  queueOf(values) === 'events' ? deadLetters : reactionLetters
+export const deadLettersOf = (
+  values: Values,
+  { deadLetters, reactionDeadLetters }: Operations,
+): DeadLetterOperations => (queueOf(values) === 'events' ? deadLetters : reactionDeadLetters)
 
 /** The filter for dead letters: the same options for every command. Parts combine. */
 export const FILTER_OPTIONS: Command['options'] = {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Notices, Reason } from '@clerk-mirror/queue'
+import type { AlertClaims, Reason } from '@clerk-mirror/queue'
 import { NO_PROXIES, type ProxySettings, printable, proxyFor } from '@clerk-mirror/runtime'
 import {
   NOTICE_ANSWER_MS,
@@ -12,14 +12,14 @@ import {
 import { type Outgoing, openOutgoing } from './reaction-runtime/outgoing.js'
 
 /** A dead letter as people are told of it: its cause, and the type of the event that had it first. */
-export type News = { type: string; reason: Reason }
+export type Alert = { type: string; reason: Reason }
 
 export type NotifierOptions = {
   /** Takes `{"text": "…"}` by POST. */
   url: string
   proxies?: ProxySettings | undefined
-  notices: Notices
-  observer: { told: (causes: number) => void; notTold: (causes: number, error: Error) => void }
+  claims: AlertClaims
+  observer: { notified: (causes: number) => void; failed: (causes: number, error: Error) => void }
   pace?: Pace
 }
 
@@ -27,68 +27,68 @@ export type Pace = { gapMs: number; answerMs: number; retryDelaysMs: readonly nu
 
 export type Notifier = AsyncDisposable & {
   /** Never waits and never throws: whoever is told is none of the events' business. */
-  deadLettered: (news: News) => void
+  deadLettered: (news: Alert) => void
 }
 
 const PACE: Pace = { gapMs: NOTICE_GAP_MS, answerMs: NOTICE_ANSWER_MS, retryDelaysMs: NOTICE_RETRY_DELAYS_MS }
 
 /** Tells people of the first dead letter of each cause, in the background. */
 export function openNotifier(options: NotifierOptions): Notifier {
-  const { notices, observer, pace = PACE, proxies = NO_PROXIES } = options
+  const { claims, observer, pace = PACE, proxies = NO_PROXIES } = options
   const url = new URL(options.url)
   const receiver = openOutgoing({ url, proxy: proxyFor(url, proxies), connections: 1 })
   const stop = new AbortController()
-  const pending = new Map<string, News>()
-  const asked = new Map<string, number>()
-  let telling: Promise<void> | undefined
+  const pending = new Map<string, Alert>()
+  const askedAtMs = new Map<string, number>()
+  let notifying: Promise<void> | undefined
 
-  const tell = async (): Promise<void> => {
+  const notify = async (): Promise<void> => {
     while (pending.size > 0 && !stop.signal.aborted) {
       const first = [...pending.values()].slice(0, NOTICE_CAUSES_MAX)
       for (const { reason } of first) pending.delete(reason.fingerprint)
-      const claimed = await claim(first, notices, asked)
+      const claimed = await claim(first, claims, askedAtMs)
       if (claimed.length === 0) continue
       try {
         await deliver(receiver, messageOf(claimed), pace, stop.signal)
-        observer.told(claimed.length)
+        observer.notified(claimed.length)
       } catch (error) {
         for (const { reason } of claimed) {
-          asked.delete(reason.fingerprint)
-          await notices.withdraw(reason.fingerprint).catch(() => {})
+          askedAtMs.delete(reason.fingerprint)
+          await claims.withdraw(reason.fingerprint).catch(() => {})
         }
-        observer.notTold(claimed.length, error instanceof Error ? error : new Error(String(error)))
+        observer.failed(claimed.length, error instanceof Error ? error : new Error(String(error)))
       }
       await pause(pace.gapMs, undefined, { signal: stop.signal }).catch(() => {})
     }
-    telling = undefined
+    notifying = undefined
   }
 
   return {
     deadLettered(news) {
       const { fingerprint } = news.reason
-      const askedMs = asked.get(fingerprint) ?? Number.NEGATIVE_INFINITY
+      const askedMs = askedAtMs.get(fingerprint) ?? Number.NEGATIVE_INFINITY
       const isKnown = performance.now() - askedMs < NOTICE_ASK_AGAIN_MS
       if (isKnown || pending.has(fingerprint) || pending.size >= NOTICES_PENDING_MAX) return
       pending.set(fingerprint, news)
-      telling ??= tell()
+      notifying ??= notify()
     },
     async [Symbol.asyncDispose]() {
       stop.abort()
-      await telling
+      await notifying
       receiver[Symbol.dispose]()
     },
   }
 }
 
 /** Those that no process has told of today. */
-async function claim(news: readonly News[], notices: Notices, asked: Map<string, number>): Promise<News[]> {
-  const claimed: News[] = []
+async function claim(alerts: readonly Alert[], claims: AlertClaims, asked: Map<string, number>): Promise<Alert[]> {
+  const claimed: Alert[] = []
   // Causes are few; should they ever be many, forgetting them costs a question each.
   if (asked.size > NOTICES_PENDING_MAX) asked.clear()
-  for (const each of news) {
+  for (const each of alerts) {
     const { fingerprint } = each.reason
     // Redis is away: then no dead letter was stored either, and it will be dead-lettered again.
-    const isOurs = await notices.claim(fingerprint).catch(() => null)
+    const isOurs = await claims.claim(fingerprint).catch(() => null)
     if (isOurs !== null) asked.set(fingerprint, performance.now())
     if (isOurs) claimed.push(each)
   }
@@ -96,7 +96,7 @@ async function claim(news: readonly News[], notices: Notices, asked: Map<string,
 }
 
 /** Codes and paths only, a cause a line whatever its type holds. The brackets and the ampersand are what chat services read as markup. */
-function messageOf(news: readonly News[]): string {
+function messageOf(news: readonly Alert[]): string {
   const lines = news.map(({ type, reason }) =>
     printable(`• ${reason.class}/${reason.code} (cause ${reason.fingerprint}, first with ${type}): ${reason.message}`),
   )

@@ -86,14 +86,21 @@ const HEALTHY_AFTER_MS = 2_000
 const HEALTHY_WITHIN_MS = 40_000
 
 /** An event that kills every connection which sends it: the worker isolates it, and it delays no other event. */
-async function breakConnections({ fleet, journal, letters, nextEventId, trapped, violated }: Scene): Promise<Ended> {
+async function breakConnections({
+  fleet,
+  journal,
+  deadLetters,
+  nextEventId,
+  trapped,
+  violated,
+}: Scene): Promise<Ended> {
   const eventId = await nextEventId()
   trapped.add(eventId)
   for (const { database } of fleet.workers) database.breakOn(eventId)
   const startedMs = performance.now()
   await pause(HEALTHY_AFTER_MS)
   const accepted = journal.acceptedBetween(startedMs, performance.now())
-  const others = accepted.filter((id) => !trapped.has(id) && !letters.broken.has(id))
+  const others = accepted.filter((id) => !trapped.has(id) && !deadLetters.broken.has(id))
   await until(() => others.every(journal.isDecided), HEALTHY_WITHIN_MS).catch(() => {
     const left = others.filter((id) => !journal.isDecided(id)).length
     violated('an event that breaks its connection holds up no other', `${left} of ${others.length} still wait`)

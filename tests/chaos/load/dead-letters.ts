@@ -15,11 +15,11 @@ const RACE_MS = 60
 const RESENT_MAX = 5
 const OPERATOR = { actor: 'chaos' }
 
-export type LettersOptions = { site: Site; sender: Sender; random: Random; totals: Totals; journal: Journal }
+export type DeadLettersOptions = { site: Site; sender: Sender; random: Random; totals: Totals; journal: Journal }
 
 /** An operator, and a Clerk that resends events: the fate of the intended dead letters. */
-export class Letters implements AsyncDisposable {
-  readonly #options: LettersOptions
+export class DeadLetters implements AsyncDisposable {
+  readonly #options: DeadLettersOptions
   readonly #operations: Operations
   /** Events that were discarded for good, by a command that is on record. */
   readonly discarded = new Set<string>()
@@ -28,21 +28,21 @@ export class Letters implements AsyncDisposable {
   #open = 0
   #isClosed = false
 
-  private constructor(options: LettersOptions, operations: Operations) {
+  private constructor(options: DeadLettersOptions, operations: Operations) {
     this.#options = options
     this.#operations = operations
   }
 
-  static async open(options: LettersOptions): Promise<Letters> {
+  static async open(options: DeadLettersOptions): Promise<DeadLetters> {
     const { redisUrl, adminUrl } = options.site
     const database = parseDatabaseUrl(adminUrl)
-    return new Letters(
+    return new DeadLetters(
       options,
       await openOperations({ redis: parseRedisUrl(redisUrl), partitions: partitions(1), database }),
     )
   }
 
-  /** Letters that are still on their way to their end. */
+  /** Dead letters that are still on their way to their end. */
   get open(): number {
     return this.#open
   }

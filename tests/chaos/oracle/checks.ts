@@ -10,7 +10,7 @@ import {
   wrongRows,
 } from '../../support/invariants.js'
 import type { Check } from '../check.js'
-import type { Letters } from '../load/dead-letters.js'
+import type { DeadLetters } from '../load/dead-letters.js'
 import { key, type Site } from '../stage/site.js'
 import type { Journal } from './journal.js'
 import type { Listener } from './received-changes.js'
@@ -19,7 +19,7 @@ export type QuietOptions = {
   site: Site
   journal: Journal
   expected: ExpectedMirror
-  letters: Letters
+  deadLetters: DeadLetters
   listener: Listener
   forged: readonly string[]
   own: ReadonlyMap<string, OwnData>
@@ -31,14 +31,16 @@ export type QuietOptions = {
 const CANARY_ID = 'clerk-mirror-canary'
 
 export async function checkQuiet(options: QuietOptions): Promise<Check[]> {
-  const { site, journal, expected, letters, listener, own, deliverAgain } = options
+  const { site, journal, expected, deadLetters, listener, own, deliverAgain } = options
   // Discards late duplicates once more, on record, before the tables are read.
-  const dead = await letters.leftOver()
+  const dead = await deadLetters.leftOver()
   const tables = await site.oracle.tables()
   const decided = (tables.get('webhook_events') ?? []).filter(({ outcome }) => outcome !== 'discarded')
   const ledger = new Set(decided.map((row) => row['event_id'] ?? ''))
   const stored = await liveJobs(site)
-  const lost = journal.acceptedIds().filter((id) => !ledger.has(id) && !stored.has(id) && !letters.discarded.has(id))
+  const lost = journal
+    .acceptedIds()
+    .filter((id) => !ledger.has(id) && !stored.has(id) && !deadLetters.discarded.has(id))
   const gone = [...expected.heads].filter(([, head]) => head.deleted).map(([id]) => id)
   await deliverAgain()
   const after = await site.oracle.tables()

@@ -4,10 +4,10 @@ import { until } from '../until.js'
 import { envelope, type TestQueue } from './queue.js'
 
 /** The parts of a queue that are needed to make dead letters in it. */
-type LetterQueue = Pick<TestQueue, 'partition' | 'producer' | 'redis'>
+type DeadLetterQueue = Pick<TestQueue, 'partition' | 'producer' | 'redis'>
 
 /** A dead letter in a story: its event, and the line of its reason. */
-export type LetterPlan = { id: string; reason: string } & Partial<Omit<Envelope, 'eventId'>>
+export type DeadLetterPlan = { id: string; reason: string } & Partial<Omit<Envelope, 'eventId'>>
 
 const MALFORMED = 'poison/malformed: data.id is not a string of 1 to 64 visible ASCII characters'
 
@@ -26,10 +26,10 @@ export const ONE_OF_EACH = {
   foreign: { id: 'msg_foreign', reason: 'moved by hand' },
   hashed: { id: eventIdOf('evt/of another form'), reason: 'unknown/handler_threw: the handler threw' },
   settled: { id: 'msg_settled', reason: 'unknown/handler_threw: the handler threw', objectId: 'user_settled' },
-} as const satisfies Record<string, LetterPlan>
+} as const satisfies Record<string, DeadLetterPlan>
 
 /** Makes them all dead letters, in this order, and beside them one event that waits and one that retries. */
-export async function aSelectionOfLetters(queue: LetterQueue): Promise<typeof ONE_OF_EACH> {
+export async function aSelectionOfDeadLetters(queue: DeadLetterQueue): Promise<typeof ONE_OF_EACH> {
   await deadLettered(queue, Object.values(ONE_OF_EACH))
   await using stock = openStockQueue(queue)
   await stock.add('user.created', { body: '{}' }, { jobId: 'msg_retrying', delay: 3_600_000 })
@@ -38,7 +38,7 @@ export async function aSelectionOfLetters(queue: LetterQueue): Promise<typeof ON
 }
 
 /** Accepted, tried once, and given up for the reason that each names, one after the other. */
-export async function deadLettered(queue: LetterQueue, plans: readonly LetterPlan[]): Promise<void> {
+export async function deadLettered(queue: DeadLetterQueue, plans: readonly DeadLetterPlan[]): Promise<void> {
   const reasons = new Map<string, string>(plans.map(({ id, reason }) => [id, reason]))
   const before = await queue.redis.zcard(queue.partition.key('failed'))
   const fail = async ({ id }: { id?: string | undefined }) => {
@@ -57,19 +57,19 @@ export async function deadLettered(queue: LetterQueue, plans: readonly LetterPla
   }
 }
 
-export function openStockQueue(queue: LetterQueue): Queue & AsyncDisposable {
+export function openStockQueue(queue: DeadLetterQueue): Queue & AsyncDisposable {
   const stock = new Queue('clerk-events', { connection: targetOf(queue).nodes, prefix: queue.partition.prefix })
   return Object.assign(stock, { [Symbol.asyncDispose]: () => stock.close() })
 }
 
-function targetOf({ redis }: LetterQueue) {
+function targetOf({ redis }: DeadLetterQueue) {
   const { host = '127.0.0.1', port = 6379, db = 0, username, password } = redis.options
   const access = { ...(username && { username }), ...(password && { password }) }
   return { nodes: { host, port, db, ...access, maxRetriesPerRequest: null } }
 }
 
 /** Where each of these events is: `failed`, `wait`, `delayed`, or `gone`. */
-export async function placesOf(queue: LetterQueue, ids: readonly string[]): Promise<Record<string, string>> {
+export async function placesOf(queue: DeadLetterQueue, ids: readonly string[]): Promise<Record<string, string>> {
   await using stock = openStockQueue(queue)
   const entries = ids.map(async (id) => [id, await stock.getJobState(id)] as const)
   return Object.fromEntries(await Promise.all(entries))
