@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type SigningKey, verifySignature } from '@clerk-mirror/events'
+import { type SigningKey, verifyRequest } from '@clerk-mirror/events'
 import type { Releasers } from '@clerk-mirror/runtime'
 import { Webhook } from 'svix'
 import { contest, cpuOf, perSecond } from './contest.js'
@@ -56,7 +56,7 @@ function compareVerdicts(count: number): { all: number; valid: number } {
   let valid = 0
   for (let index = 0; index < count; index += 1) {
     const { headers, body } = fuzzed(webhook, nowMs, index)
-    const ours = verifySignature(Object.entries(headers).flat(), body, [key], Date.now()).kind === 'verified'
+    const ours = verifyRequest(Object.entries(headers).flat(), body, [key], Date.now()).kind === 'verified'
     if (ours !== isVerifiedBySvix(webhook, headers, body)) {
       throw new Error(`the run is not valid: verdicts differ about ${JSON.stringify(headers)}`)
     }

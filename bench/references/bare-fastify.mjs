@@ -1,6 +1,6 @@
 // R1: Fastify that reads the body and answers 202. With `verify` it checks the signature as well, by our code or by the
 // vendor's library, and does nothing else: the difference is the cost of verification.
-import { verifySignature } from '@clerk-mirror/events'
+import { verifyRequest } from '@clerk-mirror/events'
 import Fastify from 'fastify'
 import { Webhook } from 'svix'
 
@@ -8,7 +8,7 @@ const VERIFIERS = {
   none: () => () => true,
   ours: (secret) => {
     const keys = [Buffer.from(secret.slice('whsec_'.length), 'base64')]
-    return (request) => verifySignature(request.raw.rawHeaders, request.body, keys, Date.now()).kind === 'verified'
+    return (request) => verifyRequest(request.raw.rawHeaders, request.body, keys, Date.now()).kind === 'verified'
   },
   svix: (secret) => {
     const webhook = new Webhook(secret)

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { parseSigningSecrets, verifySignature } from '@clerk-mirror/events'
+import { parseSigningSecrets, verifyRequest } from '@clerk-mirror/events'
 import { Webhook } from 'svix'
 import { type Random, seededRandom } from '../../packages/devstack/src/random.js'
 import { nowS } from './request.js'
@@ -18,7 +18,7 @@ export function disagreements(seed: number, count: number): Disagreement[] {
   for (let index = 0; index < count; index += 1) {
     const secret = random.pick(SECRETS)
     const { headers, body } = delivery(random)
-    const ours = verifySignature(
+    const ours = verifyRequest(
       Object.entries(headers).flat(),
       Buffer.from(body),
       parseSigningSecrets(secret),

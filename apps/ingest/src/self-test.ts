@@ -1,4 +1,4 @@
-import { type SigningKey, verifySignature } from '@clerk-mirror/events'
+import { type SigningKey, verifyRequest } from '@clerk-mirror/events'
 import { Webhook } from 'svix'
 
 /**
@@ -13,7 +13,7 @@ export function testSigningKeys(keys: readonly SigningKey[], nowMs: number): voi
     const signature = new Webhook(key.toString('base64')).sign('msg_self_test', now, body)
     const seconds = String(Math.floor(nowMs / 1000))
     const headers = ['svix-id', 'msg_self_test', 'svix-timestamp', seconds, 'svix-signature', signature]
-    const accepts = (bytes: Buffer) => verifySignature(headers, bytes, [key], nowMs).kind === 'verified'
+    const accepts = (bytes: Buffer) => verifyRequest(headers, bytes, [key], nowMs).kind === 'verified'
     if (!accepts(body) || accepts(Buffer.from('{"type":"changed"}'))) {
       throw new Error(`the verifier and Svix' library disagree about secret ${index + 1} of ${keys.length}`)
     }

@@ -1,3 +1,4 @@
+import type { CheckedSignatureHeaders } from '@clerk-mirror/events'
 import {
   bodyHooks,
   type Connections,
@@ -56,6 +57,13 @@ const NODE_LIMITS = {
   silenceMs: SILENCE_MS,
   connectionsCheckingInterval: TIMEOUT_CHECK_MS,
   requireHostHeader: false, // Node's own refusal has no body
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of a webhook whose headers passed the `onRequest` hook; null before, and of every other request. */
+    signatureHeaders: CheckedSignatureHeaders | null
+  }
 }
 
 type Refuse = (reply: FastifyReply, code: RefusalCode) => FastifyReply
@@ -133,17 +141,24 @@ function webhookRoute(server: FastifyInstance, { webhook, metrics, log }: Server
   const unsigned = new UnsignedRequests(webhook.clock, log)
   const drops = new DropWarnings(log, webhook.instanceId)
   const onRequest = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-    const refusal = unsigned.judge(request.raw.rawHeaders, request.ip)
-    if (refusal === null) return done()
-    if (refusal.retryAfterS !== undefined) reply.header('retry-after', refusal.retryAfterS)
-    if (refusal.code === 'too_many_requests') reply.header('connection', 'close')
-    refuse(reply, refusal.code)
+    const decision = unsigned.judge(request.raw.rawHeaders, request.ip)
+    if (decision.kind === 'plausible') {
+      request.signatureHeaders = decision.headers
+      return done()
+    }
+    if (decision.retryAfterS !== undefined) reply.header('retry-after', decision.retryAfterS)
+    if (decision.code === 'too_many_requests') reply.header('connection', 'close')
+    refuse(reply, decision.code)
   }
+  server.decorateRequest('signatureHeaders', null)
   server.post(WEBHOOK_PATH, { onRequest }, async (request, reply) => {
+    const { signatureHeaders } = request
+    // Cannot be: the hook has refused it. A request that it did not see would be refused here.
+    if (signatureHeaders === null) return refuse(reply, 'missing_header')
     const startMs = performance.now()
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const span = webhook.tracing.start(`POST ${WEBHOOK_PATH}`, { kind: 'server' })
-    const decision = await receive(request.raw.rawHeaders, body, webhook, span)
+    const decision = await receive(signatureHeaders, body, webhook, span)
     endSpan(span, decision)
     const durationMs = performance.now() - startMs
     metrics.seconds.observe({}, durationMs / 1000)

@@ -1,11 +1,13 @@
-import { readSignatureHeaders } from '@clerk-mirror/events'
+import { type CheckedSignatureHeaders, checkSignatureHeaders } from '@clerk-mirror/events'
 import { FailuresByAddress, type Log, networkOf } from '@clerk-mirror/runtime'
 import type { RefusalCode } from './errors.js'
 import { ADDRESSES_MAX, UNSIGNED_LINES_MAX, UNSIGNED_MAX, UNSIGNED_MS } from './limits.js'
 
 const EVERYBODY = 'everybody'
 
-export type Unsigned = { code: RefusalCode; retryAfterS?: number }
+export type HeaderDecision =
+  | { kind: 'plausible'; headers: CheckedSignatureHeaders }
+  | { kind: 'refused'; code: RefusalCode; retryAfterS?: number }
 
 /**
  * Refuses requests that cannot be signed, before their body is read. An address with too many of them is only told to
@@ -29,13 +31,14 @@ export class UnsignedRequests {
     this.#log = log
   }
 
-  /** The refusal, or null when the signature has to be looked at. */
-  judge(rawHeaders: readonly string[], address: string): Unsigned | null {
-    const headers = readSignatureHeaders(rawHeaders, this.#clock())
-    if (headers.kind === 'plausible') return null
+  /** Checks the signature headers of a request before its body is read. */
+  judge(rawHeaders: readonly string[], address: string): HeaderDecision {
+    const checked = checkSignatureHeaders(rawHeaders, this.#clock())
+    if (checked.kind === 'plausible') return checked
     const waitS = this.#failures.waitS(address)
-    this.failed(address, { code: headers.code, cause: headers.message })
-    return waitS > 0 ? { code: 'too_many_requests', retryAfterS: waitS } : { code: headers.code }
+    this.failed(address, { code: checked.code, cause: checked.message })
+    if (waitS > 0) return { kind: 'refused', code: 'too_many_requests', retryAfterS: waitS }
+    return { kind: 'refused', code: checked.code }
   }
 
   /** A request that was not Clerk's: counted, and logged unless its address, or all together, have filled enough lines. */

@@ -1,4 +1,12 @@
-import { eventIdOf, isNeverStored, type Peeked, peek, type SigningKey, verifySignature } from '@clerk-mirror/events'
+import {
+  type CheckedSignatureHeaders,
+  eventIdOf,
+  isNeverStored,
+  type Peeked,
+  peek,
+  type SigningKey,
+  verifySignature,
+} from '@clerk-mirror/events'
 import type { EnqueueResult, IncomingEvent, Producer } from '@clerk-mirror/queue'
 import type { Span, Tracing } from '@clerk-mirror/runtime'
 import type { DroppedEvent, DropReason } from './dropped-events.js'
@@ -22,14 +30,14 @@ export type WebhookOptions = {
  * the first line.
  */
 export async function receive(
-  rawHeaders: readonly string[],
+  headers: CheckedSignatureHeaders,
   body: Buffer,
   options: WebhookOptions,
   span: Span,
 ): Promise<WebhookDecision> {
   const { keys, instanceId, clock } = options
   const nowMs = clock()
-  const verdict = verifySignature(rawHeaders, body, keys, nowMs)
+  const verdict = verifySignature(headers, body, keys)
   if (verdict.kind === 'rejected') return { kind: 'refused', code: verdict.code, cause: verdict.message }
   const eventId = eventIdOf(verdict.svixId)
   const event = peek(body)

@@ -36,12 +36,14 @@ export {
   tieTo,
 } from './person.js'
 export {
+  type CheckedSignatureHeaders,
+  checkSignatureHeaders,
+  type HeaderVerdict,
   parseSigningSecrets,
-  readSignatureHeaders,
   type SignatureFault,
-  type SignatureHeaders,
   type SignatureVerdict,
   type SigningKey,
+  verifyRequest,
   verifySignature,
 } from './signature.js'
 export { readStoredObject } from './stored-object.js'

@@ -31,16 +31,39 @@ export function parseSigningSecrets(raw: string): SigningKey[] {
   })
 }
 
-/** What a signature is checked with, or why there is none to check. */
-export type SignatureHeaders =
-  | { kind: 'plausible'; id: string; seconds: number; signatures: string }
+/**
+ * Signature headers that are present, once each, and whose timestamp is near. `checkSignatureHeaders` alone makes one, so
+ * that a value of this type proves the check: no signature is verified over headers that nothing has looked at.
+ */
+class CheckedSignatureHeaders {
+  readonly id: string
+  readonly seconds: number
+  // Private, or any object with the same members would pass for a checked one.
+  readonly #signatures: string
+
+  constructor(id: string, seconds: number, signatures: string) {
+    this.id = id
+    this.seconds = seconds
+    this.#signatures = signatures
+  }
+
+  get signatures(): string {
+    return this.#signatures
+  }
+}
+
+export type { CheckedSignatureHeaders }
+
+export type HeaderVerdict =
+  | { kind: 'plausible'; headers: CheckedSignatureHeaders }
   | (SignatureVerdict & { kind: 'rejected' })
 
 /**
- * All that can be said of a signature before the body is there: the three headers are, once each, and the time is near.
- * `rawHeaders` is Node's flat list of names and values, in which a header that was sent twice is still seen twice.
+ * Checks everything about a signature that can be checked before the body has arrived: the three headers are present, once
+ * each, and the timestamp is near. `rawHeaders` is Node's flat list of names and values, which still shows a header that
+ * was sent twice.
  */
-export function readSignatureHeaders(rawHeaders: readonly string[], nowMs: number): SignatureHeaders {
+export function checkSignatureHeaders(rawHeaders: readonly string[], nowMs: number): HeaderVerdict {
   const headers = namedHeaders(rawHeaders)
   if (typeof headers === 'string') {
     return rejected('repeated_header', `The header ${headers} was sent more than once.`)
@@ -57,7 +80,7 @@ export function readSignatureHeaders(rawHeaders: readonly string[], nowMs: numbe
   if (Math.abs(Math.floor(nowMs / 1000) - seconds) * 1000 > SIGNATURE_TOLERANCE_MS) {
     return rejected('stale_timestamp', 'The signature is older or newer than five minutes.')
   }
-  return { kind: 'plausible', id, seconds, signatures: signature }
+  return { kind: 'plausible', headers: new CheckedSignatureHeaders(id, seconds, signature) }
 }
 
 /**
@@ -65,18 +88,26 @@ export function readSignatureHeaders(rawHeaders: readonly string[], nowMs: numbe
  * The same verdicts as the vendors' libraries but for timestamps that are no plain number, which those parse leniently.
  */
 export function verifySignature(
-  rawHeaders: readonly string[],
+  headers: CheckedSignatureHeaders,
   body: Buffer,
   keys: readonly SigningKey[],
-  nowMs: number,
 ): SignatureVerdict {
-  const headers = readSignatureHeaders(rawHeaders, nowMs)
-  if (headers.kind === 'rejected') return headers
   const { id, seconds, signatures } = headers
   if (!isSigned(`${id}.${seconds}.`, body, signatures, keys)) {
     return rejected('invalid_signature', 'No signature matches.')
   }
   return { kind: 'verified', svixId: id }
+}
+
+/** Both checks at once, for a request whose body is there already. */
+export function verifyRequest(
+  rawHeaders: readonly string[],
+  body: Buffer,
+  keys: readonly SigningKey[],
+  nowMs: number,
+): SignatureVerdict {
+  const checked = checkSignatureHeaders(rawHeaders, nowMs)
+  return checked.kind === 'rejected' ? checked : verifySignature(checked.headers, body, keys)
 }
 
 const rejected = (code: SignatureFault, message: string) => ({ kind: 'rejected' as const, code, message })

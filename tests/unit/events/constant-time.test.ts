@@ -1,6 +1,6 @@
 import crypto, { createHmac } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
-import { parseSigningSecrets, verifySignature } from '@clerk-mirror/events'
+import { parseSigningSecrets, verifyRequest } from '@clerk-mirror/events'
 import { afterEach, expect, test } from 'vitest'
 
 const { timingSafeEqual } = crypto
@@ -17,7 +17,7 @@ const wrong = `${right.slice(0, -2)}${right.endsWith('A=') ? 'B' : 'A'}=`
 
 function verdict(signature: string): string {
   const headers = ['svix-id', 'msg_1', 'svix-timestamp', String(NOW_MS / 1000), 'svix-signature', `v1,${signature}`]
-  return verifySignature(headers, BODY, KEYS, NOW_MS).kind
+  return verifyRequest(headers, BODY, KEYS, NOW_MS).kind
 }
 
 function compareWith(compare: typeof timingSafeEqual): void {
