@@ -3,10 +3,10 @@ import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, type Values, WrongUsage } from './command.js'
 import { demandTerminal, isConfirmed } from './confirm.js'
 import {
+  deadLettersOf,
   demandFilter,
   FILTER_OPTIONS,
   FILTER_USAGE,
-  lettersOf,
   RETRY_FILTER_OPTIONS,
   RETRY_FILTER_USAGE,
 } from './dead-letter-options.js'
@@ -27,12 +27,12 @@ type Counts<Name extends string> = { matched: number; skipped: number } & Record
 type Verb<Name extends string> = {
   name: Name
   step: string
-  of: (letters: DeadLetterOperations) => (filter: DeadLetterFilter, options: BulkOptions) => Promise<Counts<Name>>
+  of: (deadLetters: DeadLetterOperations) => (filter: DeadLetterFilter, options: BulkOptions) => Promise<Counts<Name>>
   would: string
   done: string
   /** Asked on a terminal unless `--yes` is given: the filter to act on, or null for a no. */
   ask?: (
-    letters: DeadLetterOperations,
+    deadLetters: DeadLetterOperations,
     filter: DeadLetterFilter,
     options: BulkOptions,
   ) => Promise<DeadLetterFilter | null>
@@ -92,14 +92,14 @@ function runVerb<Name extends string>(call: Call, verb: Verb<Name>): Promise<Exi
   const ask = options.dryRun === true || call.values['yes'] === true ? undefined : verb.ask
   if (ask) demandTerminal()
   return withOperations<ExitCode>(call, async (operations) => {
-    const letters = lettersOf(call.values, operations)
-    const agreed = ask ? await ask(letters, filter, options) : filter
+    const deadLetters = deadLettersOf(call.values, operations)
+    const agreed = ask ? await ask(deadLetters, filter, options) : filter
     if (!agreed) {
       call.note(verb.declined ?? '')
       return 1
     }
     const { result, isStopped } = await showing(verb.step, (shown) =>
-      verb.of(letters)(agreed, { ...options, ...shown }),
+      verb.of(deadLetters)(agreed, { ...options, ...shown }),
     )
     const { matched, skipped, [verb.name]: done } = result
     if (call.values['json']) call.out(JSON.stringify({ matched, [verb.name]: done, skipped }))
@@ -121,8 +121,11 @@ function optionsOf({ 'dry-run': dryRun, rate }: Values): BulkOptions {
 }
 
 /** Events that fail while the question stands are not part of the answer: null when that is no. */
-async function askToDiscard(letters: DeadLetterOperations, filter: DeadLetterFilter): Promise<DeadLetterFilter | null> {
-  const { total, causes } = await letters.causes(filter)
+async function askToDiscard(
+  deadLetters: DeadLetterOperations,
+  filter: DeadLetterFilter,
+): Promise<DeadLetterFilter | null> {
+  const { total, causes } = await deadLetters.causes(filter)
   if (total === 0) return filter
   const question = `Discard ${total} ${total === 1 ? 'letter' : 'letters'} of ${causes.length === 1 ? 'one cause' : `${causes.length} causes`}, for good?`
   const untilMs = Math.max(...causes.map(({ lastFailedAtMs }) => lastFailedAtMs))
@@ -130,11 +133,11 @@ async function askToDiscard(letters: DeadLetterOperations, filter: DeadLetterFil
 }
 
 async function askToRetry(
-  letters: DeadLetterOperations,
+  deadLetters: DeadLetterOperations,
   filter: DeadLetterFilter,
   options: BulkOptions,
 ): Promise<DeadLetterFilter | null> {
-  const { matched } = await letters.retryNow(filter, { ...options, dryRun: true })
+  const { matched } = await deadLetters.retryNow(filter, { ...options, dryRun: true })
   const question = `Try ${matched} ${matched === 1 ? 'event' : 'events'} now, each of which uses a try?`
   return matched === 0 || (await isConfirmed(question)) ? filter : null
 }

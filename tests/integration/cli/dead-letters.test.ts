@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } 
 import { runCommand } from '../../../apps/cli/src/run-command.js'
 import { TIME_BASE, userCreated, userUpdated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
-import { aSelectionOfLetters, ONE_OF_EACH } from '../../support/queue/dead-letters.js'
+import { aSelectionOfDeadLetters, ONE_OF_EACH } from '../../support/queue/dead-letters.js'
 import { envelope, type TestQueue, UNOBSERVED } from '../../support/queue/queue.js'
 import { until } from '../../support/until.js'
 import { Written } from '../../support/written.js'
@@ -44,7 +44,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await redis.flushdb()
   await database.query('DELETE FROM operator_actions')
-  await aSelectionOfLetters(queue)
+  await aSelectionOfDeadLetters(queue)
   written.keep()
 })
 afterEach(() => void vi.restoreAllMocks())
@@ -153,12 +153,12 @@ test.each([
   expect(await dead()).toBe(8)
 })
 
-test('replaying a letter that is not there fails', async () => {
+test('replaying a dead letter that is not there fails', async () => {
   expect(await ops('dead-letters', 'replay', '--id', 'msg_absent', '--json')).toBe(1)
   expect(json()).toEqual({ matched: 0, replayed: 0, skipped: 0 })
 })
 
-test('export prints a letter a line, with its body only when that is asked for', async () => {
+test('export prints a dead letter a line, with its body only when that is asked for', async () => {
   const lines = () =>
     written.out
       .trim()
@@ -254,7 +254,7 @@ test('versions list and release find an object that is pinned to the future, and
   expect(json()).toMatchObject([{ action: 'release', subjectId: 'user_beyond' }, { subjectId: 'user_pinned' }])
 })
 
-test('without DATABASE_URL letters are listed, and what goes on record is refused by its code', async () => {
+test('without DATABASE_URL dead letters are listed, and what goes on record is refused by its code', async () => {
   const withoutDatabase = (...words: string[]) => runCommand(words, { REDIS_URL: redisUrl.href })
   expect(await withoutDatabase('dead-letters', 'list', '--json')).toBe(0)
   expect(json()).toHaveLength(8)
@@ -264,7 +264,7 @@ test('without DATABASE_URL letters are listed, and what goes on record is refuse
   expect(await dead()).toBe(8)
 })
 
-test('--queue reactions is another queue: its letters are listed, shown and discarded, and events are not', async () => {
+test('--queue reactions is another queue: its dead letters are listed, shown and discarded, and events are not', async () => {
   const before = await dead()
   const place = reactionPartition(queue.partition, 'recorder')
   using producer = openReactionProducer(parseRedisUrl(redisUrl.href), queue.partition, ['recorder'])

@@ -5,11 +5,11 @@ import {
   type Delivery,
   openDeadLetters,
   openPartitionDesk,
+  openPartitionRegistry,
   openProducer,
   openQueueBrowser,
   openQueueGauges,
   openQueueView,
-  openRegister,
   openStoredEvents,
   parseRedisUrl,
   type QueueReading,
@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => owned[Symbol.asyncDispose]())
 
 function work(handle: (batch: readonly Delivery[]) => Promise<void>): Consumer {
-  const register = owned.use(openRegister(target, 'clerk'))
+  const register = owned.use(openPartitionRegistry(target, 'clerk'))
   return owned.use(
     consume({
       ...{ target, partitions: register, probe: async () => {}, observer: UNOBSERVED },
@@ -50,7 +50,7 @@ function work(handle: (batch: readonly Delivery[]) => Promise<void>): Consumer {
   )
 }
 
-test('a queue of four partitions works: road, letters, replay, gauges, status, search, browser, retirement', async () => {
+test('a queue of four partitions works: road, dead letters, replay, gauges, status, search, browser, retirement', async () => {
   const producer = owned.use(openProducer(target, { count: 4, namespace: 'clerk' }, UNOBSERVED))
   await until(() => producer.inspect().then(() => true))
   const handled = new Set<string>()
@@ -64,10 +64,10 @@ test('a queue of four partitions works: road, letters, replay, gauges, status, s
   await until(() => handled.size === 220)
   expect([...handled].sort()).toEqual(idsOf([...events, ...poisoned]))
   const { partitions } = producer
-  using letters = await openDeadLetters(target, partitions)
-  await until(async () => (await collect(letters.list())).length === 20)
-  expect((await collect(letters.list())).map(({ id }) => id).sort()).toEqual(idsOf(poisoned))
-  expect(await letters.find('msg_poison7')).toMatchObject({ reason: { code: 'malformed' }, objectId: 'user_7' })
+  using deadLetters = await openDeadLetters(target, partitions)
+  await until(async () => (await collect(deadLetters.list())).length === 20)
+  expect((await collect(deadLetters.list())).map(({ id }) => id).sort()).toEqual(idsOf(poisoned))
+  expect(await deadLetters.find('msg_poison7')).toMatchObject({ reason: { code: 'malformed' }, objectId: 'user_7' })
 
   await using gauges = openQueueGauges(target, partitions)
   let reading: QueueReading | null = null
@@ -88,10 +88,10 @@ test('a queue of four partitions works: road, letters, replay, gauges, status, s
   expect(await stored.remove('msg_poison7')).toBe('dead')
 
   handled.clear()
-  expect(await letters.replayMany(poisoned.map(({ eventId }) => eventId))).toBe(19)
+  expect(await deadLetters.replayMany(poisoned.map(({ eventId }) => eventId))).toBe(19)
   await until(() => handled.size === 19)
-  await until(async () => (await collect(letters.list())).length === 19)
-  for (const { eventId } of poisoned) expect(await letters.discard(eventId)).toBe(eventId !== 'msg_poison7')
+  await until(async () => (await collect(deadLetters.list())).length === 19)
+  for (const { eventId } of poisoned) expect(await deadLetters.discard(eventId)).toBe(eventId !== 'msg_poison7')
   producer[Symbol.dispose]()
   using desk = await openPartitionDesk(target, 'clerk')
   await until(async () => (await desk.retire(3)).kind === 'retired')

@@ -7,13 +7,13 @@ import {
   type DeadLetters,
   openDeadLetters,
   openPartitionDesk,
+  openPartitionRegistry,
   openProducer,
-  openRegister,
   type PartitionDesk,
+  type PartitionRegistry,
   type Producer,
   parseRedisUrl,
   partitions,
-  type Register,
 } from '@clerk-mirror/queue'
 import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
@@ -21,14 +21,14 @@ import { inject } from 'vitest'
 import { until } from '../until.js'
 import { done, envelope, UNOBSERVED } from './queue.js'
 
-/** A queue of several partitions, with a register of its own, on the Redis of this run. */
+/** A queue of several partitions, with a registry of its own, on the Redis of this run. */
 export type Family = AsyncDisposable & {
   name: string
   redis: Redis
-  register: Register
+  registry: PartitionRegistry
   desk: PartitionDesk
-  /** Over the partitions on the register. */
-  letters: DeadLetters
+  /** Over the partitions on the registry. */
+  deadLetters: DeadLetters
   /** Spreads events over so many partitions. */
   producer: (count: number) => Promise<Producer>
   /** Serves the registered partitions, and notes the events it has handled. */
@@ -49,12 +49,12 @@ export async function openFamily(): Promise<Family> {
     if (keys.length > 0) await redis.del(...keys)
     redis.disconnect()
   })
-  const register = owned.use(openRegister(target, name))
+  const registry = owned.use(openPartitionRegistry(target, name))
   const desk = owned.use(await openPartitionDesk(target, name))
-  const letters = owned.use(await openDeadLetters(target, register))
+  const deadLetters = owned.use(await openDeadLetters(target, registry))
   const key = (index: number, keyName: string) => partitions(index + 1, name)[index]?.key(keyName) ?? ''
   return {
-    ...{ name, redis, register, desk, letters, key },
+    ...{ name, redis, registry, desk, deadLetters, key },
     async producer(count) {
       const producer = owned.use(openProducer(target, { count, namespace: name }, UNOBSERVED))
       await until(() => producer.inspect().then(() => true))
@@ -65,7 +65,7 @@ export async function openFamily(): Promise<Family> {
       const handle = options.handle ?? (async (batch) => batch.map(() => done))
       const consumer = consume({
         target,
-        partitions: register,
+        partitions: registry,
         probe: async () => {},
         observer: UNOBSERVED,
         ...options,
@@ -82,7 +82,7 @@ export async function openFamily(): Promise<Family> {
           list === 'wait' || list === 'active' ? redis.llen(key(index, list)) : redis.zcard(key(index, list)),
         ),
       ),
-    served: () => [...register].length,
+    served: () => [...registry].length,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   }
 }

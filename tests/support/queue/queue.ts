@@ -23,7 +23,7 @@ import { until } from '../until.js'
 export type TestQueue = AsyncDisposable & {
   partition: Partition
   producer: Producer
-  letters: DeadLetters
+  deadLetters: DeadLetters
   redis: Redis
   /** A worker on this queue; handles everything as done unless told otherwise. */
   work: (options?: Partial<ConsumerOptions>) => Consumer & { seen: Seen }
@@ -61,13 +61,13 @@ export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): 
   const own = partition(place.prefix ?? `{test-${randomBytes(6).toString('hex')}}`, place.queue)
   const redis = new Redis(inject('redisUrl'))
   const producer = openProducer(target, [own], UNOBSERVED, keys)
-  const letters = await openDeadLetters(target, [own], keys)
+  const deadLetters = await openDeadLetters(target, [own], keys)
   const consumers: Consumer[] = []
   await until(() => producer.inspect().then(() => true))
   return {
     partition: own,
     producer,
-    letters,
+    deadLetters,
     redis,
     work(options = {}) {
       const seen: Seen = { handled: [], retried: [], blocked: [], dead: [] }
@@ -95,7 +95,7 @@ export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): 
     async [Symbol.asyncDispose]() {
       await Promise.all(consumers.map((consumer) => consumer[Symbol.asyncDispose]()))
       producer[Symbol.dispose]()
-      letters[Symbol.dispose]()
+      deadLetters[Symbol.dispose]()
       const keys = await redis.keys(`${own.prefix}*`)
       if (keys.length > 0) await redis.del(...keys)
       redis.disconnect()
