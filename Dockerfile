@@ -2,7 +2,8 @@
 FROM node:22-slim AS build
 WORKDIR /app
 COPY . .
-RUN npm ci && npm run build && npm prune --omit=dev
+# Prisma's command line is an optional peer of its client: without the second flag it would stay, with 370 MB.
+RUN npm ci && npm run build && npm prune --omit=dev --omit=optional
 
 FROM node:22-slim
 # A stack trace names the line of the TypeScript, whichever command runs.

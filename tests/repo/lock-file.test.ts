@@ -1,32 +1,7 @@
-import { posix } from 'node:path'
 import { minVersion, satisfies } from 'semver'
 import { describe, expect, test } from 'vitest'
-import { manifestOf, read } from './tree.js'
-
-type Locked = {
-  version?: string
-  resolved?: string
-  integrity?: string
-  link?: boolean
-  optional?: boolean
-  hasInstallScript?: boolean
-  engines?: { node?: string } | string[]
-  os?: string[]
-  cpu?: string[]
-  libc?: string[]
-  optionalDependencies?: Record<string, string>
-}
-
-const { packages }: { packages: Record<string, Locked> } = JSON.parse(read('package-lock.json'))
-const installed = Object.entries(packages).filter(([path, { link }]) => path.includes('node_modules/') && !link)
-
-/** Where Node would find a dependency of the package at this path; undefined when it is not locked. */
-function locked(path: string, name: string): Locked | undefined {
-  for (let folder = path; ; folder = posix.dirname(folder)) {
-    const found = packages[posix.join(folder, 'node_modules', name)]
-    if (found || folder === '.') return found
-  }
-}
+import { installed, type Locked, locked, nameOf } from './lock.js'
+import { manifestOf } from './tree.js'
 
 /** The builds of a package for this and other machines, by its path; only packages with native builds. */
 const builds = installed.flatMap(([path, { optionalDependencies = {} }]) => {
@@ -77,7 +52,7 @@ describe('package-lock.json', () => {
   test('every package with an install script is allowed or denied, so that npm 11 does not ask', () => {
     const { allowScripts } = manifestOf('')
     const scripted = installed.filter(([, { hasInstallScript }]) => hasInstallScript)
-    const names = scripted.map(([path]) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length))
+    const names = scripted.map(([path]) => nameOf(path))
     expect(names.filter((name) => !Object.hasOwn(allowScripts ?? {}, name))).toEqual([])
   })
 
