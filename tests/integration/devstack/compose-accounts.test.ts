@@ -146,7 +146,9 @@ test.skipIf(client === undefined)(
       await expect(accounts('users', odd)).rejects.toThrow('letters and digits')
       expect(await server.query(`SELECT user FROM mysql.user WHERE user LIKE '${prefix}%'`)).toEqual([])
 
+      await server.query(`CREATE USER ${name} IDENTIFIED BY 'of-earlier-versions'`)
       await accounts('users', passwords)
+      expect(await server.query(`SELECT user FROM mysql.user WHERE user = '${name}'`)).toEqual([])
       Object.assign(url, {
         username: `${prefix}_migrate`,
         password: passwords['MIGRATE_PASSWORD'],
@@ -164,6 +166,7 @@ test.skipIf(client === undefined)(
       await accounts('rights', {})
       expect(await as('worker', 'SELECT email FROM users')).toEqual([])
     } finally {
+      await server.query(`DROP USER IF EXISTS ${name}`)
       for (const account of names) await server.query(`DROP USER IF EXISTS ${prefix}_${account}`)
       await server.query(`DROP DATABASE IF EXISTS ${name}`)
     }
