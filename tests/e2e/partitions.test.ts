@@ -1,7 +1,7 @@
 import { history } from '@clerk-mirror/devstack'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Pour, pour, refused, taken } from '../support/http/deliveries.js'
-import { isReady, runCli } from '../support/processes/processes.js'
+import { isReady, queueErrors, runCli } from '../support/processes/processes.js'
 import { canOpenHouse, type House, type IngestProcess, openHouse } from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
@@ -57,6 +57,6 @@ describe.skipIf(!(await canOpenHouse('own redis')))('the number of partitions', 
     )
     expect(await house.counts()).toEqual(nothingLeft)
     expect(await house.differences(deliveries)).toEqual([])
-    expect(worker.logged('queue.error')).toEqual([])
+    expect(queueErrors(worker)).toEqual([])
   })
 })

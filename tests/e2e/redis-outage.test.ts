@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Answer, post, pour, refused, signUps, taken } from '../support/http/deliveries.js'
-import { health, isReady, onceNotReady } from '../support/processes/processes.js'
+import { health, isReady, queueErrors } from '../support/processes/processes.js'
+import { untilNotReady } from '../support/processes/readiness.js'
 import { canOpenHouse, type House, type IngestProcess, openHouse } from '../support/processes/stack.js'
 import { until } from '../support/until.js'
 
@@ -82,8 +83,8 @@ describe.skipIf(!isPossible)('Redis', () => {
     const refusals = await oneAfterTheOther(ingest, events.slice(0, 10))
     refusals.push(...(await allAtOnce(ingest, events)))
     await annotate(expectRefusals(refusals))
-    expect(await onceNotReady(ingest)).toMatchObject({ status: 503, ...sayingWhy })
-    expect(await onceNotReady(worker)).toMatchObject(notReady)
+    await untilNotReady(ingest, sayingWhy)
+    await untilNotReady(worker, notReady)
     expect([await health(ingest.url, '/livez'), await health(worker.url, '/livez')]).toEqual([alive, alive])
 
     await house.redis.start()
@@ -104,8 +105,8 @@ describe.skipIf(!isPossible)('Redis', () => {
     await until(() => taken(traffic.answers).length > 200)
     house.redis.pause()
     const frozenAtMs = performance.now()
-    expect(await onceNotReady(ingest)).toMatchObject(notReady)
-    expect(await onceNotReady(worker)).toMatchObject(notReady)
+    await untilNotReady(ingest, notReady)
+    await untilNotReady(worker, notReady)
     expect(await health(ingest.url, '/livez')).toEqual(alive)
     await until(() => performance.now() - frozenAtMs > LEASE_MS)
     house.redis.resume()
@@ -124,8 +125,8 @@ describe.skipIf(!isPossible)('Redis', () => {
     await until(() => taken(traffic.answers).length > 200)
     await house.redis.kill()
     await until(() => refused(traffic.answers).length > 100)
-    expect(await onceNotReady(ingest)).toMatchObject(notReady)
-    expect(await onceNotReady(worker)).toMatchObject(notReady)
+    await untilNotReady(ingest, notReady)
+    await untilNotReady(worker, notReady)
     await house.redis.start()
     await until(() => isReady(ingest), BACK_WITHIN_MS)
     await traffic.done
@@ -146,7 +147,7 @@ describe.skipIf(!isPossible)('a Redis', () => {
     await house.client.config('SET', 'maxmemory', '100kb')
     const refusals = await oneAfterTheOther(ingest, events.slice(20))
     await annotate(expectRefusals(refusals, 'redis_full'))
-    expect(await onceNotReady(ingest)).toMatchObject({ status: 503, ...sayingWhy })
+    await untilNotReady(ingest, sayingWhy)
     await using worker = await house.worker()
     // It can mark neither the queue as its own nor itself as there, and takes nothing before it has.
     const { code } = await worker.says('breaker.opened')
@@ -164,7 +165,7 @@ describe.skipIf(!isPossible)('a Redis', () => {
     await using ingest = await house.ingest()
     await ingest.says('redis.unsafe')
     const cause = expect.stringContaining('REDIS_ALLOW_EVICTION')
-    expect(await onceNotReady(ingest)).toMatchObject({ status: 503, body: { checks: { redis: { cause } } } })
+    await untilNotReady(ingest, { body: { checks: { redis: { cause } } } })
     await using accepting = await house.ingest({ REDIS_ALLOW_EVICTION: 'true' })
     expect(await accepting.says('redis.unsafe')).toMatchObject({ level: 'warn', msg: expect.stringContaining('evict') })
     await until(() => isReady(accepting))
@@ -231,7 +232,7 @@ describe.skipIf(!isPossible)('a Redis', () => {
       expect(shut).toBeGreaterThan(0.75)
       expect(shut).toBeLessThan(1)
       expect(open).toBeLessThan(0.75)
-      expect(worker.logged('queue.error')).toEqual([])
+      expect(queueErrors(worker)).toEqual([])
       const rest = pour(ingest, events.slice(answers.length - 1, answers.length + 20))
       await rest.done
       await expectAllApplied([...answers, ...rest.answers])

@@ -168,6 +168,9 @@ export const PROBE_TTL_MS = 10 * SECOND
 export const SOCKET_SILENCE_MS = 30 * SECOND
 /** The same for ingest's connection, whose commands are answered at once: some time-outs in a row, and a new connection. */
 export const PROMPT_SILENCE_MS = 3 * SECOND
+/** Milliseconds after which the same error of a blocking connection is another outage: longer than between two time-outs of a
+ * worker's connection in a row. */
+export const ERROR_REPEATS_MS = 3 * SOCKET_SILENCE_MS
 
 /** Milliseconds between looks at the event that is to be taken next, and looks that may find the same one while this
  * worker has room for it: it ends itself within the promised 30 s. Nothing healthy blocks for more than 11. */

@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 /** Stands between a process and its server, and can take the line from under them without a word to either. */
 export type FaultProxy = AsyncDisposable & {
   url: string
+  /** How many connections were made so far. */
+  connections: () => number
   /** Whether some connection has sent this text. */
   hasSeen: (text: string) => boolean
   /**
@@ -48,6 +50,7 @@ export async function openFaultProxy(serverUrl: string): Promise<FaultProxy> {
   url.host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`
   return {
     url: url.href,
+    connections: () => lines.length,
     hasSeen: (text) => lines.some(({ sent }) => sent.includes(text)),
     silence(text) {
       isSilentForNew = true

@@ -119,10 +119,8 @@ export async function health(url: string, path: '/livez' | '/readyz'): Promise<H
   return { status: response.status, body: (await response.json()) as Health['body'] }
 }
 
-export const isReady = async ({ url }: { url: string }) => (await health(url, '/readyz')).status === 200
+/** Its errors of the queue, except that leases were lost: a starved process is late to renew them. */
+export const queueErrors = (worker: Program) =>
+  worker.logged('queue.error').filter(({ err }) => (err as { name?: string }).name !== 'LeasesLost')
 
-/** Its answer once it is not ready; the process caches answers for a moment. */
-export async function onceNotReady(process: { url: string }): ReturnType<typeof health> {
-  await until(async () => !(await isReady(process)))
-  return await health(process.url, '/readyz')
-}
+export const isReady = async ({ url }: { url: string }) => (await health(url, '/readyz')).status === 200

@@ -23,6 +23,7 @@ import { type Handle, Line } from './dispatcher.js'
 import { Load } from './load.js'
 import { type EventObserver, handleJob, type JobContext, Later } from './process-job.js'
 import { Refusals } from './redis-backoff.js'
+import { RepeatedErrors } from './repeated-errors.js'
 import { type WorkerWedged, watchForWedge } from './stuck-watchdog.js'
 import { announce, type WorkerSettings } from './worker-heartbeat.js'
 import { Crew, type Hand } from './worker-pool.js'
@@ -107,6 +108,7 @@ export function consume(options: ConsumerOptions): Consumer {
   const { observer, keys = NO_KEYS } = options
   const workplace: Workplace = {
     ...{ client, line, pace, observer, keys, presence, stop: stop.signal, inProgress: new Map(), refusals, load },
+    failures: new RepeatedErrors(),
     holding: (partition, handle) => crew.holding(partition, handle),
   }
   const crew = new Crew({
@@ -180,12 +182,13 @@ async function isGone(client: RedisClient): Promise<boolean> {
 type Workplace = JobContext & {
   observer: ConsumerObserver
   refusals: Refusals
+  failures: RepeatedErrors
   load: Load
   holding: Crew['holding']
 }
 
 function workerOf(partition: Partition, inFlight: number, workplace: Workplace, options: ConsumerOptions): Hand {
-  const { client, pace, observer, refusals, load } = workplace
+  const { client, pace, observer, refusals, failures, load } = workplace
   const { random = Math.random } = options
   const delayOf = async (attemptsMade: number, _type?: string, error?: Error, job?: { id?: string | undefined }) => {
     const delayMs = Math.max(retryDelay(attemptsMade, random, pace), error instanceof Later ? error.notBeforeMs : 0)
@@ -219,7 +222,8 @@ function workerOf(partition: Partition, inFlight: number, workplace: Workplace, 
   worker.on('error', (error) => {
     // The connection has told its observer already; BullMQ tells each of its errors again.
     if (client.status !== 'ready') return
-    if (error.name !== 'ReplyError' || refusals.add(error.message)) observer.workerFailed(error)
+    const isNews = error.name === 'ReplyError' ? refusals.add(error.message) : failures.add(error.message)
+    if (isNews) observer.workerFailed(error)
   })
   return { worker, handBack: () => together.handBack(), isIdle: () => together.isIdle }
 }
