@@ -13,6 +13,8 @@ declare module 'vitest' {
   }
 }
 
+const CONNECT_TIMEOUT_S = 30
+
 // The one place where tests read the environment. Never REDIS_URL or DATABASE_URL: those may lead to real data.
 const { TEST_REDIS_URL: redisUrl, TEST_DATABASE_URL: databaseUrl } = process.env
 
@@ -32,7 +34,7 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
     }
     process.once('exit', removeAtOnce)
     run.provide('redisUrl', services.redis.url)
-    run.provide('databaseUrl', databaseUrl ?? services.database.adminUrl) // with the settings that a given one carries
+    run.provide('databaseUrl', patient(databaseUrl ?? services.database.adminUrl)) // with the settings that it carries
     return async () => {
       process.off('exit', removeAtOnce)
       await services[Symbol.asyncDispose]()
@@ -42,6 +44,13 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
     remove()
     throw error
   }
+}
+
+/** No test stops this server: a connect that takes long says that the machine is busy, and fails nothing. */
+function patient(databaseUrl: string): string {
+  const url = new URL(databaseUrl)
+  if (!url.searchParams.has('connect_timeout')) url.searchParams.set('connect_timeout', String(CONNECT_TIMEOUT_S))
+  return url.href
 }
 
 /** On Ctrl-C the runner exits a millisecond later: no time to stop anything in an orderly way, and no need to. */
