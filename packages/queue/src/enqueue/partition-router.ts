@@ -60,9 +60,9 @@ export const fixedPartitions = (list: readonly Partition[]): PartitionRouter => 
 })
 
 /**
- * Puts a door's partitions on the register before the first event goes there, and says again and again that it needs
- * them, so that nobody retires them meanwhile. A door that could not say so for a while and has lost one is told by the
- * partition itself, which takes nothing more, and registers again.
+ * Registers a producer's partitions before the first event goes there, and repeats that it needs them, so that they are
+ * not retired meanwhile. A producer that could not repeat it for a while and has lost one learns it from the partition
+ * itself, which accepts nothing more, and registers again.
  */
 export function registerProducer(
   client: RedisClient,

@@ -1,9 +1,9 @@
-/** What ingest answers when Redis did not make an event durable. */
+/** Ingest's answer when Redis did not make an event durable. */
 export type RedisErrorCode = 'redis_full' | 'redis_unavailable'
 
 /**
- * What the first word of Redis' own refusals means for an event that was not stored. Whatever is not here, such as a lost
- * connection or a time-out, is `redis_unavailable` too: then nobody knows whether it was.
+ * The code of an event that was not stored, by the first word of Redis' error. Any other error, such as a lost
+ * connection or a timeout, is `redis_unavailable` too: then it is unknown whether the event was stored.
  */
 const CODE_OF_WORD: Readonly<Record<string, RedisErrorCode>> = {
   OOM: 'redis_full', // maxmemory, and nothing may be evicted

@@ -1,7 +1,7 @@
 import { FOREIGN_BYTES_MAX } from '../limits.js'
 import type { RedisClient } from '../redis/connection.js'
 
-/** Reads what a list shows of a job, and leaves the body where it is: it may be a thousand times as long. */
+/** Reads the listed fields of a job, and leaves the body where it is: it may be a thousand times as long. */
 const READ_DEAD_LETTER = `
 local function text(value) return type(value) == 'string' and value end
 local function deadLetterOf(id, score)
@@ -27,8 +27,8 @@ end
 `
 
 /**
- * KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, score and id of the dead letter before, how many, how many bytes; of what is
- * asked for first the score may be '-inf' and the id ''. By score and id, so that dead letters which come or go meanwhile neither hide nor
+ * KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, score and id of the dead letter before, how many, how many bytes; for the
+ * first page the score is '-inf' and the id ''. By score and id, so that dead letters which come or go meanwhile neither hide nor
  * repeat others. Dead letters that died in one millisecond are in the order of the bytes of their ids; Lua's own comparison
  * would go by the server's language.
  */

@@ -3,7 +3,7 @@ import type { RedisClient } from '../redis/connection.js'
 /**
  * KEYS: wait, active, delayed, failed. ARGV: prefix of the jobs' keys, how many to look at from each end of a list.
  * Four counts, and the age in ms of the oldest event that waits or runs, 0 when there is none. Nothing is walked through:
- * both lists are in the order of queueing but for what was put back, which stands at their ends.
+ * both lists are in the order of queueing except for released events, which stand at their ends.
  */
 const READ = `
 local wait, active, delayed, failed = unpack(KEYS)
@@ -51,8 +51,8 @@ export const BLOCKED = 'clerk-mirror:blocked'
 
 /**
  * KEYS: the register. ARGV: prefix of the jobs' keys, how many to look at. Each code with the number of events that it
- * blocks, in turn. An event that was done, or failed in another way, has another reason in its job or no job: whoever
- * counts takes it off the register.
+ * blocks, in turn. An event that was done, or failed in another way, has another reason in its job or no job: the
+ * count removes it from the register.
  */
 const COUNT_BLOCKED = `
 local cursor, counts, seen = '0', {}, 0
@@ -75,7 +75,7 @@ end
 return answer
 `
 
-/** KEYS: the lease. ARGV: who asks, for how many ms; 0 gives it back. 1 for whoever has it now. */
+/** KEYS: the lease. ARGV: the caller, for how many ms; 0 releases it. 1 for the holder. */
 const LEASE = `
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end

@@ -46,7 +46,7 @@ end
  * these it answers of an event, there is a live job of that id when it returns.
  * Without options it adds none: `absent`. To a partition that was retired it adds none: `closed`, with the token.
  *
- * Many at once, because most of what a script costs is to begin it. When Redis is full the first write fails, so either
+ * Many at once, because most of a script's cost is its start. When Redis is full the first write fails, so either
  * none of them is stored or all are.
  */
 const ENQUEUE = `${SHARED}
@@ -122,7 +122,7 @@ return #moved
 
 /**
  * KEYS: keys of the queue, of any kind. ARGV: how many bytes, '1' to be given sealed ones too, then texts in lower case.
- * How many keys were looked at, and those that are jobs whose data holds one of the texts, in whatever case. Bodies are
+ * How many keys were looked at, and those that are jobs whose data holds one of the texts, in upper or lower case. Bodies are
  * searched where they lie: to carry a backlog's over the network would take longer than to
  * read it. Sealed ones have to be carried. A body in clear is a text within the data, where its own quotes are escaped:
  * no name in it can pass for the field.
@@ -169,7 +169,7 @@ redis.call('XADD', events, 'MAXLEN', '~', ARGV[2], '*', 'event', 'removed', 'job
 return state
 `
 
-/** What became of an event that was enqueued. */
+/** The result for an event that was enqueued. */
 export type EnqueueOutcome = 'added' | 'revived' | 'duplicate'
 
 type Command = (...args: (string | number)[]) => Promise<unknown>

@@ -4,7 +4,7 @@ import type { RedisClient } from '../redis/connection.js'
  * The register says how many partitions are served: `{clerk-0}` up to one below its count. It has a slot of its own.
  *
  * KEYS of its scripts: the register, a hash of `count`, `retiring` (a token, while one is being retired) and `used:N`
- * (events were spread over N partitions once); and the doors, a hash of what each says and when.
+ * (events were spread over N partitions once); and the producers, a hash of the report and time of each.
  */
 const SHARED = `
 local register, doors = unpack(KEYS)
@@ -23,9 +23,9 @@ end
 `
 
 /**
- * ARGV: ms that a word holds, a door's id, how many partitions it spreads events over, what it says of itself. Redis'
- * time, the count of partitions, then every number of partitions that events were ever spread over. Whoever needs the
- * last partition stops its being retired.
+ * ARGV: ms that a word holds, a producer's id, how many partitions it spreads events over, its report. Redis'
+ * time, the count of partitions, then every number of partitions that events were ever spread over. A producer that needs
+ * the last partition prevents its retirement.
  */
 const REGISTER_PRODUCER = `${SHARED}
 local spread = tonumber(ARGV[3])
@@ -78,7 +78,7 @@ redis.call('HSET', register, 'count', ARGV[1])
 return 1
 `
 
-/** The field of a partition's `meta` that closes its door: the token of whoever retired it. */
+/** The field of a partition's `meta` that closes it to producers: the token of its retirement. */
 export const CLOSED = 'clerk-mirror:closed'
 
 /** Where an event can be; a partition that has none anywhere is empty. */
@@ -101,7 +101,7 @@ if events == 0 then redis.call('HSET', KEYS[1], '${CLOSED}', ARGV[1]) end
 return events
 `
 
-/** KEYS: meta. ARGV: the token that was found. Whoever was faster has left another one, or none. */
+/** KEYS: meta. ARGV: the token that was found. A faster process has left another one, or none. */
 const REOPEN = `
 if redis.call('HGET', KEYS[1], '${CLOSED}') == ARGV[1] then return redis.call('HDEL', KEYS[1], '${CLOSED}') end
 return 0

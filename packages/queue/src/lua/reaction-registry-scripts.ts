@@ -5,8 +5,8 @@ import type { RedisClient } from '../redis/connection.js'
  * The register of reactions says which reactions are requested for which changes, by all workers.
  *
  * KEYS of its scripts: the register, a hash of `version` and, for each `reaction:NAME`, its filters, one a line; and its
- * readers, a hash of the time of each reader's last look and what it said then: the version that all its work at hand
- * knows, and the reactions that it registers. A version is a time, so that a register that was lost and made anew never
+ * readers, a hash of the time of each reader's last look and its report: the version that all its work in flight
+ * uses, and the reactions that it registers. A version is a time, so that a register that was lost and made anew never
  * repeats one.
  */
 const SHARED = `
@@ -75,7 +75,7 @@ return alive()
 `
 
 /**
- * ARGV: ms that a word holds, a reaction. Takes away what no living worker registers: the reaction, or some of its
+ * ARGV: ms that a word holds, a reaction. Removes everything that no living worker registers: the reaction, or some of its
  * filters. In one step, so that no worker that begins meanwhile is passed over.
  */
 const REMOVE = `${SHARED}

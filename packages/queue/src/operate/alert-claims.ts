@@ -3,7 +3,7 @@ import { firstOf, type Partitions } from '../partitions.js'
 import { openPromptClient } from '../redis/connection.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
-/** Who tells people of a cause, so that of many workers one does, and once a day. */
+/** Claims on the notification of a cause, so that one of many workers sends it, once a day. */
 export type AlertClaims = Disposable & {
   /** True for the first that asks, in all processes, within `NOTICE_MS`. @throws when Redis does not answer. */
   claim: (fingerprint: string) => Promise<boolean>

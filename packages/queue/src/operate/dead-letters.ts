@@ -17,7 +17,7 @@ export type DeadLetterDetails = DeadLetter & { envelope: StoredEnvelope | null; 
 /** All of it throws QueueUnavailable when Redis does not answer. */
 export type DeadLetters = Disposable &
   JobList & {
-    /** Oldest first, in constant memory. Those there are when it begins; what dies meanwhile is left for the next time. */
+    /** Oldest first, in constant memory. Those that exist when it begins; later ones are left for the next time. */
     list: () => AsyncIterable<DeadLetter>
     /** Null when there is no dead letter of that event. */
     find: (eventId: string) => Promise<DeadLetterDetails | null>
@@ -25,9 +25,9 @@ export type DeadLetters = Disposable &
     replay: (eventId: string) => Promise<boolean>
     /** The same for many at once, some 20 µs of Redis each; how many were moved. */
     replayMany: (eventIds: readonly string[]) => Promise<number>
-    /** Removes a dead letter. False when it is no dead letter (any more): what was revived meanwhile stays. */
+    /** Removes a dead letter. False when it is no dead letter (any more): an event that was revived meanwhile stays. */
     discard: (eventId: string) => Promise<boolean>
-    /** The events that failed and wait for their next try, those first whose try is due first. */
+    /** The events that failed and wait for their next try, the earliest due first. */
     retrying: JobList
     /** Queues those of these events that wait for their next try; how many were moved. Their attempts stay. */
     retryNow: (eventIds: readonly string[]) => Promise<number>

@@ -15,7 +15,7 @@ import { type LivingProcesses, readLivingProcesses } from './disagreements.js'
 /** Events by state. Retrying ones wait for the time of their next try, dead ones for an operator. */
 export type QueueDepth = Readonly<Record<'waiting' | 'active' | 'retrying' | 'dead', number>>
 
-/** An event that is in the queue, and what happened to it there. Times in ms; null for what has not happened. */
+/** An event that is in the queue, and its history there. Times in ms; null for steps that have not happened. */
 export type QueuedEvent = {
   id: string
   type: string
@@ -32,7 +32,7 @@ export type QueuedEvent = {
   failedAtMs: number | null
 }
 
-/** For operators who want to know how the queue stands. All of it throws QueueUnavailable. */
+/** The state of the queue, for operators. All of it throws QueueUnavailable. */
 export type QueueView = Disposable & {
   /** `oldestMs`: since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
   depth: (of?: Partitions) => Promise<{ events: QueueDepth; oldestMs: number }>

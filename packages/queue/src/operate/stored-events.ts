@@ -8,7 +8,7 @@ import { connectOperator, type RedisClient } from '../redis/connection.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
-/** An event as it lies in the queue, in whatever state. Time in ms. */
+/** An event in the queue, in any state. Time in ms. */
 export type StoredEvent = {
   id: string
   type: string
@@ -16,7 +16,7 @@ export type StoredEvent = {
   attempts: number
   /** Null for a job that holds none. */
   envelope: StoredEnvelope | null
-  /** All that is stored of it besides its history, and what its sealed body says where the key is here. */
+  /** All that is stored of it besides its history, and its decrypted body where the key is here. */
   text: string
 }
 
@@ -32,7 +32,7 @@ export type HoldingOptions = {
 
 export type StoredEvents = Disposable & {
   /**
-   * Events whose stored text holds one of these texts, in any state, each once or more often. Upper and lower case of
+   * Events with one of these texts in their stored text, in any state, each once or more often. Upper and lower case of
    * ASCII letters count as the same. Misses none that is in the queue from begin to end, however often it changes its
    * state meanwhile. @throws QueueUnavailable
    */
@@ -41,7 +41,7 @@ export type StoredEvents = Disposable & {
   remove: (eventId: string) => Promise<RemovedFrom>
 }
 
-/** For operators who look for an event by what is in it. @throws when Redis cannot be reached. */
+/** Search for events by their content, for operators. @throws when Redis cannot be reached. */
 export async function openStoredEvents(
   target: RedisTarget,
   list: Partitions,
@@ -76,7 +76,7 @@ export async function openStoredEvents(
 /** As Lua's `string.lower` does in Redis, which knows no other letters. */
 const lowerAscii = (text: string) => text.replace(/[A-Z]+/g, (deadLetters) => deadLetters.toLowerCase())
 
-/** By BullMQ's names. What else there is, such as `completed`, is kept by somebody and does not run. */
+/** By BullMQ's names. Jobs of other states, such as `completed`, are kept on purpose and do not run. */
 const REMOVED_FROM: Readonly<Record<string, RemovedFrom>> = {
   active: 'active',
   delayed: 'delayed',

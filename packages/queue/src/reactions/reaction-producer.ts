@@ -19,7 +19,7 @@ import type { RedisTarget } from '../redis/redis-url.js'
 import { withTimeout } from '../redis/timeout.js'
 import { rememberReactions } from './reaction-partitions.js'
 
-/** How what was asked for comes into the reactions queue. All of it throws when Redis does not answer. */
+/** The way of requested reactions into their queue. All of it throws when Redis does not answer. */
 export type ReactionProducer = Disposable & {
   /**
    * Runs the work while no other process hands over for this partition; false when another does. A process that dies
@@ -59,7 +59,7 @@ export function openReactionProducer(
         PROMPT_COMMAND_MS,
         Promise.all([client.llen(key('wait')), client.zcard(key('delayed')), memoryShare(client)]),
       )
-      // Where ingest refuses events, nobody else may fill what is left.
+      // Where ingest refuses events, no other process may fill the rest.
       const isFull = (share ?? 0) > SHED_ABOVE || retrying >= REACTIONS_RETRYING_MAX
       return { waiting, room: isFull ? 0 : Math.max(0, REACTIONS_WAITING_MAX - waiting) }
     },

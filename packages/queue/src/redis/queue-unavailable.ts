@@ -8,7 +8,7 @@ export class QueueUnavailable extends Error {
   }
 }
 
-/** @throws QueueUnavailable for whatever the work throws: it does nothing but ask Redis. */
+/** @throws QueueUnavailable for any error of the work: it does nothing but ask Redis. */
 export async function asQueueUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work

@@ -3,7 +3,7 @@ import { PROBE_TTL_MS } from '../limits.js'
 import type { Partitions } from '../partitions.js'
 import type { RedisClient } from './connection.js'
 
-/** What a producer must know of a Redis that it trusts with events. `null`: the server does not tell. */
+/** The settings of a Redis that a producer must know before it trusts it with events. `null`: the server hides it. */
 export type RedisInspection = {
   evicts: boolean | null
   /** Without a `maxmemory` ingest cannot refuse events in time: the machine runs out of memory, and its kernel ends Redis. */
@@ -14,7 +14,7 @@ export type RedisInspection = {
 }
 
 /**
- * Writes a key to each partition and reads the settings that decide whether Redis keeps what it acknowledged, of a cluster
+ * Writes a key to each partition and reads the settings that decide whether Redis keeps acknowledged writes, of a cluster
  * the worst of all masters. @throws when one of them does not answer.
  */
 export async function inspectRedis(client: RedisClient, partitions: Partitions): Promise<RedisInspection> {
@@ -29,7 +29,7 @@ export async function inspectRedis(client: RedisClient, partitions: Partitions):
   }))
 }
 
-/** Of two nodes, what is to be feared: the bad answer, then none. */
+/** The worse of two nodes: the bad answer, then none. */
 const worse = (one: boolean | null, other: boolean | null, bad: boolean) =>
   [one, other].includes(bad) ? bad : [one, other].includes(null) ? null : !bad
 
@@ -50,7 +50,7 @@ async function inspectNode(node: RedisClient): Promise<RedisInspection> {
   }
 }
 
-/** Hosted Redis often forbids CONFIG, as an account of few rights should be: then nobody can tell. */
+/** Hosted Redis often forbids CONFIG, as an account of few rights should be: then it is unknown. */
 async function setting(client: RedisClient, name: string): Promise<string | null> {
   try {
     const answer = (await client.call('CONFIG', 'GET', name)) as unknown

@@ -77,7 +77,7 @@ export class MasterConnector extends AbstractConnector {
 }
 
 /**
- * Options by which a client leaves a server whose role changed, and the delays between its attempts. BullMQ's copies of
+ * Options by which a client leaves a server with a changed role, and the delays between its attempts. BullMQ's copies of
  * a client share them. `resend`: refused commands are sent again on the next connection, else the caller has the error.
  */
 export function leaveOnRoleError(resend: boolean, leave: (error: Error) => void) {
@@ -117,7 +117,7 @@ export function watchRole(client: Redis, leave: (error: Error) => void): void {
         leave(new WrongServer('READONLY: this Redis has become a replica, and takes no writes'))
       }
     } catch {
-      // A connection that breaks tells by itself; an account that may not ask learns from what it is refused.
+      // A connection that breaks tells by itself; an account that may not ask learns from refused commands.
     } finally {
       isAsking = false
     }
