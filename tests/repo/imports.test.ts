@@ -8,9 +8,9 @@ const OURS: Readonly<Record<string, readonly string[]>> = {
   'packages/pages': [],
   'packages/runtime': [],
   'packages/clerk-api': ['events', 'runtime'],
-  'packages/queue': ['events'],
+  'packages/queue': ['events', 'runtime'],
   'packages/mirror': ['events'],
-  'packages/operations': ['clerk-api', 'events', 'queue', 'mirror'],
+  'packages/operations': ['clerk-api', 'events', 'queue', 'mirror', 'runtime'],
   'packages/devstack': ['events', 'mirror', 'operations', 'queue', 'runtime'],
   'apps/ingest': ['events', 'queue', 'runtime'],
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { DeadLetterCause } from '@clerk-mirror/operations'
+import { singleFlight } from '@clerk-mirror/runtime'
 import { CAUSES_FRESH_MS, CAUSES_WAIT_MS, COUNT_MS } from './limits.js'
 import type { OperationsDoor } from './operations-connection.js'
 
@@ -12,7 +13,6 @@ export class CauseCount {
   readonly #clock: () => number
   #last: readonly DeadLetterCause[] | null = null
   #countedAtMs = Number.NEGATIVE_INFINITY
-  #counting: Promise<void> | undefined
 
   constructor(operations: OperationsDoor, clock: () => number) {
     this.#operations = operations
@@ -22,13 +22,12 @@ export class CauseCount {
   /** Null before the first count is through. */
   async latest(): Promise<readonly DeadLetterCause[] | null> {
     if (this.#clock() - this.#countedAtMs > CAUSES_FRESH_MS) {
-      this.#counting ??= this.#count().finally(() => {
-        this.#counting = undefined
-      })
-      await Promise.race([this.#counting, pause(CAUSES_WAIT_MS, undefined, { ref: false })])
+      await Promise.race([this.#countOnce(), pause(CAUSES_WAIT_MS, undefined, { ref: false })])
     }
     return this.#last
   }
+
+  readonly #countOnce = singleFlight(() => this.#count())
 
   async #count(): Promise<void> {
     try {

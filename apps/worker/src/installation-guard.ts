@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Failure, type InstallationRefusal, type InstallationStamp, matchInstallations } from '@clerk-mirror/events'
 import type { DatabaseInstallation } from '@clerk-mirror/mirror'
 import type { Handle, QueueInstallation } from '@clerk-mirror/queue'
+import { singleFlight } from '@clerk-mirror/runtime'
 import { INSTALLATION_LOOK_MS, INSTALLATION_TRUST_MS } from './limits.js'
 
 export type InstallationObserver = {
@@ -44,9 +45,8 @@ export function openInstallationGuard(options: Options): InstallationGuard {
   let stamp: InstallationStamp | null = null
   let foundAtMs = Number.NEGATIVE_INFINITY
   let mustCompare = true
-  let comparing: Promise<void> | undefined
 
-  const compare = async () => {
+  const compare = singleFlight(async () => {
     const found = await belongTogether(options)
     if (found.kind === 'refused') {
       if (stamp !== null) observer.separated(found.refusal)
@@ -55,15 +55,12 @@ export function openInstallationGuard(options: Options): InstallationGuard {
     stamp = found.stamp
     foundAtMs = performance.now()
     mustCompare = false
-  }
+  })
   const demand = async (maxAgeMs: number) => {
     if (queue.hasReconnected()) mustCompare = true
     const isFresh = performance.now() - foundAtMs < maxAgeMs
     if (!mustCompare && (isFresh || !queue.isConnected())) return
-    comparing ??= compare().finally(() => {
-      comparing = undefined
-    })
-    await comparing.catch((error: unknown) => {
+    await compare().catch((error: unknown) => {
       if (mustCompare || isRefusal(error)) throw asOutage(error)
     })
   }

@@ -1,3 +1,4 @@
+import { singleFlight } from '@clerk-mirror/runtime'
 import { ACTIVITY_MINUTES, ACTIVITY_UNSETTLED_MINUTES } from './limits.js'
 
 /** One minute. */
@@ -18,15 +19,8 @@ type Read = (sinceMs: number) => Promise<ActivityPoint[]>
 /** Remembers the minutes that are over: an hour of a busy ledger is millions of rows, and pages ask every few seconds. */
 export class Activity {
   #known = new Map<number, ActivityPoint>()
-  #reading: Promise<ActivityPoint[]> | undefined
 
-  /** Asked again while it reads, it waits for the same answer. */
-  lastHour(read: Read, nowMs: number): Promise<ActivityPoint[]> {
-    this.#reading ??= this.#read(read, nowMs).finally(() => {
-      this.#reading = undefined
-    })
-    return this.#reading
-  }
+  readonly lastHour = singleFlight((read: Read, nowMs: number) => this.#read(read, nowMs))
 
   async #read(read: Read, nowMs: number): Promise<ActivityPoint[]> {
     const thisMinuteMs = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS

@@ -1,7 +1,7 @@
 import type { ObjectNow } from '@clerk-mirror/mirror'
 import { expect, test } from 'vitest'
 import { READ_OBJECTS_MAX } from '../../../apps/worker/src/limits.js'
-import { askedOnce, objectReader } from '../../../apps/worker/src/reaction-runtime/batched-object-reader.js'
+import { objectReader } from '../../../apps/worker/src/reaction-runtime/batched-object-reader.js'
 import { latch } from '../../support/until.js'
 
 const object = (id: string): ObjectNow => ({
@@ -58,18 +58,4 @@ test('a statement that fails, fails for all that waited for it, and the next one
   expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   isAway = false
   expect(await read('ada')).toMatchObject({ id: 'ada' })
-})
-
-test('who asks while an answer is on its way gets that one, and who asks afterwards another', async () => {
-  let asked = 0
-  const answer = latch()
-  const ask = askedOnce(async () => {
-    asked += 1
-    await answer.opened
-    throw new Error(`answer ${asked}`)
-  })
-  const first = [ask(), ask()].map((each) => each.catch(String))
-  answer.open()
-  expect(await Promise.all(first)).toEqual(['Error: answer 1', 'Error: answer 1'])
-  await expect(ask()).rejects.toThrow('answer 2')
 })

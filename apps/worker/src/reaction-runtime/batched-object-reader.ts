@@ -6,17 +6,6 @@ export type ReadObject = (id: string) => Promise<ObjectNow | null>
 
 type Asked = { id: string; settle: (object: ObjectNow | null) => void; fail: (error: unknown) => void }
 
-/** Whoever asks while an answer is on its way gets that one: many runs that could not read ask one question of a database. */
-export function askedOnce(ask: () => Promise<void>): () => Promise<void> {
-  let asking: Promise<void> | undefined
-  return () => {
-    asking ??= ask().finally(() => {
-      asking = undefined
-    })
-    return asking
-  }
-}
-
 /**
  * One statement for many runs: those that ask in one turn of the event loop, and those that ask while another statement
  * is on its way. What a run gets was read after it asked.

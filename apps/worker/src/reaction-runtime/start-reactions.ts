@@ -12,13 +12,13 @@ import {
   type RegisteredReactions,
   reactionPartition,
 } from '@clerk-mirror/queue'
-import { type Metrics, Releasers, type Surroundings } from '@clerk-mirror/runtime'
+import { type Metrics, Releasers, type Surroundings, singleFlight } from '@clerk-mirror/runtime'
 import type { WorkerConfig } from '../config.js'
 import type { InstallationGuard } from '../installation-guard.js'
 import { REACTION_CONNECTIONS } from '../limits.js'
 import type { Alert } from '../notify.js'
 import type { Reaction } from '../reactions/reaction.js'
-import { askedOnce, objectReader } from './batched-object-reader.js'
+import { objectReader } from './batched-object-reader.js'
 import { webhookReaction } from './change-webhook.js'
 import { demandNames } from './choose-reactions.js'
 import { reactionRecorder } from './reaction-telemetry.js'
@@ -89,7 +89,8 @@ export async function startReactions(
   const relay = owned.use(openRelay({ mirror, producer, partitions: places, isBehind, permit, observer: record.relay }))
   list.onAsked(relay.wake)
   const objectNow = objectReader(mirror.objectsNow)
-  const canary = askedOnce(mirror.canary)
+  // Many runs that could not read ask the database one question.
+  const canary = singleFlight(mirror.canary)
   const turn = giveWay(isBehind)
   const stop = new AbortController()
   // Each run listens to it, and many may run.

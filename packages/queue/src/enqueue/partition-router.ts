@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
+import { singleFlight } from '@clerk-mirror/runtime'
 import type { IncomingEvent } from '../job/stored-job.js'
 import { PRESENCE_BEAT_MS, PRESENCE_MS, REGISTER_RETRY_MS } from '../limits.js'
 import { type PartitionScripts, registryKeys } from '../lua/partition-scripts.js'
@@ -79,10 +80,9 @@ export function registerProducer(
   let served = own
   let previousCounts: number[] = []
   let isRegistered = false
-  let registering: Promise<void> | undefined
   const hasDeadLetters = new Map<string, boolean>()
 
-  const sendHeartbeat = async () => {
+  const register = singleFlight(async () => {
     const word = JSON.stringify({ ...self, ...(clock.ms !== undefined && { clockShiftMs: clock.ms }) })
     const [, registered = count, ...used] = await clock.measure(
       () => write(keys[0], (scripted) => scripted.clerkRegisterProducer(...keys, PRESENCE_MS, id, count, word)),
@@ -91,13 +91,7 @@ export function registerProducer(
     if (registered !== served.length) served = partitions(registered, namespace)
     previousCounts = used.filter((each) => each !== count)
     isRegistered = true
-  }
-  const register = () => {
-    registering ??= sendHeartbeat().finally(() => {
-      registering = undefined
-    })
-    return registering
-  }
+  })
   const findDeadLetters = async () => {
     const reach = Math.min(served.length, Math.max(0, ...previousCounts))
     for (const { prefix, key } of served.slice(0, reach)) {

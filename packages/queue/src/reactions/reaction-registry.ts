@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
+import { singleFlight } from '@clerk-mirror/runtime'
 import { workersAlive } from '../consume/worker-heartbeat.js'
 import {
   PRESENCE_MS,
@@ -121,7 +122,6 @@ class RegistryReader {
   /** Versions that work at hand began with, and how much of it. */
   readonly #held = new Map<number, number>()
   #lookedAtMs = Number.NEGATIVE_INFINITY
-  #looking: Promise<void> | undefined
   known: { version: number; reactions: RegisteredReactions } | null = null
   /** The one with the reactions of this process; null until they are on the register. */
   ownVersion: number | null = null
@@ -142,12 +142,7 @@ class RegistryReader {
     return performance.now() - this.#lookedAtMs < REACTION_REGISTRY_TRUST_MS
   }
 
-  look(): Promise<void> {
-    this.#looking ??= this.#lookNow().finally(() => {
-      this.#looking = undefined
-    })
-    return this.#looking
-  }
+  readonly look = singleFlight(() => this.#lookNow())
 
   hold(): Disposable {
     const version = this.known?.version ?? 0
