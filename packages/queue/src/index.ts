@@ -6,17 +6,17 @@ export { WorkerWedged } from './consume/stuck-watchdog.js'
 export type { WorkerPresence, WorkerSettings } from './consume/worker-heartbeat.js'
 export { type EnqueueResult, openProducer, type Producer } from './enqueue/enqueue.js'
 export type { IngestSettings, ProducerPresence, Spread } from './enqueue/partition-router.js'
+export { comesAfter, type DeadLetterCursor } from './job/dead-letter-order.js'
 export type { SealedBody } from './job/encrypted-body.js'
 export { type EnvelopeKeys, parseEnvelopeKeys } from './job/encryption-keys.js'
 export { type Reason, reasonOf } from './job/failure-reason.js'
 export type { DeadLetter, JobList, ListedDeadLetter } from './job/job-list.js'
-export type { IncomingEvent, StoredEnvelope } from './job/stored-job.js'
+export type { IncomingEvent, StoredEnvelope } from './job/queue-job.js'
 export { BROWSE_ROWS_MAX, PARTITIONS_MAX, REPLICAS_MAX } from './limits.js'
 export { type AlertClaims, openAlertClaims } from './operate/alert-claims.js'
 export type { BlockedByCode } from './operate/blocked.js'
 export { openQueueBrowser, type QueueBrowser, type Redact } from './operate/browse.js'
 export type { DeadLettersByClass } from './operate/dead-letter-counter.js'
-export { comesAfter, type DeadLetterCursor } from './operate/dead-letter-order.js'
 export { type DeadLetterDetails, type DeadLetters, openDeadLetters } from './operate/dead-letters.js'
 export {
   type AgreedSetting,
@@ -35,8 +35,9 @@ export {
   type Retirement,
   readPartitions,
 } from './operate/partition-registry.js'
+export type { QueueDepth } from './operate/queue-depth.js'
 export { exportQueueGauges, exportReactionGauges, type GaugeRegistry } from './operate/queue-metrics.js'
-export { openQueueView, type QueueDepth, type QueuedEvent, type QueueView } from './operate/queue-view.js'
+export { openQueueView, type QueuedEvent, type QueueView } from './operate/queue-view.js'
 export { openSessionRevocations, type SessionId, type SessionRevocations } from './operate/session-revocations.js'
 export { openStoredEvents, type RemovedFrom, type StoredEvent, type StoredEvents } from './operate/stored-events.js'
 export {

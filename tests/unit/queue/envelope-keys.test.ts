@@ -4,7 +4,7 @@ import { type EnvelopeKeys, type IncomingEvent, parseEnvelopeKeys } from '@clerk
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { NO_KEYS } from '../../../packages/queue/src/job/encryption-keys.js'
-import { envelopeOf, queueJobOf } from '../../../packages/queue/src/job/stored-job.js'
+import { envelopeOf, queueJobOf } from '../../../packages/queue/src/job/queue-job.js'
 import { envelope } from '../../support/queue/queue.js'
 
 const base64 = () => randomBytes(32).toString('base64')

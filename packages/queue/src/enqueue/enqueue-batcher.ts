@@ -1,4 +1,4 @@
-import { JOB_OPTIONS, type QueueJob } from '../job/stored-job.js'
+import { JOB_OPTIONS, type QueueJob } from '../job/queue-job.js'
 import {
   ENQUEUE_BATCH_BYTES_MAX,
   ENQUEUE_BATCH_MAX,
@@ -8,7 +8,7 @@ import {
 } from '../limits.js'
 import { type JobScripts, SCRIPT_KEYS } from '../lua/job-scripts.js'
 import type { Partition } from '../partitions.js'
-import { withTimeout } from '../redis/timeout.js'
+import { withTimeout } from '../redis/with-timeout.js'
 import type { Write } from './replicas.js'
 
 type PendingEvent = { job: QueueJob; settle: (answer: string) => void; fail: (error: unknown) => void }

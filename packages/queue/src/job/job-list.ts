@@ -1,11 +1,11 @@
 import type { EventSource } from '@clerk-mirror/events'
 import { AMONG_MAX, PAGE, SCRIPT_BYTES_MAX } from '../limits.js'
 import type { DeadLetterRow, DeadLetterScripts } from '../lua/dead-letter-scripts.js'
-import { comesAfter, type DeadLetterCursor, inOrder, merged, startIn } from '../operate/dead-letter-order.js'
 import type { Partition, Partitions } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
+import { oneAtATime } from '../redis/one-at-a-time.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
-import { oneAtATime } from '../redis/with-lease.js'
+import { comesAfter, type DeadLetterCursor, inOrder, merged, startIn } from './dead-letter-order.js'
 import { type Reason, readReason } from './failure-reason.js'
 
 /** An event that was given up, with why. Times in ms. */

@@ -75,15 +75,6 @@ end
 return answer
 `
 
-/** KEYS: the lease. ARGV: the caller, for how many ms; 0 releases it. 1 for the holder. */
-const LEASE = `
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-if ARGV[2] == '0' then return redis.call('DEL', KEYS[1]) end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-`
-
 export type GaugeScripts = {
   clerkRead: (
     wait: string,
@@ -95,13 +86,11 @@ export type GaugeScripts = {
   ) => Promise<number[]>
   clerkCountByClass: (failed: string, jobs: string, cursor: string, count: number) => Promise<(string | number)[]>
   clerkBlocked: (register: string, jobs: string, most: number) => Promise<(string | number)[]>
-  clerkLease: (lease: string, holder: string, milliseconds: number) => Promise<number>
 }
 
 export function withGaugeScripts<T extends RedisClient>(client: T): T & GaugeScripts {
   client.defineCommand('clerkRead', { numberOfKeys: 4, lua: READ })
   client.defineCommand('clerkCountByClass', { numberOfKeys: 1, lua: COUNT_BY_CLASS })
   client.defineCommand('clerkBlocked', { numberOfKeys: 1, lua: COUNT_BLOCKED })
-  client.defineCommand('clerkLease', { numberOfKeys: 1, lua: LEASE })
   return client as T & GaugeScripts
 }

@@ -1,13 +1,13 @@
 import { Job, Queue, type QueueOptions } from 'bullmq'
 import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
-import { envelopeOf } from '../job/stored-job.js'
+import { envelopeOf } from '../job/queue-job.js'
 import { BROWSE_BYTES_MAX, BROWSE_METRICS_MAX, BROWSE_ROWS_MAX, PROMPT_COMMAND_MS } from '../limits.js'
 import { firstOf, type Partition, type Partitions } from '../partitions.js'
 import { reactionPartitionsOf } from '../reactions/reaction-partitions.js'
 import { openOperatorClient, type RedisClient } from '../redis/connection.js'
+import { oneAtATime } from '../redis/one-at-a-time.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { withTimeout } from '../redis/timeout.js'
-import { oneAtATime } from '../redis/with-lease.js'
+import { withTimeout } from '../redis/with-timeout.js'
 
 /** What tools for BullMQ see of the queue: for looking only, and with what `redact` makes of each body. */
 export type QueueBrowser = AsyncDisposable & {

@@ -1,7 +1,9 @@
+import { comesAfter } from '../job/dead-letter-order.js'
 import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
 import { readReason } from '../job/failure-reason.js'
 import { type DeadLetter, isUnproven, type JobList, jobList, sourceOf } from '../job/job-list.js'
-import { envelopeOf, parsedField, type StoredEnvelope } from '../job/stored-job.js'
+import { parsedField, type StoredEnvelope } from '../job/queue-job.js'
+import { readJob } from '../job/read-job.js'
 import { STREAM_LENGTH } from '../limits.js'
 import { withDeadLetterScripts } from '../lua/dead-letter-scripts.js'
 import { SCRIPT_KEYS, withJobScripts } from '../lua/job-scripts.js'
@@ -9,7 +11,6 @@ import type { Partition, Partitions } from '../partitions.js'
 import { connectOperator } from '../redis/connection.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { comesAfter } from './dead-letter-order.js'
 
 /** The envelope is null for a job that holds none: something else put it into the queue, or its body is lost. */
 export type DeadLetterDetails = DeadLetter & { envelope: StoredEnvelope | null; stack: string | null }
@@ -102,22 +103,17 @@ async function* listOf({ next, end }: JobList): AsyncGenerator<DeadLetter> {
 }
 
 function detailsOf(id: string, failedAtMs: number, job: Record<string, string>, keys: EnvelopeKeys): DeadLetterDetails {
-  const receivedAtMs = Number(job['timestamp'] ?? 0)
-  const envelope = envelopeOf(id, job['name'], receivedAtMs, parsedField(job['data']), keys)
+  const event = readJob(id, job, keys)
+  const reason = event.reason ?? readReason('')
   const stacks = parsedField(job['stacktrace'])
-  const reason = readReason(job['failedReason'] ?? '')
   return {
-    id,
-    type: job['name'] ?? '',
-    objectId: envelope?.objectId ?? null,
-    instanceId: envelope?.instanceId ?? null,
-    source: sourceOf(envelope?.source),
+    ...event,
+    objectId: event.envelope?.objectId ?? null,
+    instanceId: event.envelope?.instanceId ?? null,
+    source: sourceOf(event.envelope?.source),
     reason,
-    attempts: Number(job['atm'] ?? 0),
-    receivedAtMs,
     failedAtMs,
     isUnproven: isUnproven(reason, job['struckBy']),
-    envelope,
     stack: Array.isArray(stacks) ? String(stacks.at(-1) ?? '') || null : null,
   }
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ENDS, GAUGES_LEASE_MS, GAUGES_RENEW_MS, GAUGES_RETRY_MS, READING_MS } from '../limits.js'
+import { GAUGES_LEASE_MS, GAUGES_RENEW_MS, GAUGES_RETRY_MS, READING_MS } from '../limits.js'
 import { type GaugeScripts, withGaugeScripts } from '../lua/gauge-scripts.js'
 import { firstOf, type Partitions, QUEUES } from '../partitions.js'
 import { openPromptClient, type RedisClient } from '../redis/connection.js'
+import { ProcessLease, withProcessLease } from '../redis/process-lease.js'
 import { memoryShare } from '../redis/redis-memory.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { type BlockedByCode, countBlocked } from './blocked.js'
@@ -15,11 +16,12 @@ import {
   disagreementsOf,
   readLivingProcesses,
 } from './disagreements.js'
+import { type QueueDepth, readQueueDepth } from './queue-depth.js'
 
 /** How the whole queue stands, all partitions together. */
 export type QueueReading = {
   /** Retrying events wait for the time of their next try; dead ones for an operator. */
-  events: Readonly<Record<'waiting' | 'active' | 'retrying' | 'dead', number>>
+  events: QueueDepth
   /** Milliseconds since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
   oldestMs: number
   /** Null until they have been counted once. */
@@ -43,10 +45,11 @@ export type QueueGauges = AsyncDisposable & {
  * background, and again after each outage.
  */
 export function openQueueGauges(target: RedisTarget, partitions: Partitions): QueueGauges {
-  const client = withGaugeScripts(openPromptClient(target))
+  const client = withProcessLease(withGaugeScripts(openPromptClient(target)))
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
   const counter = new DeadLetterCounter(client, partitions)
-  const lease = new Lease(client, partitions)
+  const key = firstOf(partitions).key('clerk-mirror:gauges')
+  const lease = new ProcessLease(client, key, randomUUID(), GAUGES_LEASE_MS)
   const stop = new AbortController()
   const watching = watch(lease, counter, stop.signal)
   let reading = { sinceMs: Number.NEGATIVE_INFINITY, result: Promise.resolve<QueueReading | null>(null) }
@@ -68,7 +71,7 @@ export function openQueueGauges(target: RedisTarget, partitions: Partitions): Qu
   }
 }
 
-async function watch(lease: Lease, counter: DeadLetterCounter, signal: AbortSignal): Promise<void> {
+async function watch(lease: ProcessLease, counter: DeadLetterCounter, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     let pauseMs = GAUGES_RENEW_MS
     try {
@@ -78,37 +81,6 @@ async function watch(lease: Lease, counter: DeadLetterCounter, signal: AbortSign
       pauseMs = GAUGES_RETRY_MS
     }
     await pause(pauseMs, undefined, { signal }).catch(() => {})
-  }
-}
-
-class Lease {
-  readonly #client: GaugeScripts
-  readonly #key: string
-  readonly #holder = randomUUID()
-  #untilMs = Number.NEGATIVE_INFINITY
-
-  constructor(client: GaugeScripts, partitions: Partitions) {
-    this.#client = client
-    this.#key = firstOf(partitions).key('clerk-mirror:gauges')
-  }
-
-  isHeld(): boolean {
-    return performance.now() < this.#untilMs
-  }
-
-  async renew(): Promise<boolean> {
-    // From before the request: ours must end before Redis' does.
-    const untilMs = performance.now() + GAUGES_LEASE_MS
-    const isOurs = (await this.#client.clerkLease(this.#key, this.#holder, GAUGES_LEASE_MS)) === 1
-    this.#untilMs = isOurs ? untilMs : Number.NEGATIVE_INFINITY
-    return isOurs
-  }
-
-  /** So that the next one need not wait for its end. */
-  async release(): Promise<void> {
-    if (!this.isHeld()) return
-    this.#untilMs = Number.NEGATIVE_INFINITY
-    await this.#client.clerkLease(this.#key, this.#holder, 0).catch(() => {})
   }
 }
 
@@ -127,18 +99,14 @@ async function readQueue(
   partitions: Partitions,
   counter: DeadLetterCounter,
 ): Promise<QueueReading> {
-  const [share, blockedByCode, living, ...parts] = await Promise.all([
+  const [share, blockedByCode, living, depth] = await Promise.all([
     memoryShare(client),
     countBlocked(client, partitions),
     firstOf(partitions).queue === QUEUES.events ? readLivingProcesses(client, partitions) : null,
-    ...[...partitions].map(({ key }) =>
-      client.clerkRead(key('wait'), key('active'), key('delayed'), key('failed'), key(''), ENDS),
-    ),
+    readQueueDepth(client, partitions),
   ])
-  const sum = (index: number) => parts.reduce((total, part) => total + (part[index] ?? 0), 0)
   return {
-    events: { waiting: sum(0), active: sum(1), retrying: sum(2), dead: sum(3) },
-    oldestMs: Math.max(0, ...parts.map((part) => part[4] ?? 0)),
+    ...depth,
     deadByClass: counter.last,
     blockedByCode,
     memoryShare: share,

@@ -4,7 +4,7 @@ import { firstOf, type Partitions } from '../partitions.js'
 import { openOperatorClient, openPromptClient, type RedisClient } from '../redis/connection.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { withTimeout } from '../redis/timeout.js'
+import { withTimeout } from '../redis/with-timeout.js'
 
 /** The queue's mark of its installation. All of it throws QueueUnavailable when Redis does not answer. */
 export type QueueInstallation = Disposable & {

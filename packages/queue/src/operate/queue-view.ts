@@ -1,8 +1,7 @@
 import { type WorkerPresence, workersAlive } from '../consume/worker-heartbeat.js'
 import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
-import { type Reason, readReason } from '../job/failure-reason.js'
-import { envelopeOf, parsedField, type StoredEnvelope } from '../job/stored-job.js'
-import { CLASSES_MS, ENDS } from '../limits.js'
+import { type JobEvent, readJob } from '../job/read-job.js'
+import { CLASSES_MS } from '../limits.js'
 import { withGaugeScripts } from '../lua/gauge-scripts.js'
 import type { Partition, Partitions } from '../partitions.js'
 import { connectOperator, type RedisClient } from '../redis/connection.js'
@@ -11,20 +10,11 @@ import type { RedisTarget } from '../redis/redis-url.js'
 import { type BlockedByCode, countBlocked } from './blocked.js'
 import { DeadLetterCounter, type DeadLettersByClass } from './dead-letter-counter.js'
 import { type LivingProcesses, readLivingProcesses } from './disagreements.js'
+import { type QueueDepth, readQueueDepth } from './queue-depth.js'
 
-/** Events by state. Retrying ones wait for the time of their next try, dead ones for an operator. */
-export type QueueDepth = Readonly<Record<'waiting' | 'active' | 'retrying' | 'dead', number>>
-
-/** An event that is in the queue, and its history there. Times in ms; null for steps that have not happened. */
-export type QueuedEvent = {
-  id: string
-  type: string
+/** An event that is in the queue, and what happened to it there. Times in ms; null for what has not happened. */
+export type QueuedEvent = JobEvent & {
   where: keyof QueueDepth
-  attempts: number
-  envelope: StoredEnvelope | null
-  /** Why its last try failed. */
-  reason: Reason | null
-  receivedAtMs: number
   queuedAtMs: number | null
   startedAtMs: number | null
   /** When it is tried again, of a retrying event. */
@@ -54,18 +44,7 @@ export async function openQueueView(
   const client = withGaugeScripts(await connectOperator(target))
   let classes: { untilMs: number; counts: Promise<DeadLettersByClass> } | undefined
   return {
-    async depth(of = list) {
-      const parts = await asQueueUnavailable(
-        Promise.all(
-          [...of].map(({ key }) =>
-            client.clerkRead(key('wait'), key('active'), key('delayed'), key('failed'), key(''), ENDS),
-          ),
-        ),
-      )
-      const sum = (index: number) => parts.reduce((total, part) => total + (part[index] ?? 0), 0)
-      const events = { waiting: sum(0), active: sum(1), retrying: sum(2), dead: sum(3) }
-      return { events, oldestMs: Math.max(0, ...parts.map((part) => part[4] ?? 0)) }
-    },
+    depth: (of = list) => asQueueUnavailable(readQueueDepth(client, of)),
     async deadByClass() {
       const nowMs = performance.now()
       if (!classes || nowMs >= classes.untilMs) {
@@ -112,16 +91,10 @@ async function readEvent(
     client.lpos(key('active'), id),
   ])
   if (job['data'] === undefined) return null
-  const receivedAtMs = Number(job['timestamp'] ?? 0)
   const where = failedAt !== null ? 'dead' : due !== null ? 'retrying' : active !== null ? 'active' : 'waiting'
   return {
-    id,
-    type: job['name'] ?? '',
+    ...readJob(id, job, keys),
     where,
-    attempts: Number(job['atm'] ?? 0),
-    envelope: envelopeOf(id, job['name'], receivedAtMs, parsedField(job['data']), keys),
-    reason: job['failedReason'] ? readReason(job['failedReason']) : null,
-    receivedAtMs,
     queuedAtMs: timeOf(job['queuedAt']),
     startedAtMs: timeOf(job['processedOn']),
     dueAtMs: due === null ? null : Math.floor(Number(due) / DELAYED_STEPS),

@@ -3,7 +3,7 @@ import { firstOf, type Partitions } from '../partitions.js'
 import { openOperatorClient, type RedisClient } from '../redis/connection.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { withTimeout } from '../redis/timeout.js'
+import { withTimeout } from '../redis/with-timeout.js'
 
 /** A sign-in to the console. Time in ms. */
 export type SessionId = { account: string; nonce: string; expiresAtMs: number }

@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis'
 import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
-import { envelopeOf, parsedField, type StoredEnvelope } from '../job/stored-job.js'
+import { EVENT_FIELDS, type JobEvent, type JobFields, readJob } from '../job/read-job.js'
 import { SCRIPT_BYTES_MAX, SEARCH_PAGE, STREAM_LENGTH } from '../limits.js'
 import { type JobScripts, REMOVE_KEYS, withJobScripts } from '../lua/job-scripts.js'
 import type { Partition, Partitions } from '../partitions.js'
@@ -8,15 +8,9 @@ import { connectOperator, type RedisClient } from '../redis/connection.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
-/** An event in the queue, in any state. Time in ms. */
-export type StoredEvent = {
-  id: string
-  type: string
-  receivedAtMs: number
-  attempts: number
-  /** Null for a job that holds none. */
-  envelope: StoredEnvelope | null
-  /** All that is stored of it besides its history, and its decrypted body where the key is here. */
+/** An event as it lies in the queue, in whatever state. Time in ms. */
+export type StoredEvent = Omit<JobEvent, 'reason'> & {
+  /** All that is stored of it besides its history, and what its sealed body says where the key is here. */
   text: string
 }
 
@@ -129,11 +123,12 @@ async function readEvent(
   id: string,
   keys: EnvelopeKeys,
 ): Promise<StoredEvent | null> {
-  const [data, type, timestamp, attempts] = await client.hmget(jobKey, 'data', 'name', 'timestamp', 'atm')
+  const values = await client.hmget(jobKey, ...EVENT_FIELDS)
+  const fields: JobFields = Object.fromEntries(EVENT_FIELDS.map((name, index) => [name, values[index]]))
+  const data = fields['data']
   if (!data) return null
-  const receivedAtMs = Number(timestamp ?? 0)
-  const envelope = envelopeOf(id, type, receivedAtMs, parsedField(data), keys)
+  const { reason: _, ...event } = readJob(id, fields, keys)
+  const body = event.envelope?.body
   // A body in clear is in the data already.
-  const text = typeof envelope?.body === 'string' ? `${data} ${envelope.body}` : data
-  return { id, type: type ?? '', receivedAtMs, attempts: Number(attempts ?? 0), envelope, text }
+  return { ...event, text: typeof body === 'string' ? `${data} ${body}` : data }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Envelope } from '@clerk-mirror/events'
 import { NO_KEYS } from '../job/encryption-keys.js'
-import { queueJobOf, REACTION_JOB_OPTIONS } from '../job/stored-job.js'
+import { queueJobOf, REACTION_JOB_OPTIONS } from '../job/queue-job.js'
 import {
   PROMPT_COMMAND_MS,
   REACTION_LEASE_MS,
@@ -10,13 +10,13 @@ import {
   SHED_ABOVE,
   STREAM_LENGTH,
 } from '../limits.js'
-import { withGaugeScripts } from '../lua/gauge-scripts.js'
 import { SCRIPT_KEYS, withJobScripts } from '../lua/job-scripts.js'
 import type { Partition } from '../partitions.js'
 import { openPromptClient } from '../redis/connection.js'
+import { ProcessLease, withProcessLease } from '../redis/process-lease.js'
 import { memoryShare } from '../redis/redis-memory.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { withTimeout } from '../redis/timeout.js'
+import { withTimeout } from '../redis/with-timeout.js'
 import { rememberReactions } from './reaction-partitions.js'
 
 /** The way of requested reactions into their queue. All of it throws when Redis does not answer. */
@@ -38,19 +38,18 @@ export function openReactionProducer(
   events: Partition,
   reactions: readonly string[],
 ): ReactionProducer {
-  const client = withGaugeScripts(withJobScripts(openPromptClient(target)))
+  const client = withProcessLease(withJobScripts(openPromptClient(target)))
   client.on('error', () => {}) // each command reports its own, and the process has been told by its other connection
   client.on('ready', () => void rememberReactions(client, events, reactions).catch(() => {})) // and at the next start
   const holder = randomUUID()
-  const lease = ({ key }: Partition, forMs: number) =>
-    withTimeout(PROMPT_COMMAND_MS, client.clerkLease(key('clerk-mirror:relay'), holder, forMs))
   return {
-    async withLease(partition, work) {
-      if ((await lease(partition, REACTION_LEASE_MS)) !== 1) return false
+    async withLease({ key }, work) {
+      const lease = new ProcessLease(client, key('clerk-mirror:relay'), holder, REACTION_LEASE_MS)
+      if (!(await lease.renew())) return false
       try {
         await work()
       } finally {
-        await lease(partition, 0).catch(() => {}) // it runs out by itself
+        await lease.release()
       }
       return true
     },

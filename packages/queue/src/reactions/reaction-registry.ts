@@ -20,7 +20,7 @@ import type { Partitions } from '../partitions.js'
 import { openPromptClient, type RedisClient } from '../redis/connection.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
-import { withTimeout } from '../redis/timeout.js'
+import { withTimeout } from '../redis/with-timeout.js'
 
 /** Reactions by name, each with its filters as texts that only workers understand. */
 export type RegisteredReactions = ReadonlyMap<string, readonly string[]>
