@@ -5,7 +5,7 @@ export type QueueName = (typeof QUEUES)[keyof typeof QUEUES]
 /** One partition of a queue. All its keys share a slot of a Redis Cluster by the braces in its prefix. */
 export type Partition = { queue: QueueName; prefix: string; key: (name: string) => string }
 
-/** An array, or a register's: then other ones from one moment to the next, so they are listed anew for each request. */
+/** An array, or the registry's, which changes from one moment to the next: list it anew for each request. */
 export type Partitions = Iterable<Partition>
 
 export const partition = (prefix: string, queue: QueueName = QUEUES.events): Partition => ({
@@ -37,16 +37,16 @@ export function firstOf(list: Partitions): Partition {
   return first
 }
 
-/** Which of so many partitions holds the events of this object, or an event that is about none. */
+/** Index of the partition, of so many, that holds the events of this object, or an event about none. */
 export const indexOf = (id: string, count: number): number => (count === 1 ? 0 : hash(id) % count)
 
-/** The event's object decides, so that its events share a partition; and those of different objects do not. */
+/** The object of an event decides, so that its events share a partition while those of different objects do not. */
 export const spreadBy = ({ objectId, eventId }: { objectId: string | null; eventId: string }) => objectId ?? eventId
 
 const FNV_OFFSET = 0x811c9dc5
 const FNV_PRIME = 0x01000193
 
-/** 32 bits: FNV-1a, and a last mix, for its low bits alone are alike for alike ids. It must never change. */
+/** 32 bits: FNV-1a and a final mix, because its low bits alone are similar for similar ids. It must never change. */
 function hash(text: string): number {
   let value = FNV_OFFSET
   for (let index = 0; index < text.length; index += 1) value = Math.imul(value ^ text.charCodeAt(index), FNV_PRIME)

@@ -14,9 +14,9 @@ import type { Write } from './replicas.js'
 type PendingEvent = { job: QueueJob; settle: (answer: string) => void; fail: (error: unknown) => void }
 
 /**
- * The events of one partition on their way to Redis, as few large scripts instead of one each. Those that arrive in one
- * turn of the event loop, each in a request of its own, go together. Those that arrive while others are on their way
- * wait for these to be answered, but not for long: so the busier ingest is, the more go together.
+ * Sends the events of one partition to Redis in few large scripts instead of one script each. Events that arrive in one
+ * turn of the event loop, each in a request of its own, form a batch. Events that arrive while a batch is in flight
+ * wait for its answer, but not for long: so batches grow with the load.
  */
 export class EnqueueBatcher {
   readonly #write: Write<JobScripts>
@@ -31,7 +31,7 @@ export class EnqueueBatcher {
     this.#partition = partition
   }
 
-  /** Resolves when the event is durable, with what the script answers. @throws; then it may be stored or not. */
+  /** Resolves with the script's answer when the event is durable. @throws; then the event may be stored or not. */
   add(job: QueueJob): Promise<string> {
     return new Promise((settle, fail) => {
       this.#waiting.push({ job, settle, fail })
@@ -39,7 +39,7 @@ export class EnqueueBatcher {
       if (this.#waiting.length >= ENQUEUE_BATCH_MAX || this.#bytes >= ENQUEUE_BATCH_BYTES_MAX) void this.#send()
       else if (this.#waiting.length > 1) return
       else if (this.#inFlight === 0) setImmediate(() => void this.#send())
-      // Redis may be frozen: then this one must not wait for the time-outs of others before its own begins.
+      // Redis may be frozen: then this event must not wait for the time-outs of others before its own begins.
       else this.#timer = setTimeout(() => void this.#send(), ENQUEUE_GATHER_MS)
     })
   }
@@ -49,12 +49,12 @@ export class EnqueueBatcher {
     const arrivals = this.#waiting
     this.#waiting = []
     this.#bytes = 0
-    // They were so many that they have been sent before the turn was over.
+    // The batch was full, and was sent before the turn ended.
     if (arrivals.length === 0) return
     const jobs = arrivals.map(({ job }) => job)
     this.#inFlight += 1
     try {
-      // Whoever waits has a time-out of his own. This one is for those who gather meanwhile.
+      // Each caller has its own timeout; this one bounds the batch, so later events are not held up.
       const answers = await withTimeout(PROMPT_COMMAND_MS, enqueueMany(this.#write, this.#partition, jobs, JOB_OPTIONS))
       for (const [index, { settle }] of arrivals.entries()) settle(answers[index] ?? '')
     } catch (error) {
@@ -65,7 +65,7 @@ export class EnqueueBatcher {
   }
 }
 
-/** What the script answers of each job. Without options it revives, and adds none. */
+/** The script's answer for each job. Without options it revives dead letters and adds no job. */
 export function enqueueMany(
   write: Write<JobScripts>,
   { prefix, key }: Partition,

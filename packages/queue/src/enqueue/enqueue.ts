@@ -14,29 +14,31 @@ import { fixedPartitions, type PartitionRouter, registerProducer, type Spread, t
 import { type RedisErrorCode, redisErrorCode } from './redis-errors.js'
 import { NotReplicated, type Write, writerTo } from './replicas.js'
 
-/** After `accepted` the event is durable, as far as Redis is told to be. After `refused` it may be stored or not. */
+/**
+ * After `accepted` the event is as durable as Redis is configured to make it. After `refused` it may be stored or not.
+ */
 export type EnqueueResult =
   | { kind: 'accepted'; how: EnqueueOutcome }
   | { kind: 'refused'; code: RedisErrorCode | 'redis_not_replicated'; cause: string }
 
 export type Producer = Disposable & {
   /**
-   * One round trip, together with what arrives at the same time. Answers within `PROMPT_COMMAND_MS`, whatever becomes of Redis;
-   * never throws. `trace`, a W3C traceparent, travels with the event.
+   * One round trip, shared with events that arrive at the same time. Answers within `PROMPT_COMMAND_MS`, also when
+   * Redis does not; never throws. `trace`, a W3C traceparent, travels with the event.
    */
   enqueue: (envelope: IncomingEvent, trace?: string) => Promise<EnqueueResult>
-  /** Redis' memory is so full that no event is taken until workers have made room. */
+  /** The memory of Redis is so full that events are refused until workers have made room. */
   isShedding: () => boolean
-  /** Those that may hold events. */
+  /** The partitions that may hold events. */
   partitions: Partitions
-  /** What Redis is able and configured to do. @throws when it does not answer. */
+  /** The abilities and settings of Redis. @throws when it does not answer. */
   inspect: () => Promise<RedisInspection>
 }
 
 /**
- * Opens the producers' side. Connects in the background: Redis may be absent, now and at any time. Events go to the
- * partitions that are given, or are spread over so many, which the register knows of before the first event. An event is
- * durable once it is on so many replicas too.
+ * Opens a producer, which connects in the background: Redis may be absent, now and at any time. Events go to the given
+ * partitions, or are spread over a number of them, which the registry knows of before the first event. With `replicas`,
+ * an event is durable only once that many replicas have it.
  */
 export function openProducer(
   target: RedisTarget,
@@ -55,8 +57,9 @@ export function openProducer(
     async enqueue(envelope, trace) {
       if (memory.isScarce()) return { kind: 'refused', code: 'redis_full', cause: 'used memory is near its limit' }
       try {
-        // The client's own time-out covers a command that was sent. This one also covers what lies before: a cluster that
-        // looks for its nodes. A command that is late may still succeed; the job id makes the next delivery a duplicate.
+        // The client's own time-out covers a command that was sent. This one also covers the time before, in which a
+        // cluster client looks for its nodes. A late command may still succeed; the job id makes the next delivery a
+        // duplicate.
         const how = await withTimeout(PROMPT_COMMAND_MS, store(envelope, trace))
         return { kind: 'accepted', how: how as EnqueueOutcome }
       } catch (error) {
@@ -82,7 +85,7 @@ export function openProducer(
   }
 }
 
-/** Resolves when there is a live job of the event, with how it came there. */
+/** Resolves with the outcome when a live job of the event exists. */
 export function enqueueInto(write: Write<JobScripts>, router: PartitionRouter, envelopeKeys: EnvelopeKeys) {
   const batchers = new Map<string, EnqueueBatcher>()
   const batcherOf = (partition: Partition): EnqueueBatcher => {
@@ -90,7 +93,10 @@ export function enqueueInto(write: Write<JobScripts>, router: PartitionRouter, e
     batchers.set(partition.prefix, known)
     return known
   }
-  /** A former home that does not answer must not keep an event from its home: then the ledger settles the dead letter. */
+  /**
+   * A previous partition that does not answer must not keep an event from its own: the ledger settles the dead letter
+   * then.
+   */
   const askPreviousPartition = (partition: Partition, job: QueueJob) =>
     withTimeout(PREVIOUS_PARTITION_MS, enqueueMany(write, partition, [job], '')).then(
       ([answer]) => answer ?? 'absent',
@@ -101,10 +107,10 @@ export function enqueueInto(write: Write<JobScripts>, router: PartitionRouter, e
     const isReady = router.ready()
     if (isReady) await isReady
     const job = queueJobOf(envelope, envelopeKeys, trace)
-    // First: revived where it lies, the dead letter is not left behind as a second one of the same event.
+    // First: a dead letter that is revived where it lies is not left behind as a second one of the same event.
     const previousPartitions = router.previousPartitionsFor(envelope)
     if (previousPartitions.length > 0) {
-      // All at once: however many of them are silent, an answer within the promised time is left.
+      // All at once: however many of them are silent, time for an answer within the promise is left.
       const answers = await Promise.all(previousPartitions.map((former) => askPreviousPartition(former, job)))
       const how = answers.find((answer) => answer !== 'absent')
       if (how !== undefined) return how
@@ -119,14 +125,14 @@ export function enqueueInto(write: Write<JobScripts>, router: PartitionRouter, e
   }
 }
 
-/** Looks at Redis' memory now and then, and not per request. */
+/** Checks the memory of Redis at intervals, not for each request. */
 function watchMemory(client: RedisClient): { isScarce: () => boolean; stop: () => void } {
   let scarce = false
   const look = async () => {
     try {
       scarce = ((await memoryShare(client)) ?? 0) > SHED_ABOVE
     } catch {
-      // A Redis that does not answer refuses events by itself.
+      // Without an answer there is no reason to refuse: enqueueing fails by itself.
       scarce = false
     }
   }

@@ -10,46 +10,49 @@ import { ClockShift } from '../redis/clock-shift.js'
 import type { RedisClient } from '../redis/connection.js'
 import type { Write } from './replicas.js'
 
-/** Over how many partitions a door spreads its events. */
+/** The number of partitions that a producer spreads its events over. */
 export type Spread = { count: number; namespace: string; settings?: IngestSettings }
 
-/** Settings that should be the same in all ingest processes, and fit those of workers. Holds no secret. */
+/** Settings that all ingest processes should share, and that must fit those of workers. Holds no secret. */
 export type IngestSettings = {
   /** Of the release. */
   version: string
   /** CLERK_INSTANCE_ID. */
   instanceId: string | null
-  /** Of the keys of payloads; the first one encrypts. */
+  /** Ids of the payload keys; the first one encrypts. */
   keyIds: readonly string[]
 }
 
-/** A door that spreads events, as it says itself. Time in ms. */
+/** A producer that spreads events, by its own account. Time in ms. */
 export type ProducerPresence = {
   host: string
   pid: number
   startedAtMs: number
   partitions: number
-  /** As of workers. */
+  /** As reported by workers. */
   clockShiftMs?: number
   settings?: IngestSettings
 }
 
-/** Where events go. */
+/** Decides the partition of each event. */
 export type PartitionRouter = Disposable & {
-  /** Those that events go to. */
+  /** The partitions that receive events of this producer. */
   own: readonly Partition[]
-  /** Those that may hold events, of other doors too. */
+  /** The partitions that may hold events, those of other producers included. */
   served: Partitions
-  /** Resolves when events may go there; at once, but for the first time. @throws when Redis does not answer. */
+  /**
+   * Resolves when the partitions may receive events: at once, except the first time. @throws when Redis does not
+   * answer.
+   */
   ready: () => Promise<void> | undefined
   partitionFor: (envelope: IncomingEvent) => Partition
-  /** Where dead letters lie that may be this event's, from when events were spread over another number. */
+  /** Partitions that may hold a dead letter of this event, from times with another number of partitions. */
   previousPartitionsFor: (envelope: IncomingEvent) => readonly Partition[]
-  /** Opens a partition again that was closed under this token. @throws when Redis does not answer. */
+  /** Reopens a partition that was closed under this token. @throws when Redis does not answer. */
   reopen: (partition: Partition, token: string) => Promise<void>
 }
 
-/** Partitions that are there, register or not. */
+/** A fixed list of partitions, without a registry. */
 export const fixedPartitions = (list: readonly Partition[]): PartitionRouter => ({
   own: list,
   served: list,
@@ -127,11 +130,11 @@ export function registerProducer(
     },
     [Symbol.dispose]() {
       stop.abort()
-      // So that its partitions can be retired at once; else its word runs out.
+      // Lets its partitions be retired at once; without this the heartbeat expires.
       if (client.status === 'ready') client.hdel(keys[1], id).catch(() => {})
     },
   }
 }
 
-/** The token in an answer of a partition that is closed; undefined when it is none. */
+/** The token in the answer of a closed partition; undefined in any other answer. */
 export const tokenIn = (answer: string): string | undefined => /^closed (.+)$/.exec(answer)?.[1]

@@ -23,6 +23,9 @@ const CODE_OF_WORD: Readonly<Record<string, RedisErrorCode>> = {
 export const redisErrorCode = (message: string): RedisErrorCode =>
   CODE_OF_WORD[errorWord(message)] ?? 'redis_unavailable'
 
-/** The word that tells one refusal from another: the first one, but in a script's error of Redis 6 the first after "-". */
+/**
+ * The word that identifies a Redis error: the first one, except in a script's error of Redis 6, where it follows the
+ * "-".
+ */
 export const errorWord = (message: string): string =>
   /^ERR Error running script .*? -([A-Z]+) /.exec(message)?.[1] ?? message.split(' ', 1)[0] ?? ''

@@ -4,20 +4,20 @@ import { DISKS_MS, PROMPT_COMMAND_MS, REPLICAS_MS, SLOT_RETRY_MS } from '../limi
 import type { RedisClient } from '../redis/connection.js'
 import { errorWord } from './redis-errors.js'
 
-/** What was written is on the master, and not on as many replicas as it should be: it may be lost with the master. */
+/** The write is on the master but on fewer replicas than required: it may be lost with the master. */
 export class NotReplicated extends Error {
   override readonly name = 'NotReplicated'
 }
 
 /**
- * Writes to the node that has the key, and resolves when the write counts. `tag` has the braces that decide where the
- * key lies; `write` sends its commands before it returns.
+ * Writes to the node that has the key, and resolves when the write counts. `tag` holds the braces that decide the slot
+ * of the key; `write` sends its commands before it returns.
  */
 export type Write<C> = <T>(tag: string, write: (client: C) => Promise<T>) => Promise<T>
 
 /**
- * Writes that count once they are on so many replicas; with 0, once the master has them. `prepare` adds scripts to a
- * client.
+ * A writer whose writes count once that many replicas have them; with 0, once the master has them. `prepare` adds
+ * scripts to a client.
  */
 export function writerTo<C>(client: RedisClient, replicas: number, prepare: (client: RedisClient) => C): Write<C> {
   if (replicas === 0) {
@@ -31,7 +31,7 @@ export function writerTo<C>(client: RedisClient, replicas: number, prepare: (cli
     const node = importing ?? (await nodes.has(tag))
     const known = connections.get(node) ?? { prepared: prepare(node), acknowledged: acknowledgements(node, replicas) }
     connections.set(node, known)
-    // In this order, and in one turn: the permission is for the next command, the wait for what was written before it.
+    // In this order, and in one turn: ASKING covers the next command, WAIT the writes before it.
     importing?.asking().catch(() => {})
     const [answer] = await Promise.all([write(known.prepared), known.acknowledged()])
     return answer
@@ -43,7 +43,7 @@ export function writerTo<C>(client: RedisClient, replicas: number, prepare: (cli
         return await once(tag, write, asked)
       } catch (error) {
         if (error instanceof NotReplicated) throw error
-        // Another node may have the partition by now; only some words say that nothing was written.
+        // Another node may have the partition by now; only some errors prove that nothing was written.
         const refreshed = nodes.refresh()
         const message = error instanceof Error ? error.message : ''
         if (!REDIRECTIONS.has(errorWord(message)) || performance.now() > deadlineMs) throw error
@@ -56,13 +56,16 @@ export function writerTo<C>(client: RedisClient, replicas: number, prepare: (cli
   }
 }
 
-/** Of a cluster whose slots move: the node did not run the command, and it or another one will. */
+/** Errors of a cluster that moves slots: the node did not run the command, and it or another node will. */
 const REDIRECTIONS: ReadonlySet<string> = new Set(['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN'])
 
-/** One server has everything, and redirects nobody. */
+/** A single server has every key, and redirects no command. */
 const serverOf = (server: Redis) => ({ has: async () => server, at: () => undefined, refresh: async () => {} })
 
-/** A cluster's client sends where it likes; what is waited for must have gone over a connection that is known. */
+/**
+ * A cluster client picks the connection itself; WAIT must use the very connection of the write, so the node is chosen
+ * here.
+ */
 function nodesOf(cluster: Cluster) {
   const slots = new Map<string, number>()
   return {
@@ -82,12 +85,12 @@ const at = (cluster: Cluster, address: string | undefined): Redis | undefined =>
   cluster.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === address)
 
 /**
- * Whether the replicas have what was written. One question at a time for everybody who has written on this connection, for it holds up what is written after it:
- * asked at the end of the turn of the event loop, and the next one when the last was answered.
+ * Resolves when the replicas have the writes. One question at a time serves all writers of this connection, because it
+ * holds up later writes: it is asked at the end of the event loop's turn, and the next one after its answer.
  */
 function acknowledgements(connection: Redis, replicas: number): () => Promise<void> {
   let generation = 0
-  // On another connection Redis would speak of other writes, and another server may have other settings.
+  // On another connection Redis would answer for other writes, and another server may have other settings.
   connection.on('close', () => {
     generation += 1
     asksDisks = undefined
@@ -107,7 +110,8 @@ function acknowledgements(connection: Redis, replicas: number): () => Promise<vo
     const reached = Math.min(...(await answer))
     if (reached < replicas) throw new NotReplicated(`the event is on ${reached} of ${replicas} replicas`)
   }
-  // Asked alone, a replica tells how far its disk was when it was asked; behind WAIT it tells what we want to know.
+  // WAITAOF alone reports the state of the disks at the time of the question; behind WAIT it covers the writes in
+  // question.
   const ask = () => Promise.all([connection.wait(replicas, REPLICAS_MS), ...(asksDisks ? [askDisks()] : [])])
   const askDisks = async () => {
     try {
@@ -124,7 +128,10 @@ function acknowledgements(connection: Redis, replicas: number): () => Promise<vo
   }
 }
 
-/** Where Redis says so, its replicas are taken to be like it, and are asked for their disks, if Redis can do that. */
+/**
+ * With appendfsync always on the master, the same is assumed of its replicas, and their disks are asked where Redis
+ * can.
+ */
 async function writesAtOnce(connection: Redis): Promise<boolean> {
   const answer = await connection.call('CONFIG', 'GET', 'appendfsync').catch(() => null)
   return JSON.stringify(Object.values(Object(answer))).includes('"always"')

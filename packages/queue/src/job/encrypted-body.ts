@@ -10,8 +10,9 @@ const TAG_BYTES = 16
 export type SealedBody = { keyId: string; fault: 'key-missing' | 'not-authentic' }
 
 /**
- * The text, or the bytes of its UTF-8, encrypted with the first of the keys, as `id:base64url` of nonce, bytes and tag; null without keys. `beside`
- * is the data beside it in clear text: it decrypts with no other, so no body can be moved into another's place.
+ * The text, or the bytes of its UTF-8, encrypted with the first key, as `id:base64url` of nonce, bytes and tag; null
+ * without keys. `beside` holds the clear fields of the job: the body decrypts with exactly these, so no body can be
+ * moved into another job.
  */
 export function seal(text: string | Buffer, beside: string, keys: EnvelopeKeys): string | null {
   const [first] = keys

@@ -1,6 +1,9 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 
-/** Keys for the bodies that wait in Redis, by their ids: the first one encrypts, each decrypts the bodies that it has encrypted. */
+/**
+ * Keys for the bodies that wait in Redis, by their ids: the first one encrypts, and each decrypts the bodies that it
+ * encrypted.
+ */
 export type EnvelopeKeys = ReadonlyMap<string, KeyObject>
 
 /** Bodies are in clear text. An encrypted body shows as such, and cannot be decrypted. */
@@ -9,8 +12,8 @@ export const NO_KEYS: EnvelopeKeys = new Map()
 const ENTRY = /^([\w.-]{1,32}):([A-Za-z0-9+/]{43}=)$/
 
 /**
- * `id:base64` of 32 bytes; several are separated by commas or spaces. An id has up to 32 letters, digits, `_`, `.`, `-`.
- * Throws an Error that contains neither a key nor a possible one.
+ * `id:base64` of 32 bytes; several are separated by commas or spaces. An id has up to 32 letters, digits, `_`, `.`,
+ * `-`. Throws an Error that contains neither a key nor text that may be one.
  */
 export function parseEnvelopeKeys(raw: string): EnvelopeKeys {
   const entries = raw.split(/[\s,]+/).filter((entry) => entry !== '')

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Failure, FailureClass } from '@clerk-mirror/events'
 
-/** A failure as BullMQ keeps it: one line of text, which stock tools show as it is. */
+/** A failure as BullMQ stores it: one line of text, which stock tools show unchanged. */
 export type Reason = { class: FailureClass; code: string; message: string; fingerprint: string }
 
 const LINE = /^(outage|contention|blocked|poison|killer|unknown)\/([\w.-]+): (.*)$/s
 
 export const reasonLine = (failure: Failure): string => `${failure.class}/${failure.code}: ${failure.message}`
 
-/** The reason that a failure will stand under as a dead letter. */
+/** The reason of a dead letter with this failure. */
 export const reasonOf = (failure: Failure): Reason => readReason(reasonLine(failure))
 
 export function readReason(line: string): Reason {
@@ -18,12 +18,12 @@ export function readReason(line: string): Reason {
   return { class: failureClass as FailureClass, code, message, fingerprint }
 }
 
-/** Enough to tell the causes in one queue apart, and short enough to type. */
+/** Enough to distinguish the causes in one queue, and short enough to type. */
 const FINGERPRINT_LENGTH = 8
 
 /**
- * Where it happened: the frames of the deepest cause. Without the messages, which quote values where the database or
- * the driver wrote them.
+ * The place of the failure: the stack frames of the deepest cause. Without the messages, which quote values where the
+ * database or the driver wrote them.
  */
 export function framesOf(failure: Failure): string {
   let error: Error = failure

@@ -8,7 +8,7 @@ import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import { comesAfter, type DeadLetterCursor, inOrder, merged, startIn } from './dead-letter-order.js'
 import { type Reason, readReason } from './failure-reason.js'
 
-/** An event that was given up, with why. Times in ms. */
+/** An event that was given up, with the reason. Times in ms. */
 export type DeadLetter = {
   id: string
   type: string
@@ -19,25 +19,25 @@ export type DeadLetter = {
   attempts: number
   receivedAtMs: number
   failedAtMs: number
-  /** Of class `killer`, and without a record of the workers that died while they ran it alone. */
+  /** Of class `killer`, without a record of the workers that died while they ran it alone. */
   isUnproven: boolean
 }
 
 export type ListedDeadLetter = { deadLetter: DeadLetter; cursor: DeadLetterCursor }
 
-/** Jobs of one state, a page at a time. All of it throws QueueUnavailable when Redis does not answer. */
+/** Jobs of one state, a page at a time. Every method throws QueueUnavailable when Redis does not answer. */
 export type JobList = {
-  /** The next jobs behind a place, at most a page of them; none at the end. */
+  /** The next jobs after a cursor, at most a page of them; none at the end. */
   next: (after: DeadLetterCursor | null) => Promise<ListedDeadLetter[]>
-  /** Where the list ends now; null when it is empty. */
+  /** The cursor of the last job now; null when the list is empty. */
   end: () => Promise<DeadLetterCursor | null>
-  /** Those of these events that are in the list, in its order. */
+  /** The listed ones among these events, in the order of the list. */
   among: (eventIds: readonly string[]) => Promise<ListedDeadLetter[]>
 }
 
 /**
- * The jobs of a sorted set of BullMQ's, in its order: `failed` has the dead letters by the time of their failure,
- * `delayed` has the events that wait for their next try by when that is due. Of the latter, `failedAtMs` is a place in
+ * The jobs of one of BullMQ's sorted sets, in its order: `failed` holds the dead letters by the time of their failure,
+ * `delayed` holds the events that wait for their next try by its due time. In the latter, `failedAtMs` is a position in
  * the list and no time.
  */
 export function jobList(client: RedisClient & DeadLetterScripts, list: Partitions, set: 'failed' | 'delayed'): JobList {

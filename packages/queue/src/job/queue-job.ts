@@ -4,15 +4,15 @@ import { type SealedBody, seal, unseal } from './encrypted-body.js'
 import type { EnvelopeKeys } from './encryption-keys.js'
 
 /**
- * How an envelope lies in Redis: a BullMQ job whose id is the event's, whose name is the event's type and whose
- * timestamp is the time of receipt, so that a revived dead letter keeps it while its data is replaced.
+ * An envelope in Redis: a BullMQ job with the event's id as its id, the event's type as its name and the time of
+ * receipt as its timestamp, so that a revived dead letter keeps that time while its data is replaced.
  */
 export type QueueJob = { id: string; name: string; timestampMs: number; data: string | Buffer }
 
-/** An envelope on its way into the queue: the body is a text, or the bytes of one that nobody had to read as text. */
+/** An envelope on its way into the queue: the body is a text, or the UTF-8 bytes of one that no code had to decode. */
 export type IncomingEvent = Omit<Envelope, 'body'> & { body: string | Buffer }
 
-/** Scripts read the first three without reading the rest: they stay the first, in this order. */
+/** Scripts read the first three without parsing the rest: they stay first, in this order. */
 type JobHead = {
   objectId: string | null
   instanceId: string | null
@@ -22,16 +22,16 @@ type JobHead = {
 type JobData = JobHead &
   (
     | { body: string }
-    /** `userId` in clear: without it nobody could erase a person's events without the keys. */
+    /** `userId` in clear: without it an operator without the keys could not erase a person's events. */
     | { userId?: string; sealed: string }
   )
 
-/** An envelope as it is read from the queue: its body may be sealed with a key that is not here. */
+/** An envelope as read from the queue: its body may be encrypted with a key that this process lacks. */
 export type StoredEnvelope = Omit<Envelope, 'body' | 'userId'> & { body: string | SealedBody }
 
 export const BACKOFF_TYPE = 'clerk'
 
-/** BullMQ's options as it keeps them with each job. */
+/** BullMQ's options, in the form that it stores with each job. */
 export const JOB_OPTIONS = JSON.stringify({ attempts: TRIES_MAX, backoff: { type: BACKOFF_TYPE } })
 export const REACTION_JOB_OPTIONS = JSON.stringify({
   attempts: REACTION_RETRY_DELAYS_MS.length + 1,
@@ -48,7 +48,9 @@ export function queueJobOf(envelope: IncomingEvent, keys: EnvelopeKeys, trace?: 
   return { ...job, data: typeof body === 'string' ? json({ ...head, body }) : jsonWithBytes(head, body) }
 }
 
-/** The JSON of the head and a body of UTF-8, whose bytes stay as they are: nobody decodes them and encodes them again. */
+/**
+ * The JSON of the head and a UTF-8 body, whose bytes are copied as they are, without decoding and encoding them again.
+ */
 function jsonWithBytes(head: JobHead, body: Buffer): Buffer {
   const before = `${JSON.stringify(head).slice(0, -1)},"body":`
   const json = JSON.stringify(body.toString('latin1'))
@@ -62,7 +64,7 @@ function jsonWithBytes(head: JobHead, body: Buffer): Buffer {
 
 type Beside = Pick<Envelope, 'eventId' | 'type' | 'objectId' | 'instanceId' | 'source'> & { userId?: unknown }
 
-/** All that lies in clear beside a sealed body but the time of receipt, which a revived dead letter keeps. */
+/** All clear fields beside an encrypted body, except the time of receipt, which a revived dead letter keeps. */
 const beside = ({ eventId, type, objectId, instanceId, source, userId = null }: Beside) =>
   JSON.stringify([eventId, type, objectId, instanceId, source, userId])
 
@@ -70,7 +72,7 @@ type Fields = Partial<Pick<JobData, 'objectId' | 'instanceId' | 'source'>> & {
   [K in 'body' | 'sealed' | 'userId']?: unknown
 }
 
-/** Null for a job that no `enqueue` of ours wrote, such as the ghost of a job whose hash is gone. */
+/** Null for a job that our `enqueue` did not write, such as the remains of a job whose hash is gone. */
 export function envelopeOf(
   id: string,
   name: unknown,
@@ -86,7 +88,7 @@ export function envelopeOf(
   return { ...head, body: unseal(sealed, beside({ ...head, userId }), keys) }
 }
 
-/** What a job's field says in JSON; null for what is none, and for a field that is not there. */
+/** The parsed JSON of a job's field; null for invalid JSON and for an absent field. */
 export function parsedField(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? 'null')
@@ -95,7 +97,7 @@ export function parsedField(text: string | undefined): unknown {
   }
 }
 
-/** A rollout may bring the key yet, in whatever order it goes; nothing will make changed bytes right again. */
+/** A rollout may still bring the key, in any order of processes; changed bytes stay wrong for ever. */
 export const sealedFailure = ({ keyId, fault }: SealedBody): Failure =>
   fault === 'key-missing'
     ? new Failure('unknown', 'envelope_key_missing', `its body is encrypted with the key ${keyId}, which is not here`)
@@ -103,7 +105,7 @@ export const sealedFailure = ({ keyId, fault }: SealedBody): Failure =>
 
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 
-/** The trace that the event was accepted in, as a W3C traceparent; undefined when none was made. */
+/** The trace in which the event was enqueued, as a W3C traceparent; undefined without one. */
 export function traceOf(data: unknown): string | undefined {
   const { trace } = (data ?? {}) as { trace?: unknown }
   return typeof trace === 'string' && TRACEPARENT.test(trace) ? trace : undefined

@@ -2,11 +2,10 @@ import { STALLED_LOOK } from '../limits.js'
 import type { RedisClient } from '../redis/connection.js'
 
 /*
- * The end of many events at once, and the start of as many others, in one script: what BullMQ's moveToFinished does of a
- * job that was completed and is not kept, and what its moveToActive does of a job that waits. Everything out of the
- * ordinary, such as a paused queue, a retry that is due or a limit, is left to BullMQ's own scripts: then nothing is
- * fetched here, and the worker asks again. tests/integration/queue/job-layout.test.ts notices when BullMQ changes those
- * scripts.
+ * Finishes many events and starts as many others in one script, as BullMQ's moveToFinished does for a completed job
+ * that is not kept, and its moveToActive for a waiting job. Every unusual state, such as a paused queue, a due retry or
+ * a rate limit, is left to BullMQ's own scripts: then this script fetches nothing, and the worker asks again.
+ * tests/integration/queue/job-layout.test.ts notices when BullMQ changes those scripts.
  */
 
 /** KEYS of the scripts, in order. */
@@ -21,7 +20,7 @@ export const TOGETHER_KEYS = [
   'marker',
 ] as const
 
-/** ARGV of both begin with the prefix of the jobs' keys, time and lease in ms, and the length of the stream. */
+/** ARGV of both begin with the prefix of the job keys, the time and the lease in ms, and the length of the stream. */
 const SHARED = `
 local wait, active, prioritized, events, stalled, delayed, meta, marker = unpack(KEYS)
 local prefix, now, lease = ARGV[1], ARGV[2], ARGV[3]
@@ -45,10 +44,10 @@ end
 `
 
 /**
- * Then id, lock token and '1' to start another, for each event. An event whose lease ran out is finished like any other
- * as long as no other worker has started it; one that another has is left to it. Returns an answer for each, as BullMQ's
- * script gives it: a code below 0 when it is in none of the lists, 0, or what was started: its fields, its id, 0 and 0; when nothing was, 0,
- * 0, 0 and when the next retry is due.
+ * Then for each event: id, lock token, and '1' to start another. An event whose lease expired is finished like any
+ * other unless another worker has started it; that worker keeps it. Returns one answer for each event, in the form of
+ * BullMQ's script: a code below 0 when the event is in none of the lists; 0; or the started job: its fields, its id, 0
+ * and 0; or, when none was started, 0, 0, 0 and the due time of the next retry.
  */
 const FINISH = `${SHARED}
 redis.call('XTRIM', events, 'MAXLEN', '~', state[1] or ARGV[4])
@@ -99,9 +98,9 @@ return answers
 `
 
 /**
- * Then how many to start, what their lock tokens begin with, and the number that the first one ends in; the others' go
- * up by one. Returns an answer for each, as above, and when they are fewer, one that nothing more waits; none at all
- * when it is for BullMQ's own script to say.
+ * Then the number to start, the prefix of their lock tokens, and the number that the first token ends in; the following
+ * tokens count up. Returns one answer for each started job, as above; when fewer were started, one more that nothing
+ * waits; and no answer when BullMQ's own script must decide.
  */
 const START = `${SHARED}
 local answers = {}

@@ -59,7 +59,9 @@ end
 return {deadLetters, #deadLetters == count and 1 or 0}
 `
 
-/** KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, how many bytes, ids. Those that are in it. */
+/**
+ * KEYS: failed, or delayed. ARGV: prefix of the job keys, number of bytes, ids. Returns the ones that are in the set.
+ */
 const AMONG = `${READ_DEAD_LETTER}
 local deadLetters, bytesLeft = {}, tonumber(ARGV[2])
 for index = 3, #ARGV do
@@ -74,7 +76,9 @@ end
 return {deadLetters, #ARGV - 2}
 `
 
-/** KEYS: failed, events, the job, its log. ARGV: job id, stream length. 1 when it was a dead letter, and is gone now. */
+/**
+ * KEYS: failed, events, the job, its log. ARGV: job id, stream length. 1 when it was a dead letter, and is removed now.
+ */
 const DISCARD = `
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('DEL', KEYS[3], KEYS[4])
@@ -82,11 +86,14 @@ redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'event', 'removed', 'jo
 return 1
 `
 
-/** Id, score, name, timestamp, tries, reason, object, instance, source, the workers that died while they ran it alone. */
+/**
+ * Id, score, name, timestamp, tries, reason, object, instance, source, and the workers that died while they ran it
+ * alone.
+ */
 export type DeadLetterRow = [string, string, ...(string | null)[]]
 
 export type DeadLetterScripts = {
-  /** The dead letters, and 1 when there may be more behind them. */
+  /** The dead letters, and 1 when more may follow. */
   clerkDeadLetters: (
     failed: string,
     jobs: string,
@@ -95,7 +102,7 @@ export type DeadLetterScripts = {
     count: number,
     bytesMax: number,
   ) => Promise<[DeadLetterRow[], 0 | 1]>
-  /** The dead letters, and how many of the ids were looked up. */
+  /** The dead letters, and the number of ids that were looked up. */
   clerkDeadLettersAmong: (
     failed: string,
     jobs: string,

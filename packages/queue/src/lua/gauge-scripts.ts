@@ -27,8 +27,8 @@ return {
 `
 
 /**
- * KEYS: failed. ARGV: prefix of the jobs' keys, cursor, how many. The next cursor, then each class with its count, in
- * turn. The text of a reason begins with its class; counting where it lies moves no bodies.
+ * KEYS: failed. ARGV: prefix of the job keys, cursor, count. The next cursor, then alternately each class and its
+ * count. The text of a reason begins with its class; counting in Redis moves no bodies.
  */
 const COUNT_BY_CLASS = `
 local scan = redis.call('ZSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3])
@@ -46,7 +46,7 @@ end
 return answer
 `
 
-/** The key of a partition's register of events that are blocked: `code id` of each. */
+/** The key of a partition's record of blocked events: `code id` of each. */
 export const BLOCKED = 'clerk-mirror:blocked'
 
 /**

@@ -2,15 +2,15 @@ import type { RedisClient } from '../redis/connection.js'
 import { CLOSED } from './partition-scripts.js'
 
 /*
- * The moves that BullMQ has no single command for. They write BullMQ's own layout, field by field as its
- * addStandardJob and reprocessJob do; tests/integration/queue/job-layout.test.ts holds them against a stock Queue and fails
- * when a BullMQ release changes those scripts.
+ * Moves that BullMQ has no single command for. They write BullMQ's own layout, field by field as its addStandardJob and
+ * reprocessJob do; tests/integration/queue/job-layout.test.ts compares them with a stock Queue and fails when a BullMQ
+ * release changes those scripts.
  *
- * One field is ours alone: `queuedAt`, when the event last began to wait, in ms of Redis' own clock. A job's timestamp
- * cannot tell it, for a dead letter that is replayed after a week keeps that.
+ * One field is ours alone: `queuedAt`, the time at which the event last began to wait, in ms of Redis' own clock. A
+ * job's timestamp cannot serve, because a dead letter that is replayed after a week keeps it.
  */
 
-/** KEYS of these scripts, in order; the keys of jobs come behind them. */
+/** KEYS of these scripts, in order; the keys of jobs follow. */
 export const SCRIPT_KEYS = ['wait', 'meta', 'id', 'active', 'events', 'marker', 'failed'] as const
 
 const SHARED = `
@@ -31,7 +31,7 @@ local function enqueue(jobIds, previous)
   end
 end
 local function revive(jobId)
-  -- What ended its workers counts as started before: it runs alone from the first time on.
+  -- An event that killed its workers counts as started before: it runs alone from its first start on.
   local isSuspect = string.find(redis.call('HGET', job, 'failedReason') or '', '^killer/')
   redis.call('HDEL', job, 'atm', 'ats', 'stc', 'defa', 'failedReason', 'stacktrace', 'finishedOn', 'processedOn', 'strikes', 'struckBy')
   redis.call('HSET', job, 'queuedAt', nowMs())
@@ -41,10 +41,10 @@ end
 `
 
 /**
- * KEYS: the usual ones, then those of the jobs. ARGV: options, stream length; then id, name, data and timestamp of each.
- * Adds a job, or revives the dead letter of that id with the new data; drops it while one waits or runs. Whichever of
- * these it answers of an event, there is a live job of that id when it returns.
- * Without options it adds none: `absent`. To a partition that was retired it adds none: `closed`, with the token.
+ * KEYS: the common ones, then those of the jobs. ARGV: options, stream length; then id, name, data and timestamp of
+ * each. Adds a job, or revives the dead letter of that id with the new data, or drops it as a duplicate of a live job.
+ * With each of these answers, a live job of that id exists when the script returns. Without options it adds no job:
+ * `absent`. It adds none to a retired partition either: `closed`, with the token.
  *
  * Many at once, because most of a script's cost is its start. When Redis is full the first write fails, so either
  * none of them is stored or all are.
@@ -80,7 +80,10 @@ if #fresh > 0 then enqueue(fresh) end
 return answers
 `
 
-/** ARGV: job id, stream length. Moves a dead letter back as if it had never been tried; 0 when it is none (any more). */
+/**
+ * ARGV: job id, stream length. Moves a dead letter back as if it had never been tried; 0 when it is not a dead letter
+ * (any more).
+ */
 const REPLAY = `${SHARED}
 if redis.call('ZREM', failed, ARGV[1]) == 0 then return 0 end
 if redis.call('EXISTS', job) == 0 then return 0 end
@@ -88,7 +91,10 @@ revive(ARGV[1])
 return 1
 `
 
-/** ARGV: nothing, stream length, prefix of the jobs' keys, ids. The same for many; returns how many it moved. */
+/**
+ * ARGV: an unused value, stream length, prefix of the job keys, ids. The same for many; returns the number of moved
+ * ones.
+ */
 const REPLAY_MANY = `${SHARED}
 local moved = 0
 for index = 4, #ARGV do
@@ -102,9 +108,9 @@ return moved
 `
 
 /**
- * KEYS: the usual ones, then the delayed set. ARGV: nothing, stream length, prefix of the jobs' keys, ids. Queues events
- * that wait for their next try, as BullMQ's promote does; their attempts stay. They wait since now: the time that was
- * noted for the gauge of their age lies ahead. Returns how many it moved.
+ * KEYS: the common ones, then the delayed set. ARGV: an unused value, stream length, prefix of the job keys, ids.
+ * Queues events that wait for their next try, as BullMQ's promote does; their attempts stay. They wait from now on: the
+ * time that was recorded for the age gauge lies in the future. Returns the number of moved ones.
  */
 const RETRY_NOW = `${SHARED}
 local delayed, moved = job, {}
@@ -146,12 +152,12 @@ end
 return {#KEYS, found}
 `
 
-/** KEYS of the script below, in order; the job's own key and the key of its log come last. */
+/** KEYS of the script below, in order; the job's own key and the key of its log follow. */
 export const REMOVE_KEYS = ['wait', 'prioritized', 'delayed', 'failed', 'completed', 'active', 'events'] as const
 
 /**
- * ARGV: job id, stream length. Removes a job and returns the state that it was in, by BullMQ's name; one that is being
- * worked on stays and gives 'active', one that is gone 'unknown'. 'orphan': nothing but its own data was left of it.
+ * ARGV: job id, stream length. Removes a job and returns its previous state by BullMQ's name; a running job stays and
+ * gives 'active', an absent one 'unknown'. 'orphan': only the job's own data was left.
  */
 const REMOVE = `
 local wait, prioritized, delayed, failed, completed, active, events, job, logs = unpack(KEYS)
@@ -174,17 +180,17 @@ export type EnqueueOutcome = 'added' | 'revived' | 'duplicate'
 
 type Command = (...args: (string | number)[]) => Promise<unknown>
 export type JobScripts = {
-  /** First the number of keys. */
+  /** The number of keys comes first. */
   clerkEnqueue: (...args: (string | number | Buffer)[]) => Promise<string[]>
   clerkReplay: Command
   clerkReplayMany: Command
   clerkRetryNow: Command
-  /** First the number of keys, then these, then the text, the flag and the bytes. */
+  /** The number of keys comes first, then the keys, the number of bytes, the flag and the texts. */
   clerkHolding: (...args: (string | number)[]) => Promise<[number, string[]]>
   clerkRemove: Command
 }
 
-/** A client that knows the scripts; ioredis sends their hash, and their text when the server has forgotten them. */
+/** Adds the scripts to a client; ioredis sends their hash, and their text when the server has forgotten them. */
 export function withJobScripts(client: RedisClient): RedisClient & JobScripts {
   const numberOfKeys = SCRIPT_KEYS.length + 1
   client.defineCommand('clerkEnqueue', { lua: ENQUEUE })

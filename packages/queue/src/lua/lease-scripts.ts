@@ -5,7 +5,9 @@ import type { RedisClient } from '../redis/connection.js'
  * worker that was frozen does not know that: each script that changes how the event is judged asks for the token first.
  */
 
-/** Nothing is noted of a job that is gone: a hash of notes alone would pass for a live job and swallow the next delivery. */
+/**
+ * Writes nothing about a removed job: a hash with notes alone would pass for a live job and swallow the next delivery.
+ */
 const ABOUT_JOB = `
 local job = KEYS[1]
 if redis.call('HEXISTS', job, 'data') == 0 then return 0 end
@@ -23,7 +25,7 @@ return 1
 
 /**
  * KEYS: the job. ARGV: a worker, '1' when it begins to run the event alone and '0' when it has survived that. The field
- * `struckBy` has those that began and did not come back. A worker that lost its lease takes itself out all the same.
+ * `struckBy` lists the workers that began and did not return. A worker that lost its lease removes itself all the same.
  */
 const ALONE = `${ABOUT_JOB}
 local others = {}
@@ -41,8 +43,7 @@ if redis.call('GET', job .. ':lock') ~= ARGV[1] then return 0 end
 `
 
 /**
- * KEYS: the job. ARGV: lock token, how many starts of it count, '1' when a try of it is over that clears the
- * event's suspicion.
+ * KEYS: the job. ARGV: lock token, number of starts to count, '1' when a finished try clears the event of suspicion.
  */
 const STARTS = `${BY_OWNER}
 redis.call('HSET', job, 'ats', ARGV[2])
@@ -51,9 +52,9 @@ return 1
 `
 
 /**
- * KEYS: the job, the register of those that are blocked. ARGV: lock token, id, reason, code, ms until it is queued again. This try counts
- * neither as a start nor as an attempt. The reason stands in BullMQ's own field, where stock tools show it, and tells
- * the next worker that the event runs alone.
+ * KEYS: the job, the record of blocked events. ARGV: lock token, id, reason, code, ms until it is queued again. This
+ * try counts neither as a start nor as an attempt. The reason is stored in BullMQ's own field, where stock tools show
+ * it, and tells the next worker that the event runs alone.
  */
 const BLOCK = `${BY_OWNER}
 redis.call('HSET', job, 'ats', redis.call('HGET', job, 'atm') or 0, 'failedReason', ARGV[3])
@@ -64,9 +65,9 @@ return 1
 `
 
 /**
- * KEYS: active, stalled. ARGV: prefix of the jobs' keys, lease in ms; then id and token of each event. Renews the leases.
- * One that ran out is taken again as long as no other worker has noticed: a worker that was frozen works on. The ids of those
- * that are another worker's, or wait for one.
+ * KEYS: active, stalled. ARGV: prefix of the job keys, lease in ms; then id and token of each event. Renews the leases.
+ * An expired lease is taken again unless another process has noticed: a worker that was frozen works on. Returns the
+ * ids of events that belong to another worker now, or wait for one.
  */
 const RENEW = `
 local active, stalled = unpack(KEYS)
@@ -88,7 +89,7 @@ return lost
 export type LeaseScripts = {
   clerkRetries: (job: string, milliseconds: number) => Promise<number>
   clerkAlone: (job: string, worker: string, begins: 0 | 1) => Promise<number>
-  /** 0 when the lease is not this worker's any more. */
+  /** 0 when this worker no longer holds the lease. */
   clerkStarts: (job: string, token: string, starts: number, isOver: 0 | 1) => Promise<number>
   clerkBlock: (
     ...keysAndArguments: [

@@ -1,19 +1,20 @@
 import type { RedisClient } from '../redis/connection.js'
 
 /*
- * The register says how many partitions are served: `{clerk-0}` up to one below its count. It has a slot of its own.
+ * The registry holds the number of partitions that are served: `{clerk-0}` up to one below its count. It has a slot of
+ * its own.
  *
  * KEYS of its scripts: the register, a hash of `count`, `retiring` (a token, while one is being retired) and `used:N`
  * (events were spread over N partitions once); and the producers, a hash of the report and time of each.
  */
 const SHARED = `
-local register, doors = unpack(KEYS)
+local register, producers = unpack(KEYS)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function count() return tonumber(redis.call('HGET', register, 'count') or 1) end
 local function alive(milliseconds)
   local words = {}
-  local all = redis.call('HGETALL', doors)
+  local all = redis.call('HGETALL', producers)
   for index = 1, #all, 2 do
     local saidAt, spread, word = string.match(all[index + 1], '^(%d+) (%d+) (.*)$')
     if tonumber(saidAt or 0) > now - milliseconds then words[#words + 1] = {tonumber(spread), word} end
@@ -34,10 +35,10 @@ if spread >= count() then
   redis.call('HDEL', register, 'retiring')
 end
 redis.call('HSET', register, 'used:' .. spread, 1)
-redis.call('HSET', doors, ARGV[2], string.format('%.0f %d %s', now, spread, ARGV[4]))
-local all = redis.call('HGETALL', doors)
+redis.call('HSET', producers, ARGV[2], string.format('%.0f %d %s', now, spread, ARGV[4]))
+local all = redis.call('HGETALL', producers)
 for index = 1, #all, 2 do
-  if tonumber(string.match(all[index + 1], '^%d+')) <= now - ARGV[1] then redis.call('HDEL', doors, all[index]) end
+  if tonumber(string.match(all[index + 1], '^%d+')) <= now - ARGV[1] then redis.call('HDEL', producers, all[index]) end
 end
 local answer = {now, count()}
 local fields = redis.call('HGETALL', register)
@@ -48,23 +49,29 @@ end
 return answer
 `
 
-/** ARGV: ms that a word holds. The count of partitions, then of each door that is alive the spread and its word. */
+/**
+ * ARGV: ms that a heartbeat is valid. The count of partitions, then number of partitions and description of each live
+ * producer.
+ */
 const READ = `${SHARED}
 local answer = {count()}
-for _, door in ipairs(alive(tonumber(ARGV[1]))) do
-  answer[#answer + 1] = door[1]
-  answer[#answer + 1] = door[2]
+for _, producer in ipairs(alive(tonumber(ARGV[1]))) do
+  answer[#answer + 1] = producer[1]
+  answer[#answer + 1] = producer[2]
 end
 return answer
 `
 
-/** ARGV: ms that a word holds, index of a partition, a token. Whether it may be retired: yes, no, not-last, in-use. */
+/**
+ * ARGV: ms that a heartbeat is valid, index of a partition, a token. Whether it may be retired: yes, no, not-last,
+ * in-use.
+ */
 const BEGIN_RETIRING = `${SHARED}
 local index = tonumber(ARGV[2])
 if index >= count() then return 'no' end
 if index ~= count() - 1 then return 'not-last' end
-for _, door in ipairs(alive(tonumber(ARGV[1]))) do
-  if door[1] > index then return 'in-use' end
+for _, producer in ipairs(alive(tonumber(ARGV[1]))) do
+  if producer[1] > index then return 'in-use' end
 end
 redis.call('HSET', register, 'retiring', ARGV[3])
 return 'yes'
@@ -81,14 +88,14 @@ return 1
 /** The field of a partition's `meta` that closes it to producers: the token of its retirement. */
 export const CLOSED = 'clerk-mirror:closed'
 
-/** Where an event can be; a partition that has none anywhere is empty. */
+/** All lists and sets that can hold an event; a partition with all of them empty is empty. */
 export const PLACES = [
   ...['wait', 'paused', 'active', 'delayed', 'prioritized', 'waiting-children', 'failed', 'completed'],
 ] as const
 
 /**
- * KEYS: meta, then the places of one partition. ARGV: the token. Closes the partition's door if it is empty, in one step:
- * from then on nothing is added to it. How many events it holds.
+ * KEYS: meta, then the lists and sets of one partition. ARGV: the token. Closes the partition if it is empty, in one
+ * step: from then on no event is added to it. Returns the number of events that it holds.
  */
 const CLOSE = `
 local events = 0

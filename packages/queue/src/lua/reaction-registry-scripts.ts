@@ -2,7 +2,7 @@ import { firstOf, type Partitions } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
 
 /*
- * The register of reactions says which reactions are requested for which changes, by all workers.
+ * The reaction registry holds the reactions that all workers request, and for which changes.
  *
  * KEYS of its scripts: the register, a hash of `version` and, for each `reaction:NAME`, its filters, one a line; and its
  * readers, a hash of the time of each reader's last look and its report: the version that all its work in flight
@@ -40,7 +40,10 @@ end
 local function said(word) redis.call('HSET', readers, ARGV[2], string.format('%.0f %s', now, word)) end
 `
 
-/** ARGV: ms that a word holds, the reader, its word, the version that it knows. The version; the register, if another. */
+/**
+ * ARGV: ms that a heartbeat is valid, the reader, its heartbeat, the version that it knows. The version; the registry,
+ * if it has another version.
+ */
 const LOOK = `${SHARED}
 said(ARGV[3])
 local answer = {version()}
@@ -50,7 +53,10 @@ end
 return answer
 `
 
-/** ARGV: ms that a word holds, the reader, its word, then name and filters of each reaction. Nothing is taken away. */
+/**
+ * ARGV: ms that a heartbeat is valid, the reader, its heartbeat, then name and filters of each reaction. Removes
+ * nothing.
+ */
 const REGISTER = `${SHARED}
 said(ARGV[3])
 local isChanged = false
@@ -69,7 +75,7 @@ for _, each in ipairs(redis.call('HGETALL', register)) do answer[#answer + 1] = 
 return answer
 `
 
-/** ARGV: ms that a word holds. The words of all readers that are alive. */
+/** ARGV: ms that a heartbeat is valid. The heartbeats of all live readers. */
 const READERS = `${SHARED}
 return alive()
 `
@@ -120,7 +126,7 @@ export function withReactionRegistry<T extends RedisClient>(client: T): T & Reac
   return client as T & ReactionRegistryScripts
 }
 
-/** A register as a script answers it. */
+/** A registry from a script's answer. */
 export function readRegistry(answer: readonly (string | number)[]): Map<string, string[]> {
   const reactions = new Map<string, string[]>()
   for (let index = 1; index < answer.length; index += 2) {

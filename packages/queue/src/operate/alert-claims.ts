@@ -5,9 +5,9 @@ import type { RedisTarget } from '../redis/redis-url.js'
 
 /** Claims on the notification of a cause, so that one of many workers sends it, once a day. */
 export type AlertClaims = Disposable & {
-  /** True for the first that asks, in all processes, within `NOTICE_MS`. @throws when Redis does not answer. */
+  /** True for the first process that claims a cause within `ALERT_CLAIM_MS`. @throws when Redis does not answer. */
   claim: (fingerprint: string) => Promise<boolean>
-  /** Gives it back untold: the next dead letter of that cause is the first again. */
+  /** Withdraws a claim after a failed alert: the next dead letter of that cause is the first again. */
   withdraw: (fingerprint: string) => Promise<void>
 }
 

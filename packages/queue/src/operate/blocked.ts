@@ -2,10 +2,10 @@ import { BLOCKED_COUNTED } from '../limits.js'
 import { BLOCKED, type GaugeScripts } from '../lua/gauge-scripts.js'
 import type { Partitions } from '../partitions.js'
 
-/** Events that a constraint or a lock of the application stops, by the code of the cause. */
+/** Events that a constraint or a lock of the application blocks, by the code of the cause. */
 export type BlockedByCode = Readonly<Record<string, number>>
 
-/** Of all partitions together; up to BLOCKED_COUNTED of each. */
+/** All partitions together; up to BLOCKED_COUNTED of each. */
 export async function countBlocked(client: GaugeScripts, partitions: Partitions): Promise<BlockedByCode> {
   const parts = await Promise.all(
     [...partitions].map(({ key }) => client.clerkBlocked(key(BLOCKED), key(''), BLOCKED_COUNTED)),

@@ -9,26 +9,26 @@ import { oneAtATime } from '../redis/one-at-a-time.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { withTimeout } from '../redis/with-timeout.js'
 
-/** What tools for BullMQ see of the queue: for looking only, and with what `redact` makes of each body. */
+/** A read-only view of the queue for BullMQ tools, in which `redact` replaces each body. */
 export type QueueBrowser = AsyncDisposable & {
-  /** One for each partition of events and each reaction that there is now, as far as Redis tells. */
+  /** One queue for each partition of events and each reaction, as far as Redis answers. */
   queues: () => Promise<readonly Queue[]>
 }
 
-/** What may be seen of an event's body, which holds personal data. */
+/** Returns the presentable part of an event's body, which holds personal data. */
 export type Redact = (body: string) => unknown
 
 type View = {
   redact: Redact
   keys: EnvelopeKeys
   client: RedisClient
-  /** Of all queues together. */
+  /** Shared by all queues. */
   inTurn: ReturnType<typeof oneAtATime>
 }
 
 /**
- * The partitions, and the reactions', as BullMQ queues whose jobs show no bodies. Waits for a Redis that is away. Nothing is written, not
- * even the queue's own settings; that no verb of these queues is called is for the caller to see to.
+ * The partitions of events and of reactions as BullMQ queues whose jobs show no bodies. Waits for an absent Redis.
+ * Writes nothing, not even the queue's own settings; the caller must not call the mutating methods of these queues.
  */
 export function openQueueBrowser(
   target: RedisTarget,
@@ -61,12 +61,12 @@ export function openQueueBrowser(
   }
 }
 
-/** Shown instead of the data of jobs for which a page had no room. */
+/** Shown instead of the data of jobs beyond the bytes of a page. */
 const NOT_READ = 'not read: the jobs before it on this page are large'
 
 /**
- * Gives what may be seen, and no more of it than a page takes: tools ask for what their own callers ask for. Log lines,
- * results and schedules are none of ours, and what lies in them is not known: they are not given at all.
+ * Returns redacted jobs, at most a page of them: tools pass on the limits of their own callers. Log lines, results and
+ * schedules are not written by us and may hold anything: they are never returned.
  */
 class RedactedQueue extends Queue {
   readonly #redact: Redact
@@ -87,7 +87,7 @@ class RedactedQueue extends Queue {
     return this.#inTurn(async () => (await this.#read(id))?.job)
   }
 
-  /** Not BullMQ's own, which has one script read every job of the range with all its data. */
+  /** Replaces BullMQ's own, in which one script reads every job of the range with all its data. */
   override getJobs(...[types = [], start = 0, end = -1, asc]: Parameters<Queue['getJobs']>): Promise<Job[]> {
     const from = Math.max(0, start)
     const last = Math.min(end < 0 ? Number.POSITIVE_INFINITY : end, from + BROWSE_ROWS_MAX - 1)
@@ -134,7 +134,7 @@ class RedactedQueue extends Queue {
     return { job, bytes: 0 }
   }
 
-  /** Names what is kept: what else may lie in a job is not known. */
+  /** Copies known fields only: a job may hold others. */
   #redacted(job: Job): Job {
     const envelope = envelopeOf(job.id ?? '', job.name, job.timestamp, job.data, this.#keys)
     const { objectId, instanceId, source, body = '' } = envelope ?? {}

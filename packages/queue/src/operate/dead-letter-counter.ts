@@ -8,8 +8,8 @@ export type DeadLettersByClass = Readonly<Record<FailureClass, number>>
 const NONE: DeadLettersByClass = { outage: 0, contention: 0, blocked: 0, poison: 0, killer: 0, unknown: 0 }
 
 /**
- * Counts the dead letters by class, a bounded number at each call, and starts anew when it is through. A dead letter that
- * comes or goes meanwhile is counted or not; the next count has it right.
+ * Counts the dead letters by class, a bounded number at each call, and starts again at the end. A dead letter that
+ * comes or goes meanwhile is counted or not; the next count is right.
  */
 export class DeadLetterCounter {
   readonly #client: GaugeScripts
@@ -24,22 +24,22 @@ export class DeadLetterCounter {
     this.#partitions = partitions
   }
 
-  /** The last full count; null before the first. */
+  /** The last complete count; null before the first. */
   get last(): DeadLettersByClass | null {
     return this.#last
   }
 
-  /** @throws when Redis does not answer; the count goes on where it was. */
+  /** @throws when Redis does not answer; the count continues from the same position. */
   async countNextPage(): Promise<void> {
     for (let page = 0; page < COUNT_PAGES_MAX; page += 1) {
       if (await this.#countOnePage()) return
     }
   }
 
-  /** True when the last dead letter of the last partition has been counted. */
+  /** True after the last dead letter of the last partition. */
   async #countOnePage(): Promise<boolean> {
     const partitions = [...this.#partitions]
-    // One that was retired since was empty.
+    // A partition that was retired since then was empty.
     const { key } = partitions[this.#partition] ?? firstOf(partitions)
     const [cursor, ...counts] = await this.#client.clerkCountByClass(key('failed'), key(''), this.#cursor, COUNT_PAGE)
     for (let index = 0; index < counts.length; index += 2) {

@@ -12,25 +12,28 @@ import { connectOperator } from '../redis/connection.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
-/** The envelope is null for a job that holds none: something else put it into the queue, or its body is lost. */
+/** The envelope is null for a job without one: another program put it into the queue, or its body is lost. */
 export type DeadLetterDetails = DeadLetter & { envelope: StoredEnvelope | null; stack: string | null }
 
-/** All of it throws QueueUnavailable when Redis does not answer. */
+/** Every method throws QueueUnavailable when Redis does not answer. */
 export type DeadLetters = Disposable &
   JobList & {
     /** Oldest first, in constant memory. Those that exist when it begins; later ones are left for the next time. */
     list: () => AsyncIterable<DeadLetter>
-    /** Null when there is no dead letter of that event. */
+    /** Null without a dead letter of that event. */
     find: (eventId: string) => Promise<DeadLetterDetails | null>
-    /** Moves a dead letter back, as if it had never been tried. False when it is no dead letter (any more). */
+    /** Moves a dead letter back, as if it had never been tried. False when it is not a dead letter (any more). */
     replay: (eventId: string) => Promise<boolean>
-    /** The same for many at once, some 20 µs of Redis each; how many were moved. */
+    /** The same for many at once, at some 20 µs of Redis each; returns the number of moved ones. */
     replayMany: (eventIds: readonly string[]) => Promise<number>
     /** Removes a dead letter. False when it is no dead letter (any more): an event that was revived meanwhile stays. */
     discard: (eventId: string) => Promise<boolean>
     /** The events that failed and wait for their next try, the earliest due first. */
     retrying: JobList
-    /** Queues those of these events that wait for their next try; how many were moved. Their attempts stay. */
+    /**
+     * Queues the ones among these events that wait for their next try; returns the number of moved ones. Their attempts
+     * stay.
+     */
     retryNow: (eventIds: readonly string[]) => Promise<number>
   }
 
@@ -42,7 +45,7 @@ export async function openDeadLetters(
 ): Promise<DeadLetters> {
   const client = withDeadLetterScripts(withJobScripts(await connectOperator(target)))
   const deadLetters = jobList(client, list, 'failed')
-  /** An event may have died in two partitions: both dead letters are moved. */
+  /** An event may have a dead letter in two partitions: both are moved. */
   const everywhere = async (move: (partition: Partition) => Promise<unknown>) =>
     (await asQueueUnavailable(Promise.all([...list].map(move)))).includes(1)
   return {

@@ -6,7 +6,7 @@ import { reactionRegistryKeys, readRegistry } from '../lua/reaction-registry-scr
 import { firstOf, type Partitions } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
 
-/** The settings that should be the same in all living processes. */
+/** The settings that all living processes should share. */
 export const AGREED_SETTINGS = [
   'version',
   'kinds',
@@ -20,20 +20,20 @@ export const AGREED_SETTINGS = [
 ] as const
 export type AgreedSetting = (typeof AGREED_SETTINGS)[number]
 
-/** A setting that differs, with the processes of each value. Processes are named `worker HOST PID`. */
+/** A setting with more than one value, and the processes of each value. Processes are named `worker HOST PID`. */
 export type Disagreement = { setting: AgreedSetting; values: { value: string; processes: string[] }[] }
 
-/** The living processes, as they say themselves. */
+/** The living processes, by their own account. */
 export type LivingProcesses = {
   workers: readonly WorkerPresence[]
   ingests: readonly ProducerPresence[]
-  /** Names of the reactions that are requested. */
+  /** Names of the requested reactions. */
   requested: readonly string[]
 }
 
 const FORMER_RELEASE = 'an earlier release'
 
-/** Empty when they agree. Processes of a release that told nothing differ in their version alone. */
+/** Empty when the processes agree. Processes of a release that reported no settings differ in their version alone. */
 export function disagreementsOf({ workers, ingests, requested }: LivingProcesses): Disagreement[] {
   const named = [
     ...workers.map((worker) => ({ ...worker, name: `worker ${worker.host} ${worker.pid}` })),
@@ -61,14 +61,14 @@ export function disagreementsOf({ workers, ingests, requested }: LivingProcesses
   return AGREED_SETTINGS.flatMap((setting) => (all[setting].length > 0 ? [{ setting, values: all[setting] }] : []))
 }
 
-/** Nothing where all have the same; null is no value. */
+/** Empty when all values are the same; null is no value. */
 function grouped(pairs: readonly (readonly [string | null, string])[]): Disagreement['values'] {
   const groups = new Map<string, string[]>()
   for (const [value, name] of pairs) if (value !== null) groups.set(value, [...(groups.get(value) ?? []), name])
   return groups.size > 1 ? [...groups].map(([value, processes]) => ({ value, processes })) : []
 }
 
-/** Keys that ingest encrypts with, and workers that lack them. */
+/** Keys that ingest encrypts with, and the workers that lack them. */
 function unopened(
   workers: readonly { name: string; keyIds: readonly string[] }[],
   ingests: readonly { keyIds: readonly string[] }[],
@@ -88,7 +88,7 @@ function shifted(all: readonly { name: string; clockShiftMs?: number }[]): Disag
   })
 }
 
-/** Requested, and run by no living worker; unknown while a worker of an earlier release may run them. */
+/** Requested reactions that no living worker runs; unknown while a worker of an earlier release may run them. */
 function unserved(
   workers: readonly { reactions: readonly string[] }[],
   requested: readonly string[],
@@ -110,7 +110,7 @@ export async function readLivingProcesses(client: RedisClient, partitions: Parti
   return { workers, ingests, requested }
 }
 
-/** Fixed partitions have no register, and no ingest processes on one. */
+/** Fixed partitions have no registry, and so no ingest processes on one. */
 async function ingestsAlive(client: RedisClient, partitions: Partitions): Promise<ProducerPresence[]> {
   const namespace = /^\{(.+)-0\}$/.exec(firstOf(partitions).prefix)?.[1]
   if (namespace === undefined) return []

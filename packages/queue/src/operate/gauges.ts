@@ -18,31 +18,36 @@ import {
 } from './disagreements.js'
 import { type QueueDepth, readQueueDepth } from './queue-depth.js'
 
-/** How the whole queue stands, all partitions together. */
+/** The state of the whole queue, all partitions together. */
 export type QueueReading = {
-  /** Retrying events wait for the time of their next try; dead ones for an operator. */
+  /** Retrying events wait for the time of their next try, dead ones for an operator. */
   events: QueueDepth
-  /** Milliseconds since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one. */
+  /**
+   * Milliseconds since the oldest event that waits or runs was queued, replayed or due for its retry; 0 without one.
+   */
   oldestMs: number
-  /** Null until they have been counted once. */
+  /** Null before the first complete count. */
   deadByClass: DeadLettersByClass | null
-  /** They wait for their next try too, and count among the retrying ones. */
+  /** These events wait for their next try, and count among the retrying ones too. */
   blockedByCode: BlockedByCode
-  /** Of Redis' maxmemory; null when it has none. */
+  /** Of Redis' maxmemory; null without one. */
   memoryShare: number | null
-  /** Values of each setting in which living processes differ; 0 where they agree. Null for queues of reactions. */
+  /**
+   * Number of values of each setting that living processes disagree about; 0 where they agree. Null for queues of
+   * reactions.
+   */
   disagreements: Readonly<Record<AgreedSetting, number>> | null
 }
 
 export type QueueGauges = AsyncDisposable & {
-  /** Null when another process has the right to export them, or when Redis does not answer. */
+  /** Null while another process holds the lease, or Redis does not answer. */
   read: () => Promise<QueueReading | null>
 }
 
 /**
- * The queue's gauges, exported once: of all processes that open them, the one that holds a short lease in Redis gets to
- * read them. Every series would else be there once for each process, and every sum over them wrong. Connects in the
- * background, and again after each outage.
+ * The queue's gauges, exported once: of all processes that open them, only the holder of a short lease in Redis reads
+ * them. Otherwise every series would exist once for each process, and every sum over them would be wrong. Connects in
+ * the background, and again after each outage.
  */
 export function openQueueGauges(target: RedisTarget, partitions: Partitions): QueueGauges {
   const client = withProcessLease(withGaugeScripts(openPromptClient(target)))
@@ -77,7 +82,7 @@ async function watch(lease: ProcessLease, counter: DeadLetterCounter, signal: Ab
     try {
       if (await lease.renew()) await counter.countNextPage()
     } catch {
-      // Redis is away, or not reached yet: the lease runs out by itself, here and there.
+      // Redis is away, or not connected yet: the lease expires by itself, here and there.
       pauseMs = GAUGES_RETRY_MS
     }
     await pause(pauseMs, undefined, { signal }).catch(() => {})

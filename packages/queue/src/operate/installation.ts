@@ -6,22 +6,24 @@ import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { withTimeout } from '../redis/with-timeout.js'
 
-/** The queue's mark of its installation. All of it throws QueueUnavailable when Redis does not answer. */
+/** The queue's installation mark. Every method throws QueueUnavailable when Redis does not answer. */
 export type QueueInstallation = Disposable & {
   read: () => Promise<InstallationStamp | null>
-  /** Marks a queue that has no mark, or raises the epoch of this id; whether this call did, and the mark that stands. */
+  /**
+   * Marks an unmarked queue, or raises the epoch of this id. Returns whether this call wrote, and the mark in force.
+   */
   stamp: (stamp: InstallationStamp) => Promise<{ isWritten: boolean; stamp: InstallationStamp }>
-  /** Writes the mark over whatever is there. */
+  /** Overwrites the mark. */
   restamp: (stamp: InstallationStamp) => Promise<void>
-  /** Resolves when commands can be sent. */
+  /** Resolves when the connection is ready. */
   connected: () => Promise<void>
   /** Whether a connection was made since the last call: it may lead to another server than the one before. */
   hasReconnected: () => boolean
-  /** Whether commands can be sent at present. */
+  /** Whether the connection is ready now. */
   isConnected: () => boolean
 }
 
-/** KEYS: the mark. ARGV: id, epoch. 1 if this call wrote; the id and the epoch that stand. */
+/** KEYS: the mark. ARGV: id, epoch. 1 if this call wrote; the id and the epoch in force. */
 const STAMP = `
 local id = redis.call('HGET', KEYS[1], 'id')
 local isBehind = id == ARGV[1] and tonumber(redis.call('HGET', KEYS[1], 'epoch') or 0) < tonumber(ARGV[2])
@@ -43,7 +45,10 @@ function withStamp(client: RedisClient): RedisClient & Scripted {
   return client as RedisClient & Scripted
 }
 
-/** `worker`: connects in the background, and gives up a question after `PROMPT_COMMAND_MS`. `operator`: waits for a busy Redis. */
+/**
+ * `worker`: connects in the background, and gives up a question after `PROMPT_COMMAND_MS`. `operator`: waits for a busy
+ * Redis.
+ */
 export function openQueueInstallation(
   target: RedisTarget,
   partitions: Partitions,

@@ -8,12 +8,12 @@ import { connectOperator, openPromptClient, type RedisClient } from '../redis/co
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
-/** The partitions that are on the register, as of a moment ago. */
+/** The partitions on the registry, as of the last poll. */
 export type PartitionRegistry = Partitions & Disposable
 
 /**
- * For processes that run on: looks at the register every few seconds. Connects in the background; until Redis answers,
- * and while it is away, the partitions are those that were known last, and in the beginning the first one.
+ * For long-running processes: polls the registry. Connects in the background; until Redis answers, and while it is
+ * away, the partitions of the last answer are served, and at the beginning the first one.
  */
 export function openPartitionRegistry(target: RedisTarget, namespace: string): PartitionRegistry {
   const client = openPromptClient(target)
@@ -37,31 +37,36 @@ export function openPartitionRegistry(target: RedisTarget, namespace: string): P
   }
 }
 
-/** For commands: the partitions on the register now. @throws QueueUnavailable */
+/** For commands: the partitions on the registry now. @throws QueueUnavailable */
 export async function readPartitions(target: RedisTarget, namespace: string): Promise<Partition[]> {
   using desk = await openPartitionDesk(target, namespace)
   return partitions((await desk.list()).partitions.length, namespace)
 }
 
-/** What lies in a partition, and how many doors put events there. */
+/**
+ * The number of events in a partition, and of producers that put events there. `doors` is the name in the JSON of
+ * `partitions list`, a contract.
+ */
 export type PartitionReport = { prefix: string; events: number; doors: number }
 
 export type Retirement =
   | { kind: 'retired' }
-  /** Not on the register (any more). */
+  /** Not on the registry (any more). */
   | { kind: 'unknown' }
-  /** Keeps what belongs to all of them. */
+  /** The first partition holds the shared records. */
   | { kind: 'first' }
-  /** There are partitions of higher numbers, and they go first. */
+  /** Partitions with higher numbers exist, and are retired first. */
   | { kind: 'not-last'; count: number }
-  /** These spread events over it. */
+  /** These producers spread events over it. */
   | { kind: 'in-use'; doors: ProducerPresence[] }
   | { kind: 'not-empty'; events: number }
 
-/** All of it throws QueueUnavailable when Redis does not answer. */
+/** Every method throws QueueUnavailable when Redis does not answer. */
 export type PartitionDesk = Disposable & {
   list: () => Promise<{ partitions: PartitionReport[]; doors: ProducerPresence[] }>
-  /** Takes a partition off the register when it is empty and no door needs it. Loses nothing, whatever happens beside. */
+  /**
+   * Takes a partition off the registry when it is empty and no producer needs it. Loses no event in any interleaving.
+   */
   retire: (index: number) => Promise<Retirement>
 }
 

@@ -9,7 +9,7 @@ export type GaugeRegistry = {
   beforeScrape: (collect: () => Promise<void>) => void
 }
 
-/** Adds the queue's gauges to the metrics of a process; they have values while this process is the one to export them. */
+/** Adds the queue's gauges to the metrics of a process; they have values while this process holds the lease. */
 export function exportQueueGauges(gauges: QueueGauges, metrics: GaugeRegistry): void {
   const events = metrics.gauge({
     name: 'clerk_mirror_queue_events',
@@ -41,7 +41,7 @@ export function exportQueueGauges(gauges: QueueGauges, metrics: GaugeRegistry): 
   })
   metrics.beforeScrape(async () => {
     const reading = await gauges.read()
-    // Nothing is awaited from here on: a scrape beside this one must not find them cleared.
+    // No await from here on: a concurrent scrape must not find them cleared.
     for (const gauge of [events, oldest, dead, blocked, memory, disagreements]) gauge.clear()
     if (!reading) return
     for (const [state, count] of Object.entries(reading.events)) events.set({ state }, count)
@@ -53,7 +53,7 @@ export function exportQueueGauges(gauges: QueueGauges, metrics: GaugeRegistry): 
   })
 }
 
-/** The same for the reactions queue, of which each reaction has a part for itself. */
+/** The same for the reactions queue, in which each reaction has a partition of its own. */
 export function exportReactionGauges(gaugesOf: ReadonlyMap<string, QueueGauges>, metrics: GaugeRegistry): void {
   const runs = metrics.gauge({
     name: 'clerk_mirror_reaction_queue_runs',
@@ -73,7 +73,7 @@ export function exportReactionGauges(gaugesOf: ReadonlyMap<string, QueueGauges>,
   metrics.beforeScrape(async () => {
     const all = [...gaugesOf].map(async ([reaction, gauges]) => ({ reaction, reading: await gauges.read() }))
     const readings = await Promise.all(all)
-    // As above: nothing is awaited from here on.
+    // As above: no await from here on.
     for (const gauge of [runs, oldest, dead]) gauge.clear()
     for (const { reaction, reading } of readings) {
       if (!reading) continue

@@ -12,12 +12,12 @@ import { DeadLetterCounter, type DeadLettersByClass } from './dead-letter-counte
 import { type LivingProcesses, readLivingProcesses } from './disagreements.js'
 import { type QueueDepth, readQueueDepth } from './queue-depth.js'
 
-/** An event that is in the queue, and what happened to it there. Times in ms; null for what has not happened. */
+/** An event in the queue, and its history there. Times in ms; null for steps that have not happened. */
 export type QueuedEvent = JobEvent & {
   where: keyof QueueDepth
   queuedAtMs: number | null
   startedAtMs: number | null
-  /** When it is tried again, of a retrying event. */
+  /** The due time of a retrying event. */
   dueAtMs: number | null
   failedAtMs: number | null
 }

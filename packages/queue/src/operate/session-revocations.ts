@@ -8,9 +8,12 @@ import { withTimeout } from '../redis/with-timeout.js'
 /** A sign-in to the console. Time in ms. */
 export type SessionId = { account: string; nonce: string; expiresAtMs: number }
 
-/** The sign-ins that were ended before their time, for every process of the console. All of it throws QueueUnavailable. */
+/**
+ * The sign-ins that were revoked before they expired, for every process of the console. Every method throws
+ * QueueUnavailable.
+ */
 export type SessionRevocations = Disposable & {
-  /** `lifetimeMs`: no session of this account lives longer, so that nothing has to be remembered longer. */
+  /** `lifetimeMs`: the longest life of a session of this account, for which the revocation is remembered. */
   revoke: (session: SessionId, lifetimeMs: number) => Promise<void>
   isRevoked: (session: SessionId) => Promise<boolean>
 }
@@ -19,9 +22,9 @@ export type SessionRevocations = Disposable & {
 const FLOOR = 'all-before'
 
 /**
- * KEYS: the account's revoked sessions, by their expiry. ARGV: nonce, expiry, how many at most, ms to keep them. When
- * there are too many, the two that expire first are forgotten and all sessions that expire no later are revoked instead:
- * memory stays bounded, and no revoked session ever comes back.
+ * KEYS: the account's revoked sessions, by their expiry. ARGV: nonce, expiry, maximum number, ms to keep them. Beyond
+ * the maximum, the two that expire first are replaced by a revocation of all sessions that expire no later: memory
+ * stays bounded, and no revoked session becomes valid again.
  */
 const REVOKE = `
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])

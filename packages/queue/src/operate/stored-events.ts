@@ -8,19 +8,21 @@ import { connectOperator, type RedisClient } from '../redis/connection.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
-/** An event as it lies in the queue, in whatever state. Time in ms. */
+/** An event in the queue, in any state. Time in ms. */
 export type StoredEvent = Omit<JobEvent, 'reason'> & {
-  /** All that is stored of it besides its history, and what its sealed body says where the key is here. */
+  /** Everything stored of it except its history, and the text of its encrypted body where the key is present. */
   text: string
 }
 
-/** Where an event was when it was removed; `active` was not removed, for a worker has it, and `gone` had left before. */
+/**
+ * The state of an event at its removal; `active` was not removed, because a worker has it, and `gone` had left before.
+ */
 export type RemovedFrom = 'waiting' | 'delayed' | 'dead' | 'kept' | 'active' | 'gone'
 
 export type HoldingOptions = {
   /** Ends the search early. */
   signal?: AbortSignal
-  /** Looks into sealed bodies too, which takes longer. Those that cannot be opened are all given. */
+  /** Searches encrypted bodies too, which takes longer. Bodies that cannot be decrypted are all yielded. */
   unsealing?: boolean
 }
 
@@ -31,7 +33,7 @@ export type StoredEvents = Disposable & {
    * state meanwhile. @throws QueueUnavailable
    */
   holding: (texts: readonly string[], options?: HoldingOptions) => AsyncIterable<StoredEvent>
-  /** Removes an event, unless a worker has it. Two at once do not harm each other. */
+  /** Removes an event, unless a worker has it. Two calls at once do no harm. */
   remove: (eventId: string) => Promise<RemovedFrom>
 }
 
@@ -67,7 +69,7 @@ export async function openStoredEvents(
   }
 }
 
-/** As Lua's `string.lower` does in Redis, which knows no other letters. */
+/** As Lua's `string.lower` does in Redis, which knows ASCII letters only. */
 const lowerAscii = (text: string) => text.replace(/[A-Z]+/g, (deadLetters) => deadLetters.toLowerCase())
 
 /** By BullMQ's names. Jobs of other states, such as `completed`, are kept on purpose and do not run. */
@@ -80,8 +82,8 @@ const REMOVED_FROM: Readonly<Record<string, RemovedFrom>> = {
 }
 
 /**
- * By key and not by state: an event keeps its key on its way from one state to the next, where a walk through the
- * states could miss it, and SCAN promises every key that is there all the while.
+ * By key and not by state: an event keeps its key when it changes its state, where a walk through the states could miss
+ * it, and SCAN guarantees every key that exists throughout.
  */
 async function* search(
   client: RedisClient & JobScripts,
@@ -92,7 +94,7 @@ async function* search(
 ): AsyncGenerator<StoredEvent> {
   if (list.length === 0) return
   const starts = list.map(({ key }) => key(''))
-  // All partitions in one walk: each node has keys of several, and a walk reads every key that a node has.
+  // All partitions in one walk: each node has keys of several, and a walk reads every key of a node.
   const pattern = starts.length === 1 ? `${starts[0]}*` : `*:${list[0]?.queue}:*`
   for (const node of client instanceof Cluster ? client.nodes('master') : [client]) {
     let cursor = '0'
@@ -116,7 +118,7 @@ async function* search(
   }
 }
 
-/** Null when it has left since it was found. */
+/** Null when it has left since then. */
 async function readEvent(
   client: RedisClient,
   jobKey: string,
@@ -129,6 +131,6 @@ async function readEvent(
   if (!data) return null
   const { reason: _, ...event } = readJob(id, fields, keys)
   const body = event.envelope?.body
-  // A body in clear is in the data already.
+  // A clear body is part of the data already.
   return { ...event, text: typeof body === 'string' ? `${data} ${body}` : data }
 }

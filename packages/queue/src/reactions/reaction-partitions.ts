@@ -8,23 +8,23 @@ import { connectOperator, type RedisClient } from '../redis/connection.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
-/** What a reaction may be called: its name stands in keys, labels and job ids. */
+/** The form of a reaction's name, which is part of keys, labels and job ids. */
 export const REACTION_NAME = /^[a-z][a-z0-9-]{0,62}$/
 
 /**
- * Each reaction has a partition of the reactions queue for itself, so that one that is slow or fails is in nobody's
- * way: its own line, its own runs. They lie in the slot of the partition of events that is given.
+ * Each reaction has a partition of the reactions queue to itself, so that a slow or failing reaction delays no other:
+ * it has its own list and its own runs. They lie in the slot of the given partition of events.
  */
 export const reactionPartition = ({ prefix }: Partition, reaction: string): Partition =>
   partition(`${prefix}-${reaction}`, QUEUES.reactions)
 
-/** The id of the one job for a reaction to a change; also what a receiver tells a repetition by. */
+/** The id of the one job for a reaction to a change; a receiver recognises repetitions by it. */
 export const reactionJobId = (reaction: string, eventId: string, objectId: string): string =>
   `x_${createHash('sha256')
     .update(JSON.stringify([reaction, eventId, objectId]))
     .digest('base64url')}`
 
-/** Every reaction that a worker has ever had, for operators: a queue of one that was taken away can be looked at too. */
+/** Every reaction that a worker ever had, for operators: the queue of a removed reaction can be examined too. */
 const namesKey = ({ prefix }: Partition) => partition(prefix, QUEUES.reactions).key('clerk-mirror:reactions')
 
 export async function rememberReactions(
@@ -35,7 +35,7 @@ export async function rememberReactions(
   if (names.length > 0) await client.sadd(namesKey(events), ...names)
 }
 
-/** Of every reaction that a worker has ever had, by its name. */
+/** The partition of every reaction that a worker ever had, by its name. */
 export async function reactionPartitionsOf(
   client: RedisClient,
   events: Partition,
@@ -45,34 +45,34 @@ export async function reactionPartitionsOf(
   return new Map(known.map((name) => [name, reactionPartition(events, name)]))
 }
 
-/** The result of taking a reaction off the register. */
+/** The result of removing a reaction from the registry. */
 export type Unregistered =
   | { kind: 'removed' }
   /** Living workers register it with fewer filters than before: these are left. */
   | { kind: 'narrowed'; filters: string[] }
   /** Living workers register all of it. */
   | { kind: 'registered' }
-  /** It is not on the register. */
+  /** It is not on the registry. */
   | { kind: 'unknown' }
 
-/** Where runs of reactions are, for operators. */
+/** The partitions of reactions, for operators. */
 export type ReactionPartitions = Disposable & {
-  /** Changes with each look: what was given this list sees what there is then. */
+  /** Updated in place by each refresh: every holder of this list sees the present partitions. */
   partitions: readonly Partition[]
-  /** Those of the last look, in the order of the partitions. */
+  /** As of the last refresh, in the order of the partitions. */
   names: readonly string[]
   /** Of any reaction, also of one that is not among them. */
   partitionOf: (reaction: string) => Partition
-  /** Asks which reactions there are by now. @throws QueueUnavailable */
+  /** Reads the present reactions. @throws QueueUnavailable */
   refresh: () => Promise<void>
-  /** Names of those that workers request. @throws QueueUnavailable */
+  /** Names of the reactions that workers request. @throws QueueUnavailable */
   registered: () => Promise<string[]>
   /**
-   * Takes away from the register what no living worker registers, and waits, `REACTION_ACKNOWLEDGE_MS` at most, until no
-   * worker requests it any more. @throws QueueUnavailable
+   * Removes from the registry the parts that no living worker registers, and waits, `REACTION_ACKNOWLEDGE_MS` at most,
+   * until no worker requests them any more. @throws QueueUnavailable
    */
   unregister: (reaction: string) => Promise<Unregistered>
-  /** Removes all runs of a reaction, and its name. Nobody may work on them. @throws QueueUnavailable */
+  /** Removes all runs of a reaction, and its name. No worker may run it meanwhile. @throws QueueUnavailable */
   forget: (reaction: string) => Promise<void>
 }
 
@@ -95,7 +95,7 @@ export async function openReactionPartitions(target: RedisTarget, list: Partitio
     const runs = new Queue(queue, { ...options, prefix })
     runs.on('error', () => {}) // the removal reports its own
     await asQueueUnavailable(runs.obliterate({ force: true }).finally(() => runs.close()))
-    // Last: while it is named, an interrupted removal is seen and can be done again.
+    // Last: while the name is there, an interrupted removal is visible and can be repeated.
     await asQueueUnavailable(client.srem(namesKey(events), reaction))
   }
   const registered = async () => [

@@ -22,17 +22,18 @@ import { rememberReactions } from './reaction-partitions.js'
 /** The way of requested reactions into their queue. All of it throws when Redis does not answer. */
 export type ReactionProducer = Disposable & {
   /**
-   * Runs the work while no other process hands over for this partition; false when another does. A process that dies
-   * keeps the others waiting for REACTION_LEASE_MS; should it only have slept, both hand over: job ids are for that.
+   * Runs the work while this process holds the lease of the partition; false when another process holds it. After the
+   * death of a process the others wait for at most REACTION_LEASE_MS; if it was only frozen, both enqueue, and job ids
+   * make that harmless.
    */
   withLease: (partition: Partition, work: () => Promise<void>) => Promise<boolean>
-  /** How many jobs wait in this partition, and how many more may. */
+  /** The number of jobs that wait in this partition, and how many more it may take. */
   room: (partition: Partition) => Promise<{ waiting: number; room: number }>
-  /** Resolves when all of them are durable. One that is there already stays as it is; a dead letter is revived. */
+  /** Resolves when all of them are durable. An existing job stays as it is; a dead letter is revived. */
   enqueue: (partition: Partition, jobs: readonly Envelope[]) => Promise<void>
 }
 
-/** Connects in the background, and tells operators then of the reactions that there are. */
+/** Connects in the background, and then records the names of the reactions for operators. */
 export function openReactionProducer(
   target: RedisTarget,
   events: Partition,

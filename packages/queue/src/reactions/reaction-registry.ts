@@ -22,41 +22,42 @@ import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 import { withTimeout } from '../redis/with-timeout.js'
 
-/** Reactions by name, each with its filters as texts that only workers understand. */
+/** Reactions by name, each with its filters as texts that only workers interpret. */
 export type RegisteredReactions = ReadonlyMap<string, readonly string[]>
 
-/** A process that is not known to request a reaction that was registered. */
+/** A process that is not known to request a registered reaction. */
 export type Unaware = { host: string; pid: number }
 
 export type RegistryObserver = {
-  /** Called once, when the reactions of this process are on the register. */
+  /** Called once, when the reactions of this process are on the registry. */
   registered: () => void
-  /** Every living worker knows of them: each change that commits from now on is requested. */
+  /** Every living worker knows them: each change that commits from now on is requested. */
   acknowledged: () => void
-  /** These have not said so within `REACTION_ACKNOWLEDGE_MS`; they are waited for all the same. */
+  /** These have not acknowledged them within `REACTION_ACKNOWLEDGE_MS`; the wait for them goes on. */
   unacknowledged: (workers: readonly Unaware[]) => void
 }
 
 export type ReactionRegistry = Disposable & {
-  /** As of the last look: changes with each look that finds another version. Null before the first. */
+  /** As of the last poll: changes with each poll that finds another version. Null before the first. */
   current: () => { version: number; reactions: RegisteredReactions } | null
-  /** Whether the last look is recent enough to commit by what it found. */
+  /** Whether the last poll is recent enough for a commit. */
   isCurrent: () => boolean
-  /** Looks now. @throws QueueUnavailable, at once when Redis is not reached. */
+  /** Polls now. @throws QueueUnavailable, at once when Redis is not connected. */
   look: () => Promise<void>
-  /** Resolves when the register was looked at just now; waits for Redis to be reached. @throws QueueUnavailable */
+  /** Resolves when a poll is recent enough; waits for a connection to Redis. @throws QueueUnavailable */
   fresh: () => Promise<void>
-  /** Work begins that goes by the present version. The register is told of a newer one when the work has ended. */
+  /** Work begins that uses the present version. The registry learns of a newer one when that work has ended. */
   hold: () => Disposable
 }
 
 /**
- * Puts the reactions of this worker on the register, beside those of all others, and looks at it again and again.
+ * Puts the reactions of this worker on the registry, beside those of all others, and polls it.
  *
- * A worker that registers a reaction waits until all living workers have acknowledged the version with it. A reader's look
- * stores its word and reads the register in one step, so either the look came first and its word is seen, or it has read
- * the new version. A word outlives `REACTION_REGISTRY_TRUST_MS`, after which its worker commits nothing before the next
- * look: a process that was frozen so long that it counts as dead has nothing left that it may commit.
+ * A worker that registers a reaction waits until all living workers have acknowledged the version with it. A reader's
+ * poll stores its heartbeat and reads the registry in one step: either the poll came first and its heartbeat is
+ * visible, or it read the new version. A heartbeat outlives `REACTION_REGISTRY_TRUST_MS`, after which its worker
+ * commits nothing before the next poll: a process that was frozen until it counts as dead has no work left that it may
+ * commit.
  */
 export function openReactionRegistry(
   target: RedisTarget,
@@ -105,25 +106,25 @@ export function openReactionRegistry(
     hold: () => reader.hold(),
     [Symbol.dispose]() {
       stop.abort()
-      // So that nobody waits for it; else its word runs out.
+      // Lets no worker wait for this one; without this the heartbeat expires.
       if (client.status === 'ready') reader.leave()
       client.disconnect()
     },
   }
 }
 
-/** One process' copy of the register, and its heartbeat there. */
+/** One process' copy of the registry, and its heartbeat there. */
 class RegistryReader {
   readonly #client: RedisClient & ReactionRegistryScripts
   readonly #partitions: Partitions
   readonly #own: RegisteredReactions
   readonly #onRegistered: (version: number) => void
   readonly #id = randomUUID()
-  /** Versions that work at hand began with, and how much of it. */
+  /** Versions that work in progress began with, and the number of pieces of each. */
   readonly #held = new Map<number, number>()
   #lookedAtMs = Number.NEGATIVE_INFINITY
   known: { version: number; reactions: RegisteredReactions } | null = null
-  /** The one with the reactions of this process; null until they are on the register. */
+  /** The version with the reactions of this process; null until they are on the registry. */
   ownVersion: number | null = null
 
   constructor(
@@ -156,7 +157,7 @@ class RegistryReader {
     }
   }
 
-  /** Living workers that have work at hand, or may have, which began before this version. */
+  /** Living workers with work in progress, known or possible, that began before this version. */
   async unaware(version: number): Promise<Unaware[]> {
     const words = await asQueueUnavailable(
       withTimeout(PROMPT_COMMAND_MS, this.#client.clerkReactionReaders(...this.#keys(), PRESENCE_MS)),
@@ -178,7 +179,7 @@ class RegistryReader {
     const sinceMs = performance.now()
     const { known } = this
     let answer = await (known === null ? this.#register() : this.#ask(known.version))
-    // Redis has lost the register, or an operator took away what this worker has: it is put there again.
+    // Redis has lost the registry, or an operator removed a part of this worker's: it is registered again.
     if (Number(answer[0]) !== known?.version && !includes(readRegistry(answer), this.#own)) {
       this.ownVersion = null
       answer = await this.#register()

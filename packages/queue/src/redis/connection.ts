@@ -18,7 +18,7 @@ import { leaveOnRoleError, MasterConnector, watchRole } from './server-role.js'
 
 export type RedisClient = Redis | Cluster
 
-/** Told once per outage, not once per attempt. */
+/** Called once per outage, not once per attempt. */
 export type ConnectionObserver = { redisLost: (error: Error) => void; redisBack: () => void }
 
 export function observe(client: RedisClient, observer: ConnectionObserver): void {
@@ -36,9 +36,9 @@ export function observe(client: RedisClient, observer: ConnectionObserver): void
 const reconnectDelay = (attempt: number) => Math.min(RECONNECT_FIRST_MS * 2 ** attempt, RECONNECT_MAX_MS)
 
 /**
- * For ingest, which must answer at once: nothing is queued while Redis is away and nothing is
- * sent again later, each command succeeds or fails within `PROMPT_COMMAND_MS`. All five options are needed for that. A command
- * that is late leaves its connection alone: only the sixth option gets rid of one that is dead and does not tell.
+ * For ingest, which must answer at once: commands are neither queued while Redis is away nor sent again later, and each
+ * succeeds or fails within `PROMPT_COMMAND_MS`. The first four options and the last are needed for that. A late command
+ * leaves its connection open: only `socketTimeout` replaces a connection that died silently.
  */
 export function openPromptClient(target: RedisTarget): RedisClient {
   return open(target, {
@@ -68,13 +68,13 @@ export async function connectOperator(target: RedisTarget): Promise<RedisClient>
     client.once('ready', resolve)
     client.once('error', reject)
   })
-  client.on('error', () => {}) // every command reports its own
+  client.on('error', () => {}) // each command reports its own errors
   try {
     await connected
     return client
   } catch (error) {
     client.disconnect()
-    // The client's own messages do not say that it is Redis they speak of.
+    // The client's messages do not mention Redis.
     const where = target.nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
     const cause = error instanceof Error ? error.message : String(error)
     throw new QueueUnavailable(`Redis at ${where} cannot be used: ${cause}`, error)
@@ -106,9 +106,10 @@ function open({ nodes, username, password, tls, database }: RedisTarget, behavio
     ...(password !== undefined && { password }),
     ...(tls && { tls: {} }),
   }
-  // A client without a limit of its own waits as long as it takes, also for a server that takes its writes.
+  // A client without a retry limit also waits for a server that accepts its writes.
   const isPatient = behaviour.maxRetriesPerRequest === null
-  // BullMQ's copies share it: one that is refused takes the client along, which may be idle.
+  // BullMQ's duplicates of the client share these options: a role error on one of them reconnects the client too, which
+  // may be idle.
   const leave = (error: Error) => {
     if (client.listenerCount('error') > 0) client.emit('error', error)
     if (client instanceof Redis && client.status === 'ready') client.disconnect(true)
@@ -133,9 +134,9 @@ function open({ nodes, username, password, tls, database }: RedisTarget, behavio
       clusterRetryStrategy: reconnectDelay,
       retryDelayOnTryAgain: SLOT_RETRY_MS,
       retryDelayOnClusterDown: SLOT_RETRY_MS,
-      // So many redirections must not follow each other at once.
+      // That many redirections need a pause between them.
       ...(isPatient && { maxRedirections: SLOT_TRIES_MAX, retryDelayOnMoved: SLOT_RETRY_MS }),
-      // Certificates name hosts, not the addresses they resolve to.
+      // Certificates name hosts, not the addresses that they resolve to.
       ...(tls && { dnsLookup: (host: string, callback: (error: null, host: string) => void) => callback(null, host) }),
     })
   }

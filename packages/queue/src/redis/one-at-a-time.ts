@@ -1,6 +1,6 @@
 /**
- * Runs one piece of work at a time, in the order of asking. Redis runs all commands that lie in one connection's buffer
- * before it serves another client: a hundred pages asked for at once would hold ingest up for all of them.
+ * Runs one piece of work at a time, in the order of the calls. Redis runs all commands in one connection's buffer
+ * before it serves another client: a hundred pages requested at once would hold up ingest for all of them.
  */
 export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve()

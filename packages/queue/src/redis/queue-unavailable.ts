@@ -1,4 +1,7 @@
-/** Redis does not answer an operator, or refuses: the message says why, as Redis or the way to it does. */
+/**
+ * Redis does not answer an operator, or refuses the command; the message gives the reason in the words of Redis or the
+ * client.
+ */
 export class QueueUnavailable extends Error {
   override readonly name = 'QueueUnavailable'
   readonly code = 'queue_unavailable'

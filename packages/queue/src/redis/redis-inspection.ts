@@ -6,7 +6,10 @@ import type { RedisClient } from './connection.js'
 /** The settings of a Redis that a producer must know before it trusts it with events. `null`: the server hides it. */
 export type RedisInspection = {
   evicts: boolean | null
-  /** Without a `maxmemory` ingest cannot refuse events in time: the machine runs out of memory, and its kernel ends Redis. */
+  /**
+   * Without a `maxmemory` ingest cannot refuse events in time: the machine runs out of memory, and its kernel kills
+   * Redis.
+   */
   isBounded: boolean | null
   /** `no` and everything weaker than `always` can lose events that were answered with 202. */
   appendonly: boolean | null
@@ -34,7 +37,7 @@ const worse = (one: boolean | null, other: boolean | null, bad: boolean) =>
   [one, other].includes(bad) ? bad : [one, other].includes(null) ? null : !bad
 
 async function inspectNode(node: RedisClient): Promise<RedisInspection> {
-  // INFO and not CONFIG, as far as it goes: an account that may read the configuration may read passwords in it.
+  // INFO rather than CONFIG where possible: an account that may read the configuration may read passwords in it.
   const [info, appendfsync] = await Promise.all([node.info(), setting(node, 'appendfsync')])
   const infoField = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null
   const [policy, maxmemory, appendonly] = [

@@ -1,7 +1,7 @@
 import { Cluster } from 'ioredis'
 import type { RedisClient } from './connection.js'
 
-/** Used share of Redis' maxmemory, of the fullest node in a cluster; null when no limit is set. @throws */
+/** Used share of Redis' maxmemory, of the fullest node in a cluster; null without a limit. @throws */
 export async function memoryShare(client: RedisClient): Promise<number | null> {
   const nodes = client instanceof Cluster ? client.nodes('master') : [client]
   const shares = await Promise.all(nodes.map(async (node) => shareIn(await node.info('memory'))))

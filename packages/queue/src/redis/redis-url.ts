@@ -1,4 +1,4 @@
-/** Where Redis is. More than one node is a cluster. */
+/** Addresses and credentials of Redis. More than one node is a cluster. */
 export type RedisTarget = {
   nodes: readonly { host: string; port: number }[]
   username: string | undefined
@@ -43,12 +43,12 @@ function nodeUrl(node: string): URL {
     throw new Error('starts with neither redis:// nor rediss://')
   if (url.hostname === '') throw new Error('names no host')
   if (url.port === '0') throw new Error('holds a port outside 1 to 65535')
-  // A parameter that is passed over in silence is how a setting of another client library gets lost.
+  // A parameter that is ignored silently would lose a setting written for another client library.
   if (/[?#]/.test(node)) throw new Error('holds a ? or #: parameters are not known here; in a password write %3F, %23')
   return url
 }
 
-/** A node's own user, password or TLS would be passed over. */
+/** Only the first node's user, password and TLS are used: another value would be ignored silently. */
 function agrees(other: URL, first: URL): boolean {
   const isOwnOf = (own: string, shared: string) => own !== '' && own !== shared
   return (

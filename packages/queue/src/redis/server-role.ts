@@ -10,29 +10,29 @@ import {
 } from '../limits.js'
 
 /**
- * Refusals that speak of the server's role and not of the command: the server is a replica, or reads its files. Redis 7
- * begins a script's error with the word, Redis 6 has it behind "ERR Error running script … -".
+ * Errors that concern the role of the server and not the command: the server is a replica, or loads its data. Redis 7
+ * begins a script's error with the word, Redis 6 puts it behind "ERR Error running script … -".
  */
 const ROLE_ERROR = /(?:^|[\s:-])(?:READONLY|LOADING|MASTERDOWN|UNBLOCKED)\s|WAIT cannot be used with replica/
 
 export const isRoleError = (message: string): boolean => ROLE_ERROR.test(message)
 
-/** The connection reached a server that takes no writes; the next one asks the name service again. */
+/** The connection reached a server that accepts no writes; the next attempt resolves the name again. */
 export class WrongServer extends Error {
   override readonly name = 'WrongServer'
   readonly code = 'redis_wrong_server'
 }
 
-/** As INFO tells it. A replica that is told to take writes is the operator's own choice. */
+/** By the fields of INFO. A replica that is configured to accept writes is the operator's own choice. */
 const isReadOnlyReplica = (role: string | undefined, isReadOnly: string | undefined) =>
   role === 'slave' && isReadOnly !== '0'
 
 type Stream = Awaited<ReturnType<AbstractConnector['connect']>>
 
 /**
- * Makes connections that count only on a server that takes writes. After a failover the old master often stays up as a
- * replica: a client that stayed there, or came back before the name service changed, would be refused every write. Such
- * a connection never becomes ready, so the client backs off as it does for a server that is gone, and each attempt
+ * Makes connections that count only on a server that accepts writes. After a failover the old master often stays up as
+ * a replica: a client that stayed there, or came back before the name service changed, would have every write refused.
+ * Such a connection never becomes ready, so the client backs off as it does for an absent server, and each attempt
  * resolves the name anew. The same holds for a server that does not finish the handshake, because it loads its data or
  * is frozen.
  */
@@ -57,7 +57,10 @@ export class MasterConnector extends AbstractConnector {
     return Promise.resolve(stream)
   }
 
-  /** Called with the answer to INFO at the end of the handshake, and not before the server has loaded its data. */
+  /**
+   * ioredis calls this with the answer to INFO at the end of the handshake, and not before the server has loaded its
+   * data.
+   */
   override check(info: Record<string, string | undefined>): boolean {
     clearTimeout(this.#deadline)
     if (!isReadOnlyReplica(info['role'], info['slave_read_only'])) return true
@@ -67,7 +70,7 @@ export class MasterConnector extends AbstractConnector {
 
   #limitHandshake(stream: Stream): void {
     this.#deadline = setTimeout(() => {
-      // In two halves: a process that was frozen, or got no CPU, still has the second one to read its answers.
+      // In two halves: a process that was frozen, or had no CPU time, still has the second one to read its answers.
       this.#deadline = setTimeout(() => {
         const seconds = HANDSHAKE_MS / 1000
         stream.destroy(new WrongServer(`Redis did not finish the handshake within ${seconds} s: it loads, or hangs`))
@@ -85,7 +88,10 @@ export function leaveOnRoleError(resend: boolean, leave: (error: Error) => void)
   let heardMs = Number.NEGATIVE_INFINITY
   const delayMs = () => (attempts === 0 ? 0 : Math.min(RECONNECT_FIRST_MS * 2 ** attempts, ROLE_BACKOFF_MAX_MS))
   return {
-    /** INFO tells most replicas before a command is sent; where it is forbidden, only this keeps attempts apart. */
+    /**
+     * INFO reveals most replicas before a command is sent; where INFO is forbidden, only this delay separates the
+     * attempts.
+     */
     delayMs: () => (performance.now() - heardMs > ROLE_BACKOFF_RESET_MS ? 0 : delayMs()),
     reconnectOnError(error: Error): false | 1 | 2 {
       if (!isRoleError(error.message)) return false
@@ -102,8 +108,8 @@ export function leaveOnRoleError(resend: boolean, leave: (error: Error) => void)
 }
 
 /**
- * Asks the server for its role again and again: a client that only reads, or waits, is refused nothing and would stay on
- * a demoted master.
+ * Asks the server for its role at intervals: a client that only reads, or waits, gets no error and would stay on a
+ * demoted master.
  */
 export function watchRole(client: Redis, leave: (error: Error) => void): void {
   let isAsking = false
