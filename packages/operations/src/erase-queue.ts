@@ -53,7 +53,7 @@ export async function removeEvents(
   found: QueueFindings,
 ): Promise<Person> {
   const known = userTexts.length
-  for await (const event of events.holding(searchTextsOf(person), { unsealing: true })) {
+  for await (const event of events.containing(searchTextsOf(person), { decrypting: true })) {
     const tie = tieOfEvent(event, person)
     if (tie === null && typeof event.envelope?.body === 'object') found.unread.add(event.id)
     if (tie === 'mention') found.mentions.set(event.id, event.type)
@@ -81,7 +81,7 @@ function isKnownTo(person: Person): (text: string) => boolean {
 /** Runs of reactions that name the person; they are no events, and the ledger knows nothing of them. */
 export async function removeRuns(reactions: StoredEvents, userId: string, runs: JobCounts): Promise<Set<string>> {
   const active = new Set<string>()
-  for await (const run of reactions.holding([userId])) {
+  for await (const run of reactions.containing([userId])) {
     if (isWordOf(run.text, userId) && (await removeOne(reactions, run.id, runs)) === 'active') active.add(run.id)
   }
   return active

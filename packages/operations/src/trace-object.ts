@@ -53,7 +53,7 @@ async function searchQueue(queue: QueueView, stored: StoredEvents, objectId: str
   const signal = AbortSignal.timeout(TRACE_SEARCH_MS)
   // The queue may show an event twice while it searches.
   const queued = new Map<string, QueuedEvent>()
-  for await (const event of stored.holding([objectId], { signal })) {
+  for await (const event of stored.containing([objectId], { signal })) {
     if (event.envelope?.objectId !== objectId || queued.has(event.id)) continue
     const found = await queue.find(event.id)
     if (found) queued.set(found.id, found)

@@ -7,7 +7,7 @@ export type { WorkerPresence, WorkerSettings } from './consume/worker-heartbeat.
 export { type EnqueueResult, openProducer, type Producer } from './enqueue/enqueue.js'
 export type { IngestSettings, ProducerPresence, Spread } from './enqueue/partition-router.js'
 export { comesAfter, type DeadLetterCursor } from './job/dead-letter-order.js'
-export type { SealedBody } from './job/encrypted-body.js'
+export type { UndecryptedBody } from './job/encrypted-body.js'
 export { type EnvelopeKeys, parseEnvelopeKeys } from './job/encryption-keys.js'
 export { type Reason, reasonOf } from './job/failure-reason.js'
 export type { DeadLetter, JobList, ListedDeadLetter } from './job/job-list.js'

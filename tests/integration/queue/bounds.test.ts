@@ -151,7 +151,7 @@ test('so is a search through the whole queue', async () => {
   using stored = await openStoredEvents({ ...target, database: 9 }, [large.partition])
   let found: string[] = []
   const commands = await commandsOf(large, async () => {
-    found = (await collect(stored.holding(['user_1']))).map(({ id }) => id)
+    found = (await collect(stored.containing(['user_1']))).map(({ id }) => id)
   })
   expect([...new Set(found)]).toHaveLength(LARGE)
   // Besides the scripts' HGET there is an HMGET for each job that was found.

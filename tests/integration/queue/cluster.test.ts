@@ -84,7 +84,7 @@ test('a queue of four partitions works: road, dead letters, replay, gauges, stat
   const seen = await Promise.all((await browser.queues()).map((queue) => queue.getJobs(['failed'])))
   expect(seen.flat().map((job) => job.id ?? '')).toHaveLength(20)
   using stored = await openStoredEvents(target, partitions)
-  expect(new Set((await collect(stored.holding(['user_1']))).map(({ id }) => id)).size).toBe(20)
+  expect(new Set((await collect(stored.containing(['user_1']))).map(({ id }) => id)).size).toBe(20)
   expect(await stored.remove('msg_poison7')).toBe('dead')
 
   handled.clear()

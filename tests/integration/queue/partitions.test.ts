@@ -216,8 +216,8 @@ describe('operators', () => {
       [0, 0, 0, 0],
     ])
     using stored = await openStoredEvents(parseRedisUrl(inject('redisUrl')), family.registry)
-    expect((await collect(stored.holding(['M4RK']))).map(({ id }) => id)).toEqual(['msg_a', 'msg_a'])
+    expect((await collect(stored.containing(['M4RK']))).map(({ id }) => id)).toEqual(['msg_a', 'msg_a'])
     expect(await stored.remove('msg_a')).toBe('waiting')
-    expect(await collect(stored.holding(['M4RK']))).toEqual([])
+    expect(await collect(stored.containing(['M4RK']))).toEqual([])
   })
 })

@@ -46,7 +46,7 @@ async function worker(reactions: Record<string, string[]> = {}): Promise<Watched
     unacknowledged: (workers) => void seen.unaware.push([...workers]),
   })
   owned.use(register)
-  await register.fresh()
+  await register.pollUnlessCurrent()
   return Object.assign(seen, register)
 }
 

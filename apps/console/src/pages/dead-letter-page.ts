@@ -1,6 +1,6 @@
 import type { DeadLetterQueue } from '@clerk-mirror/operations'
 import { type Html, html } from '@clerk-mirror/pages'
-import type { DeadLetterDetails, SealedBody } from '@clerk-mirror/queue'
+import type { DeadLetterDetails, UndecryptedBody } from '@clerk-mirror/queue'
 import type { Session } from '../auth/sessions.js'
 import { type FilterText, queryOf } from '../dead-letter-filter.js'
 import { hiddenFields, lifeOf } from './dead-letters-page.js'
@@ -64,7 +64,7 @@ function payload({ id, envelope }: DeadLetterDetails, session: Session, isShown:
     <pre>${JSON.stringify(redactPayload(body), undefined, 2)}</pre>`
 }
 
-const sealedPayload = ({ keyId, fault }: SealedBody) =>
+const sealedPayload = ({ keyId, fault }: UndecryptedBody) =>
   fault === 'key-missing'
     ? html`<p>Encrypted with the key <code>${keyId}</code>, which this console does not have. It can be replayed and discarded all the same.</p>`
     : html`<p>Encrypted with the key <code>${keyId}</code>, and not as it was stored: no key opens it.</p>`

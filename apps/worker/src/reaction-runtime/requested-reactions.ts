@@ -28,7 +28,7 @@ export function requestedReactions(list: ReactionList): RequestedReactions {
     }
     return known.interests
   }
-  const ready = () => opened().fresh().catch(unread)
+  const ready = () => opened().pollUnlessCurrent().catch(unread)
   const opened = () => {
     if (!register) throw new Error('the register of reactions is not open')
     return register
@@ -37,7 +37,7 @@ export function requestedReactions(list: ReactionList): RequestedReactions {
   const areCurrent: Reactions['areCurrent'] = async (given) => {
     if (opened().isCurrent()) return true
     await opened()
-      .look()
+      .poll()
       .catch(() => {})
     return opened().isCurrent() && interests() === given
   }

@@ -1,6 +1,6 @@
 import { type BackendFactory, createRedisBackend, type Job, type RedisQueueBackend } from 'bullmq'
 import { START_HOLD_MS, STREAM_LENGTH, TOGETHER_MAX } from '../limits.js'
-import { TOGETHER_KEYS, type TogetherScripted, withTogether } from '../lua/batch-scripts.js'
+import { BATCH_KEYS, type BatchScripts, withBatchScripts } from '../lua/batch-scripts.js'
 import type { LeaseScripts } from '../lua/lease-scripts.js'
 import type { Partition } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
@@ -38,7 +38,7 @@ export type TogetherOptions = {
  *   again. BullMQ gives such an event up, and a process that was frozen would be the first to take it for stalled.
  */
 export class Together {
-  readonly #client: RedisClient & LeaseScripts & TogetherScripted
+  readonly #client: RedisClient & LeaseScripts & BatchScripts
   readonly #partition: Partition
   readonly #options: TogetherOptions
   readonly #keys: readonly string[]
@@ -59,9 +59,9 @@ export class Together {
 
   constructor(partition: Partition, client: RedisClient & LeaseScripts, options: TogetherOptions) {
     this.#options = options
-    this.#client = withTogether(client)
+    this.#client = withBatchScripts(client)
     this.#partition = partition
-    this.#keys = TOGETHER_KEYS.map(partition.key)
+    this.#keys = BATCH_KEYS.map(partition.key)
   }
 
   readonly backend: BackendFactory<RedisQueueBackend> = (name, options, connections) => {

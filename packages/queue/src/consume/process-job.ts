@@ -3,7 +3,7 @@ import { Failure } from '@clerk-mirror/events'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
 import type { EnvelopeKeys } from '../job/encryption-keys.js'
 import { framesOf, readReason, reasonLine } from '../job/failure-reason.js'
-import { envelopeOf, sealedFailure, traceOf } from '../job/queue-job.js'
+import { envelopeOf, undecryptedFailure, traceOf } from '../job/queue-job.js'
 import { BLOCKED_RETRY_MS, LEASE_MS } from '../limits.js'
 import { BLOCKED } from '../lua/gauge-scripts.js'
 import type { LeaseScripts } from '../lua/lease-scripts.js'
@@ -75,7 +75,7 @@ export async function handleJob(
     disposition:
       typeof stored.body === 'string'
         ? dispositionOf(delivery, jobKey, context)
-        : Promise.resolve<Disposition>({ kind: 'failed', failure: sealedFailure(stored.body) }),
+        : Promise.resolve<Disposition>({ kind: 'failed', failure: undecryptedFailure(stored.body) }),
   }
   own.token = token
   inProgress.set(jobKey, own)

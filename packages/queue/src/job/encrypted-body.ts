@@ -7,14 +7,14 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** `key-missing`: this process lacks the key. `not-authentic`: these bytes, or the data beside them, were changed. */
-export type SealedBody = { keyId: string; fault: 'key-missing' | 'not-authentic' }
+export type UndecryptedBody = { keyId: string; fault: 'key-missing' | 'not-authentic' }
 
 /**
  * The text, or the bytes of its UTF-8, encrypted with the first key, as `id:base64url` of nonce, bytes and tag; null
  * without keys. `beside` holds the clear fields of the job: the body decrypts with exactly these, so no body can be
  * moved into another job.
  */
-export function seal(text: string | Buffer, beside: string, keys: EnvelopeKeys): string | null {
+export function encryptBody(text: string | Buffer, beside: string, keys: EnvelopeKeys): string | null {
   const [first] = keys
   if (!first) return null
   const [id, key] = first
@@ -29,14 +29,14 @@ export function seal(text: string | Buffer, beside: string, keys: EnvelopeKeys):
   return `${id}:${bytes.toString('base64url')}`
 }
 
-const SEALED = /^([\w.-]{1,32}):([\w-]+)$/
+const ENCRYPTED = /^([\w.-]{1,32}):([\w-]+)$/
 
 /**
  * The text, or the reason that it cannot be decrypted. When the key of that id does not decrypt it, the others are tried:
  * a new key in the place of an old one loses no body for good, for the old one can be listed under any id.
  */
-export function unseal(sealed: string, beside: string, keys: EnvelopeKeys): string | SealedBody {
-  const [, keyId = '?', base64 = ''] = SEALED.exec(sealed) ?? []
+export function decryptBody(sealed: string, beside: string, keys: EnvelopeKeys): string | UndecryptedBody {
+  const [, keyId = '?', base64 = ''] = ENCRYPTED.exec(sealed) ?? []
   const bytes = Buffer.from(base64, 'base64url')
   if (bytes.length < NONCE_BYTES + TAG_BYTES) return { keyId, fault: 'not-authentic' }
   const named = keys.get(keyId)

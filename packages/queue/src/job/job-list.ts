@@ -41,7 +41,7 @@ export type JobList = {
  * the list and no time.
  */
 export function jobList(client: RedisClient & DeadLetterScripts, list: Partitions, set: 'failed' | 'delayed'): JobList {
-  const inTurn = oneAtATime()
+  const oneByOne = oneAtATime()
   return {
     async next(after) {
       const parts = [...list]
@@ -50,7 +50,7 @@ export function jobList(client: RedisClient & DeadLetterScripts, list: Partition
         const [rows, more] = await client.clerkDeadLetters(key(set), key(''), ...startIn(index, after), ...share)
         return { deadLetters: rows.map((row) => listed(row, index)), hasMore: more === 1 }
       }
-      return merged(await inTurn(() => asQueueUnavailable(Promise.all(parts.map(page)))))
+      return merged(await oneByOne(() => asQueueUnavailable(Promise.all(parts.map(page)))))
     },
     async end() {
       const ends = [...list].map(async ({ key }, partition): Promise<DeadLetterCursor | null> => {
@@ -72,7 +72,7 @@ export function jobList(client: RedisClient & DeadLetterScripts, list: Partition
         for (const [index, { key }] of [...list].entries()) {
           for (let looked = 0; looked < ids.length; ) {
             const rest = ids.slice(looked)
-            const [rows, count] = await inTurn(() =>
+            const [rows, count] = await oneByOne(() =>
               asQueueUnavailable(client.clerkDeadLettersAmong(key(set), key(''), SCRIPT_BYTES_MAX, ...rest)),
             )
             found.push(...rows.map((row) => listed(row, index)))

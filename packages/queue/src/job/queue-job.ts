@@ -1,6 +1,6 @@
 import { type Envelope, Failure } from '@clerk-mirror/events'
 import { REACTION_RETRY_DELAYS_MS, TRIES_MAX } from '../limits.js'
-import { type SealedBody, seal, unseal } from './encrypted-body.js'
+import { type UndecryptedBody, encryptBody, decryptBody } from './encrypted-body.js'
 import type { EnvelopeKeys } from './encryption-keys.js'
 
 /**
@@ -27,7 +27,7 @@ type JobData = JobHead &
   )
 
 /** An envelope as read from the queue: its body may be encrypted with a key that this process lacks. */
-export type StoredEnvelope = Omit<Envelope, 'body' | 'userId'> & { body: string | SealedBody }
+export type StoredEnvelope = Omit<Envelope, 'body' | 'userId'> & { body: string | UndecryptedBody }
 
 export const BACKOFF_TYPE = 'clerk'
 
@@ -43,7 +43,7 @@ export function queueJobOf(envelope: IncomingEvent, keys: EnvelopeKeys, trace?: 
   const job = { id: eventId, name: type, timestampMs: receivedAtMs }
   const head = { objectId, instanceId, source, ...(trace !== undefined && { trace }) }
   const json = (data: JobData) => JSON.stringify(data)
-  const sealed = keys.size === 0 ? null : seal(body, beside(envelope), keys)
+  const sealed = keys.size === 0 ? null : encryptBody(body, clearFields(envelope), keys)
   if (sealed !== null) return { ...job, data: json({ ...head, ...(userId !== null && { userId }), sealed }) }
   return { ...job, data: typeof body === 'string' ? json({ ...head, body }) : jsonWithBytes(head, body) }
 }
@@ -62,10 +62,10 @@ function jsonWithBytes(head: JobHead, body: Buffer): Buffer {
   return bytes
 }
 
-type Beside = Pick<Envelope, 'eventId' | 'type' | 'objectId' | 'instanceId' | 'source'> & { userId?: unknown }
+type ClearFields = Pick<Envelope, 'eventId' | 'type' | 'objectId' | 'instanceId' | 'source'> & { userId?: unknown }
 
 /** All clear fields beside an encrypted body, except the time of receipt, which a revived dead letter keeps. */
-const beside = ({ eventId, type, objectId, instanceId, source, userId = null }: Beside) =>
+const clearFields = ({ eventId, type, objectId, instanceId, source, userId = null }: ClearFields) =>
   JSON.stringify([eventId, type, objectId, instanceId, source, userId])
 
 type Fields = Partial<Pick<JobData, 'objectId' | 'instanceId' | 'source'>> & {
@@ -85,7 +85,7 @@ export function envelopeOf(
   const head = { eventId: id, type: name, receivedAtMs: timestampMs, objectId, instanceId, source }
   if (typeof body === 'string') return { ...head, body }
   if (typeof sealed !== 'string') return null
-  return { ...head, body: unseal(sealed, beside({ ...head, userId }), keys) }
+  return { ...head, body: decryptBody(sealed, clearFields({ ...head, userId }), keys) }
 }
 
 /** The parsed JSON of a job's field; null for invalid JSON and for an absent field. */
@@ -98,7 +98,7 @@ export function parsedField(text: string | undefined): unknown {
 }
 
 /** A rollout may still bring the key, in any order of processes; changed bytes stay wrong for ever. */
-export const sealedFailure = ({ keyId, fault }: SealedBody): Failure =>
+export const undecryptedFailure = ({ keyId, fault }: UndecryptedBody): Failure =>
   fault === 'key-missing'
     ? new Failure('unknown', 'envelope_key_missing', `its body is encrypted with the key ${keyId}, which is not here`)
     : new Failure('poison', 'envelope_not_authentic', `its body is not what was encrypted with the key ${keyId}`)

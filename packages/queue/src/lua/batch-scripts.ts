@@ -9,7 +9,7 @@ import type { RedisClient } from '../redis/connection.js'
  */
 
 /** KEYS of the scripts, in order. */
-export const TOGETHER_KEYS = [
+export const BATCH_KEYS = [
   'wait',
   'active',
   'prioritized',
@@ -116,11 +116,11 @@ return answers
 `
 
 type Command = (...args: (string | number)[]) => Promise<unknown[]>
-export type TogetherScripted = { clerkFinish: Command; clerkStart: Command }
+export type BatchScripts = { clerkFinish: Command; clerkStart: Command }
 
-export function withTogether<T extends RedisClient>(client: T): T & TogetherScripted {
-  const numberOfKeys = TOGETHER_KEYS.length
+export function withBatchScripts<T extends RedisClient>(client: T): T & BatchScripts {
+  const numberOfKeys = BATCH_KEYS.length
   client.defineCommand('clerkFinish', { numberOfKeys, lua: FINISH })
   client.defineCommand('clerkStart', { numberOfKeys, lua: START })
-  return client as T & TogetherScripted
+  return client as T & BatchScripts
 }

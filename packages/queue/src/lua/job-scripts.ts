@@ -133,7 +133,7 @@ return #moved
  * read it. Sealed ones have to be carried. A body in clear is a text within the data, where its own quotes are escaped:
  * no name in it can pass for the field.
  */
-const HOLDING = `
+const CONTAINING = `
 local found, bytesLeft = {}, tonumber(ARGV[1])
 for index, key in ipairs(KEYS) do
   if redis.call('TYPE', key).ok == 'hash' then
@@ -186,7 +186,7 @@ export type JobScripts = {
   clerkReplayMany: Command
   clerkRetryNow: Command
   /** The number of keys comes first, then the keys, the number of bytes, the flag and the texts. */
-  clerkHolding: (...args: (string | number)[]) => Promise<[number, string[]]>
+  clerkContaining: (...args: (string | number)[]) => Promise<[number, string[]]>
   clerkRemove: Command
 }
 
@@ -197,7 +197,7 @@ export function withJobScripts(client: RedisClient): RedisClient & JobScripts {
   client.defineCommand('clerkReplay', { numberOfKeys, lua: REPLAY })
   client.defineCommand('clerkReplayMany', { numberOfKeys, lua: REPLAY_MANY })
   client.defineCommand('clerkRetryNow', { numberOfKeys, lua: RETRY_NOW })
-  client.defineCommand('clerkHolding', { lua: HOLDING })
+  client.defineCommand('clerkContaining', { lua: CONTAINING })
   client.defineCommand('clerkRemove', { numberOfKeys: REMOVE_KEYS.length + 2, lua: REMOVE })
   return client as RedisClient & JobScripts
 }

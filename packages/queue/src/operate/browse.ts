@@ -23,7 +23,7 @@ type View = {
   keys: EnvelopeKeys
   client: RedisClient
   /** Shared by all queues. */
-  inTurn: ReturnType<typeof oneAtATime>
+  oneByOne: ReturnType<typeof oneAtATime>
 }
 
 /**
@@ -39,7 +39,7 @@ export function openQueueBrowser(
   const client = openOperatorClient(target)
   client.on('error', () => {}) // every command reports its own
   const options = { connection: client, skipMetasUpdate: true, skipVersionCheck: true, skipWaitingForReady: true }
-  const view: View = { redact, keys, client, inTurn: oneAtATime() }
+  const view: View = { redact, keys, client, oneByOne: oneAtATime() }
   const opened = new Map<string, Queue>()
   let reactions: ReadonlyMap<string, Partition> = new Map()
   const queueOf = ({ queue, prefix }: Partition) => {
@@ -72,26 +72,26 @@ class RedactedQueue extends Queue {
   readonly #redact: Redact
   readonly #keys: EnvelopeKeys
   readonly #client: RedisClient
-  readonly #inTurn: ReturnType<typeof oneAtATime>
+  readonly #oneByOne: ReturnType<typeof oneAtATime>
 
-  constructor(name: string, { redact, keys, client, inTurn }: View, options: QueueOptions) {
+  constructor(name: string, { redact, keys, client, oneByOne }: View, options: QueueOptions) {
     super(name, options)
     this.#client = client
     this.#redact = redact
     this.#keys = keys
-    this.#inTurn = inTurn
+    this.#oneByOne = oneByOne
     this.on('error', () => {})
   }
 
   override getJob(id: string): Promise<Job | undefined> {
-    return this.#inTurn(async () => (await this.#read(id))?.job)
+    return this.#oneByOne(async () => (await this.#read(id))?.job)
   }
 
   /** Replaces BullMQ's own, in which one script reads every job of the range with all its data. */
   override getJobs(...[types = [], start = 0, end = -1, asc]: Parameters<Queue['getJobs']>): Promise<Job[]> {
     const from = Math.max(0, start)
     const last = Math.min(end < 0 ? Number.POSITIVE_INFINITY : end, from + BROWSE_ROWS_MAX - 1)
-    return this.#inTurn(async () => {
+    return this.#oneByOne(async () => {
       const jobs: Job[] = []
       let bytes = 0
       for (const id of await super.getRanges([types].flat(), from, last, asc)) {

@@ -20,14 +20,14 @@ export function openPartitionRegistry(target: RedisTarget, namespace: string): P
   client.on('error', () => {}) // the process has been told by its other connection
   const stop = new AbortController()
   let served = partitions(1, namespace)
-  const poll = async () => {
+  const pollLoop = async () => {
     while (!stop.signal.aborted) {
       const { count } = await read(client, namespace).catch(() => ({ count: served.length }))
       if (count !== served.length) served = partitions(count, namespace)
       await pause(REGISTRY_POLL_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})
     }
   }
-  void poll()
+  void pollLoop()
   return {
     [Symbol.iterator]: () => served[Symbol.iterator](),
     [Symbol.dispose]() {

@@ -19,11 +19,11 @@ export type StoredEvent = Omit<JobEvent, 'reason'> & {
  */
 export type RemovedFrom = 'waiting' | 'delayed' | 'dead' | 'kept' | 'active' | 'gone'
 
-export type HoldingOptions = {
+export type SearchOptions = {
   /** Ends the search early. */
   signal?: AbortSignal
   /** Searches encrypted bodies too, which takes longer. Bodies that cannot be decrypted are all yielded. */
-  unsealing?: boolean
+  decrypting?: boolean
 }
 
 export type StoredEvents = Disposable & {
@@ -32,7 +32,7 @@ export type StoredEvents = Disposable & {
    * ASCII letters count as the same. Misses none that is in the queue from begin to end, however often it changes its
    * state meanwhile. @throws QueueUnavailable
    */
-  holding: (texts: readonly string[], options?: HoldingOptions) => AsyncIterable<StoredEvent>
+  containing: (texts: readonly string[], options?: SearchOptions) => AsyncIterable<StoredEvent>
   /** Removes an event, unless a worker has it. Two calls at once do no harm. */
   remove: (eventId: string) => Promise<RemovedFrom>
 }
@@ -45,7 +45,7 @@ export async function openStoredEvents(
 ): Promise<StoredEvents> {
   const client = withJobScripts(await connectOperator(target))
   return {
-    async *holding(texts, options = {}) {
+    async *containing(texts, options = {}) {
       const fragments = texts.map(lowerAscii)
       for await (const event of search(client, [...list], fragments, options, keys)) {
         const text = lowerAscii(event.text)
@@ -89,7 +89,7 @@ async function* search(
   client: RedisClient & JobScripts,
   list: readonly Partition[],
   fragments: readonly string[],
-  { signal, unsealing = false }: HoldingOptions,
+  { signal, decrypting = false }: SearchOptions,
   envelopeKeys: EnvelopeKeys,
 ): AsyncGenerator<StoredEvent> {
   if (list.length === 0) return
@@ -105,8 +105,8 @@ async function* search(
       for (const start of starts) {
         let ours = keys.filter((key) => key.startsWith(start))
         while (ours.length > 0) {
-          const wanted = [SCRIPT_BYTES_MAX, unsealing ? 1 : 0, ...fragments]
-          const [looked, found] = await asQueueUnavailable(client.clerkHolding(ours.length, ...ours, ...wanted))
+          const wanted = [SCRIPT_BYTES_MAX, decrypting ? 1 : 0, ...fragments]
+          const [looked, found] = await asQueueUnavailable(client.clerkContaining(ours.length, ...ours, ...wanted))
           for (const jobKey of found) {
             const event = await asQueueUnavailable(readEvent(client, jobKey, jobKey.slice(start.length), envelopeKeys))
             if (event) yield event

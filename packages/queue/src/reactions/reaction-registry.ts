@@ -43,9 +43,9 @@ export type ReactionRegistry = Disposable & {
   /** Whether the last poll is recent enough for a commit. */
   isCurrent: () => boolean
   /** Polls now. @throws QueueUnavailable, at once when Redis is not connected. */
-  look: () => Promise<void>
+  poll: () => Promise<void>
   /** Resolves when a poll is recent enough; waits for a connection to Redis. @throws QueueUnavailable */
-  fresh: () => Promise<void>
+  pollUnlessCurrent: () => Promise<void>
   /** Work begins that uses the present version. The registry learns of a newer one when that work has ended. */
   hold: () => Disposable
 }
@@ -86,28 +86,28 @@ export function openReactionRegistry(
       await rest()
     }
   }
-  const poll = async () => {
+  const pollLoop = async () => {
     while (!stop.signal.aborted) {
-      await reader.look().catch(() => {})
+      await reader.poll().catch(() => {})
       await rest()
     }
   }
-  client.on('ready', () => void reader.look().catch(() => {}))
-  void poll()
+  client.on('ready', () => void reader.poll().catch(() => {}))
+  void pollLoop()
   return {
     current: () => reader.known,
     isCurrent: () => reader.isCurrent(),
-    look: () => reader.look(),
-    async fresh() {
+    poll: () => reader.poll(),
+    async pollUnlessCurrent() {
       if (reader.isCurrent()) return
       if (client.status !== 'ready') await new Promise<void>((resolve) => client.once('ready', () => resolve()))
-      await reader.look()
+      await reader.poll()
     },
     hold: () => reader.hold(),
     [Symbol.dispose]() {
       stop.abort()
       // Lets no worker wait for this one; without this the heartbeat expires.
-      if (client.status === 'ready') reader.leave()
+      if (client.status === 'ready') reader.deregister()
       client.disconnect()
     },
   }
@@ -122,7 +122,7 @@ class RegistryReader {
   readonly #id = randomUUID()
   /** Versions that work in progress began with, and the number of pieces of each. */
   readonly #held = new Map<number, number>()
-  #lookedAtMs = Number.NEGATIVE_INFINITY
+  #polledAtMs = Number.NEGATIVE_INFINITY
   known: { version: number; reactions: RegisteredReactions } | null = null
   /** The version with the reactions of this process; null until they are on the registry. */
   ownVersion: number | null = null
@@ -140,10 +140,10 @@ class RegistryReader {
   }
 
   isCurrent(): boolean {
-    return performance.now() - this.#lookedAtMs < REACTION_REGISTRY_TRUST_MS
+    return performance.now() - this.#polledAtMs < REACTION_REGISTRY_TRUST_MS
   }
 
-  readonly look = singleFlight(() => this.#lookNow())
+  readonly poll = singleFlight(() => this.#pollNow())
 
   hold(): Disposable {
     const version = this.known?.version ?? 0
@@ -171,11 +171,11 @@ class RegistryReader {
     return [...readers.filter((reader) => reader.version < version), ...former].map(({ host, pid }) => ({ host, pid }))
   }
 
-  leave(): void {
+  deregister(): void {
     this.#client.hdel(this.#keys()[1], this.#id).catch(() => {})
   }
 
-  async #lookNow(): Promise<void> {
+  async #pollNow(): Promise<void> {
     const sinceMs = performance.now()
     const { known } = this
     let answer = await (known === null ? this.#register() : this.#ask(known.version))
@@ -186,26 +186,26 @@ class RegistryReader {
     }
     const version = Number(answer[0])
     if (known === null || version !== known.version) this.known = { version, reactions: readRegistry(answer) }
-    this.#lookedAtMs = sinceMs
+    this.#polledAtMs = sinceMs
     if (this.ownVersion !== null) return
     this.ownVersion = version
     this.#onRegistered(version)
   }
 
   #ask(version: number) {
-    const look = this.#client.clerkLook(...this.#keys(), PRESENCE_MS, this.#id, this.#word(), version)
+    const look = this.#client.clerkLook(...this.#keys(), PRESENCE_MS, this.#id, this.#heartbeat(), version)
     return asQueueUnavailable(withTimeout(PROMPT_COMMAND_MS, look))
   }
 
   #register() {
     const reactions = this.#texts().flat()
     const register = this.#client.clerkRegisterReactions(
-      ...[...this.#keys(), PRESENCE_MS, this.#id, this.#word(), ...reactions],
+      ...[...this.#keys(), PRESENCE_MS, this.#id, this.#heartbeat(), ...reactions],
     )
     return asQueueUnavailable(withTimeout(PROMPT_COMMAND_MS, register))
   }
 
-  #word(): string {
+  #heartbeat(): string {
     const version = Math.min(this.known?.version ?? 0, ...this.#held.keys())
     return JSON.stringify({ host: hostname(), pid: process.pid, version, reactions: Object.fromEntries(this.#texts()) })
   }

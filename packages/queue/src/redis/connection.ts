@@ -14,7 +14,7 @@ import {
 import { endOnDisconnect } from './end-on-disconnect.js'
 import { QueueUnavailable } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
-import { leaveOnRoleError, MasterConnector, watchRole } from './server-role.js'
+import { reconnectOnRoleError, MasterConnector, watchRole } from './server-role.js'
 
 export type RedisClient = Redis | Cluster
 
@@ -114,7 +114,7 @@ function open({ nodes, username, password, tls, database }: RedisTarget, behavio
     if (client.listenerCount('error') > 0) client.emit('error', error)
     if (client instanceof Redis && client.status === 'ready') client.disconnect(true)
   }
-  const { reconnectOnError, delayMs } = leaveOnRoleError(isPatient, leave)
+  const { reconnectOnError, delayMs } = reconnectOnRoleError(isPatient, leave)
   const [node] = nodes
   const client: RedisClient = endOnDisconnect(nodes.length === 1 && node ? openServer(node) : openCluster())
   if (client instanceof Redis) watchRole(client, leave)

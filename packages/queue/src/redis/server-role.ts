@@ -83,7 +83,7 @@ export class MasterConnector extends AbstractConnector {
  * Options by which a client leaves a server with a changed role, and the delays between its attempts. BullMQ's copies of
  * a client share them. `resend`: refused commands are sent again on the next connection, else the caller has the error.
  */
-export function leaveOnRoleError(resend: boolean, leave: (error: Error) => void) {
+export function reconnectOnRoleError(resend: boolean, leave: (error: Error) => void) {
   let attempts = 0
   let heardMs = Number.NEGATIVE_INFINITY
   const delayMs = () => (attempts === 0 ? 0 : Math.min(RECONNECT_FIRST_MS * 2 ** attempts, ROLE_BACKOFF_MAX_MS))
