@@ -1,4 +1,4 @@
-import { type EnvelopeKeys, parseEnvelopeKeys } from '@clerk-mirror/queue'
+import { type EnvelopeKeys, parseEnvelopeKeys } from '@clerk-mirror/queue/enqueue'
 import { expect, test } from 'vitest'
 import { clerkEvent, clerkId } from '../support/clerk-events.js'
 import { type ConsoleWorld, OPERATOR_TOKEN, openConsoleWorld } from '../support/console.js'

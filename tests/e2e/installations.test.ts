@@ -1,4 +1,4 @@
-import { partition } from '@clerk-mirror/queue'
+import { partition } from '@clerk-mirror/queue/enqueue'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { post, signUps } from '../support/http/deliveries.js'
 import { isReady, runCli } from '../support/processes/processes.js'

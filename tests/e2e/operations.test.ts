@@ -1,5 +1,5 @@
 import { type Operations, openOperations } from '@clerk-mirror/operations'
-import { parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { parseRedisUrl, partition } from '@clerk-mirror/queue/enqueue'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
 import { until } from '../support/until.js'

@@ -1,4 +1,4 @@
-import { openReactionPartitions, type Partition, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { openReactionPartitions, type Partition, parseRedisUrl, partition } from '@clerk-mirror/queue/operate'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'

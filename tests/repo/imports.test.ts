@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
-import { type Import, importsOf, isRelative, oursOf, packageOf, targetOf } from './imports.js'
+import { entryOf, type Import, importsOf, isRelative, oursOf, packageOf, targetOf } from './imports.js'
 import { isApp, sources, workspaceOf, workspaces } from './tree.js'
 
-/** Which of our packages each may import. Ingest must accept while MySQL is down, so nothing there may know of it. */
+/**
+ * Our packages that each may import; `queue/gauges` is a single entry point. Ingest must enqueue while MySQL is down, so no
+ * import there may lead to it; and it reaches the producers' side of the queue alone.
+ */
 const OURS: Readonly<Record<string, readonly string[]>> = {
   'packages/events': [],
   'packages/pages': [],
@@ -12,7 +15,7 @@ const OURS: Readonly<Record<string, readonly string[]>> = {
   'packages/mirror': ['events'],
   'packages/operations': ['clerk-api', 'events', 'queue', 'mirror', 'runtime'],
   'packages/devstack': ['events', 'mirror', 'operations', 'queue', 'runtime'],
-  'apps/ingest': ['events', 'queue', 'runtime'],
+  'apps/ingest': ['events', 'queue/enqueue', 'queue/gauges', 'runtime'],
 }
 const OURS_OF_AN_APP = ['clerk-api', 'events', 'mirror', 'operations', 'pages', 'queue', 'runtime']
 
@@ -46,8 +49,9 @@ const home = ({ file }: Import) => workspaceOf(file) ?? ''
 test('each package of ours imports only the packages below it, an app never another app, and nothing devstack', () => {
   const forbidden = imports.filter((each) => {
     const name = oursOf(each.to ?? '')
+    const entry = each.to?.split('/').slice(1).join('/') ?? ''
     const allowed = OURS[home(each)] ?? (isApp(home(each)) ? OURS_OF_AN_APP : [])
-    return name !== null && !allowed.includes(name)
+    return name !== null && !allowed.includes(name) && !allowed.includes(entry)
   })
   expect(forbidden.map(said)).toEqual([])
 })
@@ -56,9 +60,37 @@ test('every package says here what it may import', () => {
   expect(workspaces().filter((folder) => !isApp(folder) && OURS[folder] === undefined)).toEqual([])
 })
 
-test('a package is entered by its door', () => {
-  const past = imports.filter(({ to }) => oursOf(to ?? '') !== null && to?.split('/').length !== 2)
+test('a package is entered by one of its entry points', () => {
+  const past = imports.filter(({ to }) => oursOf(to ?? '') !== null && entryOf(to ?? '') === null)
   expect(past.map(said)).toEqual([])
+})
+
+const QUEUE = 'packages/queue/src/'
+const BELOW = ['heartbeats', 'job', 'lua', 'redis']
+/** The wings of packages/queue, and the wings that each may import besides its own. Files outside them are for all. */
+const WINGS: Readonly<Record<string, readonly string[]>> = {
+  operate: ['reactions', ...BELOW],
+  consume: BELOW,
+  enqueue: BELOW,
+  reactions: BELOW,
+  heartbeats: ['lua', 'redis'],
+  job: ['lua', 'redis'],
+  lua: ['redis'],
+  redis: [],
+}
+const wingOf = (file: string | null) => /^packages\/queue\/src\/([^/]+)\//.exec(file ?? '')?.[1] ?? null
+
+test('between the wings of the queue, imports go one way', () => {
+  const inWings = imports.filter(({ file }) => wingOf(file) !== null)
+  const upwards = inWings.filter((each) => {
+    const [from, to] = [wingOf(each.file) ?? '', wingOf(targetOf(each))]
+    return isRelative(each.to ?? '') && to !== null && to !== from && !WINGS[from]?.includes(to)
+  })
+  expect(upwards.map(said)).toEqual([])
+  const wings = sources()
+    .filter((file) => file.startsWith(QUEUE))
+    .map(wingOf)
+  expect(new Set(wings.filter((wing) => wing !== null))).toEqual(new Set(Object.keys(WINGS)))
 })
 
 test('each third party is imported behind its own doors, and one that has none nowhere', () => {

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { exists, read } from './tree.js'
+import { exists, manifestOf, read } from './tree.js'
 
 /** One file asking for another module: `to` as it is written, null where it is computed. */
 export type Import = { file: string; to: string | null }
@@ -33,8 +33,16 @@ export const oursOf = (to: string): string | null => /^@clerk-mirror\/([^/]+)/.e
 export function targetOf({ file, to }: Import): string | null {
   if (to === null) return null
   const ours = oursOf(to)
-  if (ours !== null) return `packages/${ours}/src/index.ts`
+  if (ours !== null) return entryOf(to)
   return isRelative(to) ? sourceFile(posix.join(posix.dirname(file), to)) : null
+}
+
+/** The source file of an entry point, such as `@clerk-mirror/queue/enqueue`; null when the package has none of that name. */
+export function entryOf(specifier: string): string | null {
+  const folder = `packages/${oursOf(specifier)}`
+  const subpath = specifier.split('/').slice(2)
+  const entry = exists(`${folder}/package.json`) ? manifestOf(folder).exports?.[['.', ...subpath].join('/')] : undefined
+  return entry === undefined ? null : posix.join(folder, entry.source)
 }
 
 /** The file that is compiled to this one, or the file itself; null when there is none. */

@@ -35,10 +35,14 @@ test('the build compiles every app and package', () => {
   expect(referencesOf('')).toEqual(workspaces().toSorted())
 })
 
-test.each(workspaces())('%s has one door if it is a package, and none if it is an app', (folder) => {
-  const doors = Object.entries(manifestOf(folder).exports ?? {})
-  expect(doors.map(([name]) => name)).toEqual(isApp(folder) ? [] : ['.'])
-  for (const [, { source }] of doors) expect(exists(posix.join(folder, source))).toBe(true)
+const ENTRY_POINTS: Readonly<Record<string, readonly string[]>> = {
+  'packages/queue': ['./enqueue', './gauges', './consume', './operate'],
+}
+
+test.each(workspaces())('%s has its entry points if it is a package, and none if it is an app', (folder) => {
+  const entries = Object.entries(manifestOf(folder).exports ?? {})
+  expect(entries.map(([name]) => name)).toEqual(isApp(folder) ? [] : (ENTRY_POINTS[folder] ?? ['.']))
+  for (const [, { source }] of entries) expect(exists(posix.join(folder, source))).toBe(true)
 })
 
 test('a dependency has the same version wherever it is named, and ours the one that they have', () => {

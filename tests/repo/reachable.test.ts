@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { expect, test } from 'vitest'
 import { importsOf, sourceFile, targetOf } from './imports.js'
-import { codeFiles, files, read, sources, workspaceOf, workspaces } from './tree.js'
+import { codeFiles, files, manifestOf, read, sources, workspaceOf, workspaces } from './tree.js'
 
 const NAMED_PROGRAM = /\w+\/[\w./-]+\.(?:ts|m?js)/g
 const QUOTED_FILE = /['"`]([^'"`\s]+\.(?:ts|m?js))['"`]/g
@@ -10,7 +10,10 @@ const QUOTED_FILE = /['"`]([^'"`\s]+\.(?:ts|m?js))['"`]/g
 function entries(): string[] {
   const naming = ['package.json', ...files().filter((path) => /^(?:Dockerfile|docker-compose\.yml)$/.test(path))]
   const programs = naming.flatMap((path) => read(path).match(NAMED_PROGRAM) ?? []).map(sourceFile)
-  const entries = workspaces().flatMap((folder) => [`${folder}/src/index.ts`, `${folder}/src/main.ts`])
+  const entries = workspaces().flatMap((folder) => [
+    ...Object.values(manifestOf(folder).exports ?? {}).map(({ source }) => posix.join(folder, source)),
+    `${folder}/src/main.ts`,
+  ])
   return [...programs, ...entries].filter((path) => path !== null)
 }
 

@@ -7,10 +7,11 @@ const SCRIPTS_OF = {
     'lua/lease-scripts',
     'lua/batch-scripts',
     'lua/gauge-scripts',
-    'consume/worker-heartbeat',
+    'redis/process-lease',
+    'heartbeats/worker-heartbeat',
     'consume/stuck-watchdog',
   ],
-  ingest: ['lua/gauge-scripts'],
+  ingest: ['lua/gauge-scripts', 'redis/process-lease'],
 }
 
 const ACCOUNTS = read('docs/hardening.md')

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import type { DatabaseOptions } from '@clerk-mirror/mirror'
-import { type EnvelopeKeys, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { type EnvelopeKeys, parseRedisUrl, partition } from '@clerk-mirror/queue/enqueue'
 import { openLog, Releasers, Secret } from '@clerk-mirror/runtime'
 import { inject } from 'vitest'
 import { parseAccounts } from '../../apps/console/src/auth/accounts.js'

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { parseMirroredKinds, parseSigningSecrets } from '@clerk-mirror/events'
-import { type DeadLetters, type EnvelopeKeys, openDeadLetters, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import {
+  type DeadLetters,
+  type EnvelopeKeys,
+  openDeadLetters,
+  parseRedisUrl,
+  partition,
+} from '@clerk-mirror/queue/operate'
 import { openLog, type ProcessFailure, Releasers, Secret } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { Webhook } from 'svix'

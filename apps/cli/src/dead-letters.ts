@@ -4,7 +4,7 @@ import {
   type DeadLetterOperations,
   deadLetterJson,
 } from '@clerk-mirror/operations'
-import type { DeadLetter, DeadLetterDetails } from '@clerk-mirror/queue'
+import type { DeadLetter, DeadLetterDetails } from '@clerk-mirror/queue/operate'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
 import { deadLettersOf, FILTER_OPTIONS, FILTER_USAGE, filterOf, QUEUE_OPTION, queueOf } from './dead-letter-options.js'

@@ -8,7 +8,7 @@ import {
   parseNamespace,
   parseRedisUrl,
   readPartitions,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import { Releasers, readConfig, secret } from '@clerk-mirror/runtime'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'

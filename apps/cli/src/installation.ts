@@ -1,6 +1,6 @@
 import { parseDatabaseUrl } from '@clerk-mirror/mirror'
 import type { InstallationReport, RestampResult } from '@clerk-mirror/operations'
-import { parseRedisUrl } from '@clerk-mirror/queue'
+import { parseRedisUrl } from '@clerk-mirror/queue/operate'
 import { readConfig, secret } from '@clerk-mirror/runtime'
 import { actor } from './actor.js'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'

@@ -7,7 +7,7 @@ import {
   QueueUnavailable,
   type RedisTarget,
   readPartitions,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import { clearTextTo, readConfig, secret } from '@clerk-mirror/runtime'
 import type { Call } from './command.js'
 

@@ -4,7 +4,7 @@ import {
   parseNamespace,
   parseRedisUrl,
   type Retirement,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import { readConfig, secret } from '@clerk-mirror/runtime'
 import { type Call, type Command, type ExitCode, WrongUsage } from './command.js'
 import { asOperationsError, noteClearText } from './operations.js'

@@ -6,7 +6,7 @@ import {
   parseNamespace,
   parseRedisUrl,
   type RedisTarget,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import {
   type Environment,
   host,

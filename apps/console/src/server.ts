@@ -1,4 +1,4 @@
-import type { QueueBrowser, SessionRevocations } from '@clerk-mirror/queue'
+import type { QueueBrowser, SessionRevocations } from '@clerk-mirror/queue/operate'
 import {
   bodyHooks,
   closeBeforeLongBody,

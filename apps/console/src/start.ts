@@ -1,5 +1,5 @@
 import { openOperations } from '@clerk-mirror/operations'
-import { openPartitionRegistry, openQueueBrowser, openSessionRevocations } from '@clerk-mirror/queue'
+import { openPartitionRegistry, openQueueBrowser, openSessionRevocations } from '@clerk-mirror/queue/operate'
 import {
   HttpEdge,
   isLoopback,

@@ -9,7 +9,7 @@ import {
   REPLICAS_MAX,
   type RedisTarget,
   type Spread,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/enqueue'
 import {
   type Environment,
   flag,

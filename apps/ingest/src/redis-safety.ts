@@ -1,4 +1,4 @@
-import type { Producer, RedisInspection } from '@clerk-mirror/queue'
+import type { Producer, RedisInspection } from '@clerk-mirror/queue/enqueue'
 import type { Check, Log } from '@clerk-mirror/runtime'
 
 /** Ready: Redis takes writes, has room for events, and its settings keep acknowledged events. */

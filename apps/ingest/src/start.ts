@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { exportQueueGauges, openProducer, openQueueGauges, type Producer } from '@clerk-mirror/queue'
+import { openProducer, type Producer } from '@clerk-mirror/queue/enqueue'
+import { exportQueueGauges, openQueueGauges } from '@clerk-mirror/queue/gauges'
 import {
   Connections,
   HttpEdge,

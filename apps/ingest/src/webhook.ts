@@ -7,7 +7,7 @@ import {
   type SigningKey,
   verifySignature,
 } from '@clerk-mirror/events'
-import type { EnqueueResult, IncomingEvent, Producer } from '@clerk-mirror/queue'
+import type { EnqueueResult, IncomingEvent, Producer } from '@clerk-mirror/queue/enqueue'
 import type { Span, Tracing } from '@clerk-mirror/runtime'
 import type { DroppedEvent, DropReason } from './dropped-events.js'
 import type { RefusalCode } from './errors.js'

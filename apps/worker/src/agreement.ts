@@ -6,7 +6,7 @@ import {
   type Partitions,
   type RedisTarget,
   type WorkerSettings,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/consume'
 import { type Log, type Metrics, type ProcessFailure, type Releasers, releaseName } from '@clerk-mirror/runtime'
 import type { WorkerConfig } from './config.js'
 import { type InstallationGuard, openInstallationGuard } from './installation-guard.js'

@@ -7,7 +7,7 @@ import {
   parseNamespace,
   parseRedisUrl,
   type RedisTarget,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/consume'
 import {
   type Environment,
   flag,

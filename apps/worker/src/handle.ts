@@ -1,6 +1,6 @@
 import { asObjectId, decode, Failure, type MirroredKinds } from '@clerk-mirror/events'
 import type { Applied, Arrival, Mirror } from '@clerk-mirror/mirror'
-import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue'
+import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue/consume'
 
 /** What became of a delivery, for whoever counts and logs; `happenedAtMs` is Clerk's time, null where it told none. */
 export type Handled = { delivery: Delivery; result: Applied; happenedAtMs: number | null }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure, type InstallationRefusal, type InstallationStamp, matchInstallations } from '@clerk-mirror/events'
 import type { DatabaseInstallation } from '@clerk-mirror/mirror'
-import type { Handle, QueueInstallation } from '@clerk-mirror/queue'
+import type { Handle, QueueInstallation } from '@clerk-mirror/queue/consume'
 import { singleFlight } from '@clerk-mirror/runtime'
 import { INSTALLATION_LOOK_MS, INSTALLATION_TRUST_MS } from './limits.js'
 

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { AlertClaims, Reason } from '@clerk-mirror/queue'
+import type { AlertClaims, Reason } from '@clerk-mirror/queue/consume'
 import { NO_PROXIES, type ProxySettings, printable, proxyFor } from '@clerk-mirror/runtime'
 import {
   NOTICE_ANSWER_MS,

@@ -3,12 +3,11 @@ import {
   type AlertClaims,
   type Consumer,
   consume,
-  exportQueueGauges,
   openAlertClaims,
   openPartitionRegistry,
-  openQueueGauges,
   type Partitions,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/consume'
+import { exportQueueGauges, openQueueGauges } from '@clerk-mirror/queue/gauges'
 import {
   type Check,
   openMetrics,

@@ -1,6 +1,12 @@
 import { Failure } from '@clerk-mirror/events'
 import type { FutureVersion } from '@clerk-mirror/mirror'
-import { type BreakerState, type Consumer, type ConsumerObserver, type Handle, reasonOf } from '@clerk-mirror/queue'
+import {
+  type BreakerState,
+  type Consumer,
+  type ConsumerObserver,
+  type Handle,
+  reasonOf,
+} from '@clerk-mirror/queue/consume'
 import type { Log, Metrics } from '@clerk-mirror/runtime'
 import type { BlockedCauses } from './blocked-causes.js'
 import type { Handled } from './handle.js'

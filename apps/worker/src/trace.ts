@@ -1,5 +1,5 @@
 import { Failure } from '@clerk-mirror/events'
-import type { Disposition, Handle } from '@clerk-mirror/queue'
+import type { Disposition, Handle } from '@clerk-mirror/queue/consume'
 import type { Tracing } from '@clerk-mirror/runtime'
 
 /**

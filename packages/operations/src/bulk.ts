@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { NewAction } from '@clerk-mirror/mirror'
-import type { DeadLetter, JobList } from '@clerk-mirror/queue'
+import type { DeadLetter, JobList } from '@clerk-mirror/queue/operate'
 import { type DeadLetterFilter, type DeadLetterQueue, demandParts } from './dead-letter-filter.js'
 import { type Range, type WalkedPage, walk } from './dead-letter-walk.js'
 import type { Ledger } from './ledger.js'

@@ -1,5 +1,5 @@
 import type { FailureClass } from '@clerk-mirror/events'
-import type { DeadLetter, Reason } from '@clerk-mirror/queue'
+import type { DeadLetter, Reason } from '@clerk-mirror/queue/operate'
 import { CAUSES_MAX } from './limits.js'
 
 /** Dead letters that died of the same. Times in ms. */

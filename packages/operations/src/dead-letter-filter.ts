@@ -1,5 +1,5 @@
 import { eventIdOf, type FailureClass } from '@clerk-mirror/events'
-import type { DeadLetter, Reason } from '@clerk-mirror/queue'
+import type { DeadLetter, Reason } from '@clerk-mirror/queue/operate'
 import { OperationsError } from './operations-error.js'
 
 /** Of which queue; runs of reactions are no events, and have no place in the ledger. */

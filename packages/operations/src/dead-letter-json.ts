@@ -1,4 +1,4 @@
-import type { DeadLetter } from '@clerk-mirror/queue'
+import type { DeadLetter } from '@clerk-mirror/queue/operate'
 
 /** The documented shape, which the CLI and the console's API print. Times are ISO 8601. */
 export const deadLetterJson = ({ id, type, objectId, reason, attempts, receivedAtMs, failedAtMs }: DeadLetter) => ({

@@ -1,5 +1,5 @@
-import type { DeadLetterCursor, JobList, ListedDeadLetter } from '@clerk-mirror/queue'
-import { comesAfter } from '@clerk-mirror/queue'
+import type { DeadLetterCursor, JobList, ListedDeadLetter } from '@clerk-mirror/queue/operate'
+import { comesAfter } from '@clerk-mirror/queue/operate'
 import { type DeadLetterFilter, idsOf, matches } from './dead-letter-filter.js'
 import type { Ledger } from './ledger.js'
 

@@ -4,7 +4,7 @@ import type {
   DeadLetterDetails,
   DeadLetters,
   ListedDeadLetter,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import type { Page } from './audit.js'
 import { actionOf, type BulkOptions, bulk, type DiscardResult, type ReplayResult, type RetryNowResult } from './bulk.js'
 import { CauseCount, type DeadLetterCauses } from './dead-letter-causes.js'

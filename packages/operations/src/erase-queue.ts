@@ -12,7 +12,7 @@ import {
   tieTo,
 } from '@clerk-mirror/events'
 import type { LedgerEntry, Mirror } from '@clerk-mirror/mirror'
-import type { RemovedFrom, StoredEvent, StoredEvents } from '@clerk-mirror/queue'
+import type { RemovedFrom, StoredEvent, StoredEvents } from '@clerk-mirror/queue/operate'
 import { entryOf } from './ledger-entry.js'
 import { ERASE_LOOK_MS } from './limits.js'
 

@@ -1,6 +1,6 @@
 import { addressesOf, type Person } from '@clerk-mirror/events'
 import type { Counts, MentioningObject, Mirror, TiedPage } from '@clerk-mirror/mirror'
-import type { StoredEvents } from '@clerk-mirror/queue'
+import type { StoredEvents } from '@clerk-mirror/queue/operate'
 import { type JobCounts, noFindings, noJobs, removeEvents, removeRuns, removeWhenFinished } from './erase-queue.js'
 import { ERASE_MENTIONS_LISTED, ERASE_PATIENCE_MS } from './limits.js'
 

@@ -1,4 +1,4 @@
-export type { AgreedSetting, Disagreement } from '@clerk-mirror/queue'
+export type { AgreedSetting, Disagreement } from '@clerk-mirror/queue/operate'
 export type { ActivityPoint } from './activity.js'
 export type { OperatorAction, Page } from './audit.js'
 export type { BulkOptions, DiscardResult, ReplayResult, RetryNowResult } from './bulk.js'

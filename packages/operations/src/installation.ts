@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Failure, type InstallationRefusal, type InstallationStamp, matchInstallations } from '@clerk-mirror/events'
 import type { Mirror } from '@clerk-mirror/mirror'
-import type { QueueInstallation, QueueView } from '@clerk-mirror/queue'
+import type { QueueInstallation, QueueView } from '@clerk-mirror/queue/operate'
 import type { Ledger } from './ledger.js'
 import { INSTALLATION_TRUST_MS } from './limits.js'
 import { OperationsError } from './operations-error.js'

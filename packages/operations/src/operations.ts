@@ -8,7 +8,7 @@ import {
   type Partitions,
   QueueUnavailable,
   type RedisTarget,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import { Activity, type ActivityPoint } from './activity.js'
 import { auditPage, type OperatorAction, type Page } from './audit.js'
 import { type DeadLetterOperations, deadLetterOperations } from './dead-letters.js'

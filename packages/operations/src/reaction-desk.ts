@@ -10,7 +10,7 @@ import {
   type ReactionPartitions,
   type RedisTarget,
   reactionJobId,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import { type DeadLetterOperations, deadLetterOperations } from './dead-letters.js'
 import type { Ledger } from './ledger.js'
 import { type ReactionOperations, reactionOperations } from './reactions.js'

@@ -1,6 +1,6 @@
 import { KNOWN_KINDS } from '@clerk-mirror/events'
 import type { AskRequest, Mirror } from '@clerk-mirror/mirror'
-import type { QueueDepth, QueueView, ReactionPartitions } from '@clerk-mirror/queue'
+import type { QueueDepth, QueueView, ReactionPartitions } from '@clerk-mirror/queue/operate'
 import type { Ledger } from './ledger.js'
 import { FORGET_PAGE } from './limits.js'
 import { OperationsError } from './operations-error.js'

@@ -7,7 +7,7 @@ import {
   type QueueDepth,
   type QueueView,
   type WorkerPresence,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 
 import type { Ledger } from './ledger.js'
 import type { ReactionDesk, ReactionStatus } from './reaction-desk.js'

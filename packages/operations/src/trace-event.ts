@@ -1,6 +1,6 @@
 import { compareVersions, decode, parseMirroredKinds, type Version } from '@clerk-mirror/events'
 import type { LedgerRow, Mirror, RecordedAction, StoredHead } from '@clerk-mirror/mirror'
-import type { QueuedEvent, QueueView } from '@clerk-mirror/queue'
+import type { QueuedEvent, QueueView } from '@clerk-mirror/queue/operate'
 import { idsOf } from './dead-letter-filter.js'
 import type { Ledger } from './ledger.js'
 import { ascii } from './ledger-entry.js'

@@ -1,5 +1,5 @@
 import { isFarAhead, type Mirror, type StoredHead } from '@clerk-mirror/mirror'
-import type { QueuedEvent, QueueView, StoredEvents } from '@clerk-mirror/queue'
+import type { QueuedEvent, QueueView, StoredEvents } from '@clerk-mirror/queue/operate'
 import { TRACE_EVENTS, TRACE_SEARCH_MS } from './limits.js'
 import { stepOf } from './trace-event.js'
 import type { ObjectTrace } from './trace-types.js'

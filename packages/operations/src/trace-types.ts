@@ -1,5 +1,5 @@
 import type { Version } from '@clerk-mirror/events'
-import type { Reason } from '@clerk-mirror/queue'
+import type { Reason } from '@clerk-mirror/queue/operate'
 
 export type Trace = EventTrace | ObjectTrace
 

@@ -1,5 +1,5 @@
 import { asObjectId } from '@clerk-mirror/events'
-import type { QueueView, StoredEvents } from '@clerk-mirror/queue'
+import type { QueueView, StoredEvents } from '@clerk-mirror/queue/operate'
 import type { Ledger } from './ledger.js'
 import type { ReactionDesk } from './reaction-desk.js'
 import { traceEvent } from './trace-event.js'

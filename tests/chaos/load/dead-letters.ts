@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Operations, openOperations } from '@clerk-mirror/operations'
-import { partitions } from '@clerk-mirror/queue'
+import { partitions } from '@clerk-mirror/queue/enqueue'
 import type { Random } from '../../../packages/devstack/src/random.js'
 import { parseDatabaseUrl } from '../../../packages/mirror/src/database/database-url.js'
 import { parseRedisUrl } from '../../../packages/queue/src/redis/redis-url.js'

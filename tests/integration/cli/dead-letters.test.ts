@@ -1,5 +1,11 @@
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
-import { openProducer, openReactionProducer, parseRedisUrl, partition, reactionPartition } from '@clerk-mirror/queue'
+import {
+  openProducer,
+  openReactionProducer,
+  parseRedisUrl,
+  partition,
+  reactionPartition,
+} from '@clerk-mirror/queue/enqueue'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCommand } from '../../../apps/cli/src/run-command.js'

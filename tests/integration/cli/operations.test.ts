@@ -1,5 +1,5 @@
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
-import { openProducer, parseRedisUrl, partitions } from '@clerk-mirror/queue'
+import { openProducer, parseRedisUrl, partitions } from '@clerk-mirror/queue/enqueue'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCommand } from '../../../apps/cli/src/run-command.js'

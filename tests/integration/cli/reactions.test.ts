@@ -1,6 +1,6 @@
 import { parseMirroredKinds } from '@clerk-mirror/events'
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
-import { parseRedisUrl, partition, partitions, reactionPartition } from '@clerk-mirror/queue'
+import { parseRedisUrl, partition, partitions, reactionPartition } from '@clerk-mirror/queue/enqueue'
 import { openLog, Secret } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'

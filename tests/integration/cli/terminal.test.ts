@@ -1,4 +1,4 @@
-import { partition } from '@clerk-mirror/queue'
+import { partition } from '@clerk-mirror/queue/enqueue'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCommand } from '../../../apps/cli/src/run-command.js'

@@ -1,6 +1,6 @@
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
 import { type Operations, openOperations } from '@clerk-mirror/operations'
-import { type Delivery, parseRedisUrl } from '@clerk-mirror/queue'
+import { type Delivery, parseRedisUrl } from '@clerk-mirror/queue/consume'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
 import { deadLettered, placesOf } from '../../support/queue/dead-letters.js'

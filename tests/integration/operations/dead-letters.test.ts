@@ -1,6 +1,6 @@
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
 import { type DeadLetterFilter, type Operations, openOperations } from '@clerk-mirror/operations'
-import { parseRedisUrl } from '@clerk-mirror/queue'
+import { parseRedisUrl } from '@clerk-mirror/queue/enqueue'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { userCreated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'

@@ -1,5 +1,5 @@
 import { erase } from '@clerk-mirror/operations'
-import type { Delivery, Disposition } from '@clerk-mirror/queue'
+import type { Delivery, Disposition } from '@clerk-mirror/queue/consume'
 import { expect, test } from 'vitest'
 import { arrival, userCreated, userDeleted } from '../../support/builders.js'
 import { openOracle } from '../../support/invariants.js'

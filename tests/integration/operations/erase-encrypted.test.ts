@@ -1,6 +1,6 @@
 import { openMirror } from '@clerk-mirror/mirror'
 import { type EraseResult, erase } from '@clerk-mirror/operations'
-import { type EnvelopeKeys, openStoredEvents, parseEnvelopeKeys, parseRedisUrl } from '@clerk-mirror/queue'
+import { type EnvelopeKeys, openStoredEvents, parseEnvelopeKeys, parseRedisUrl } from '@clerk-mirror/queue/operate'
 import { expect, inject, test } from 'vitest'
 import { peek } from '../../../packages/events/src/peek.js'
 import { openTestDatabase } from '../../support/mysql/database.js'

@@ -1,12 +1,7 @@
 import { eventIdOf, Failure } from '@clerk-mirror/events'
 import { type EraseResult, erase } from '@clerk-mirror/operations'
-import {
-  type Delivery,
-  type Disposition,
-  openReactionProducer,
-  parseRedisUrl,
-  reactionPartition,
-} from '@clerk-mirror/queue'
+import { type Delivery, type Disposition, parseRedisUrl, reactionPartition } from '@clerk-mirror/queue/consume'
+import { openReactionProducer } from '@clerk-mirror/queue/enqueue'
 import { expect, inject, test } from 'vitest'
 import { arrival, membership, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
 import { openOracle } from '../../support/invariants.js'

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
-import type { Delivery, Disposition } from '@clerk-mirror/queue'
+import type { Delivery, Disposition } from '@clerk-mirror/queue/consume'
 import { Queue, Worker } from 'bullmq'
 import { expect, inject, test } from 'vitest'
 import { Together } from '../../../packages/queue/src/consume/batched-backend.js'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { openQueueBrowser, openStoredEvents, parseRedisUrl } from '@clerk-mirror/queue'
+import { openQueueBrowser, openStoredEvents, parseRedisUrl } from '@clerk-mirror/queue/operate'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { BROWSE_BYTES_MAX, BROWSE_ROWS_MAX, SCRIPT_BYTES_MAX } from '../../../packages/queue/src/limits.js'

@@ -1,4 +1,5 @@
-import { consume, openProducer, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { consume } from '@clerk-mirror/queue/consume'
+import { openProducer, parseRedisUrl, partition } from '@clerk-mirror/queue/enqueue'
 import { Releasers } from '@clerk-mirror/runtime'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { done, envelope, UNOBSERVED } from '../../support/queue/queue.js'

@@ -1,20 +1,17 @@
 import { type Envelope, Failure } from '@clerk-mirror/events'
+import { type Consumer, consume, type Delivery } from '@clerk-mirror/queue/consume'
+import { openProducer } from '@clerk-mirror/queue/enqueue'
+import { openQueueGauges, type QueueReading } from '@clerk-mirror/queue/gauges'
 import {
-  type Consumer,
-  consume,
-  type Delivery,
   openDeadLetters,
   openPartitionDesk,
   openPartitionRegistry,
-  openProducer,
   openQueueBrowser,
-  openQueueGauges,
   openQueueView,
   openStoredEvents,
   parseRedisUrl,
-  type QueueReading,
   type RedisTarget,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import { Releasers } from '@clerk-mirror/runtime'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { indexOf } from '../../../packages/queue/src/partitions.js'

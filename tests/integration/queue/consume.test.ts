@@ -1,5 +1,5 @@
 import { Failure } from '@clerk-mirror/events'
-import type { BreakerState, Delivery, Disposition } from '@clerk-mirror/queue'
+import type { BreakerState, Delivery, Disposition } from '@clerk-mirror/queue/consume'
 import { Worker } from 'bullmq'
 import { expect, inject, test } from 'vitest'
 import { done, envelope, openTestQueue, retryingAfter, type TestQueue, UNOBSERVED } from '../../support/queue/queue.js'

@@ -1,13 +1,13 @@
+import { openProducer } from '@clerk-mirror/queue/enqueue'
 import {
   type DeadLetters,
   type EnvelopeKeys,
   openDeadLetters,
-  openProducer,
   openQueueBrowser,
   openQueueView,
   parseEnvelopeKeys,
   parseRedisUrl,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import { beforeEach, expect, inject, test } from 'vitest'
 import { deadLettered, openStockQueue } from '../../support/queue/dead-letters.js'
 import { madeUpKey } from '../../support/queue/encryption-keys.js'

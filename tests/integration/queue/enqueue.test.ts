@@ -1,6 +1,6 @@
 import { openFaultProxy } from '@clerk-mirror/devstack'
 import { Failure } from '@clerk-mirror/events'
-import { openProducer, parseRedisUrl } from '@clerk-mirror/queue'
+import { openProducer, parseRedisUrl } from '@clerk-mirror/queue/enqueue'
 import { expect, inject, test } from 'vitest'
 import { done, envelope, openTestQueue, type TestQueue } from '../../support/queue/queue.js'
 import { collect, latch, until } from '../../support/until.js'

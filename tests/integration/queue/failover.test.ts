@@ -1,14 +1,13 @@
+import { consume } from '@clerk-mirror/queue/consume'
+import { openProducer, openReactionProducer } from '@clerk-mirror/queue/enqueue'
+import { openQueueGauges } from '@clerk-mirror/queue/gauges'
 import {
-  consume,
   openPartitionRegistry,
-  openProducer,
   openQueueBrowser,
-  openQueueGauges,
   openQueueView,
-  openReactionProducer,
   parseRedisUrl,
   partition,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import { Releasers } from '@clerk-mirror/runtime'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {

@@ -1,5 +1,5 @@
 import { Failure } from '@clerk-mirror/events'
-import type { Delivery, Disposition } from '@clerk-mirror/queue'
+import type { Delivery, Disposition } from '@clerk-mirror/queue/consume'
 import { expect, test } from 'vitest'
 import { done, envelope, openTestQueue, type TestQueue } from '../../support/queue/queue.js'
 import { latch, until } from '../../support/until.js'

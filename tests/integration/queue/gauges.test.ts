@@ -1,5 +1,6 @@
 import { Failure } from '@clerk-mirror/events'
-import { exportQueueGauges, openQueueGauges, parseRedisUrl, partitions, type QueueGauges } from '@clerk-mirror/queue'
+import { parseRedisUrl, partitions } from '@clerk-mirror/queue/enqueue'
+import { exportQueueGauges, openQueueGauges, type QueueGauges } from '@clerk-mirror/queue/gauges'
 import { openMetrics } from '@clerk-mirror/runtime'
 import { expect, inject, test } from 'vitest'
 import { envelope, openTestQueue, retryingAfter, type TestQueue } from '../../support/queue/queue.js'

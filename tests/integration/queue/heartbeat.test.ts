@@ -1,5 +1,5 @@
 import { Failure } from '@clerk-mirror/events'
-import { openQueueView, parseRedisUrl, type QueueView } from '@clerk-mirror/queue'
+import { openQueueView, parseRedisUrl, type QueueView } from '@clerk-mirror/queue/operate'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { envelope, openTestQueue, type TestQueue } from '../../support/queue/queue.js'
 import { until } from '../../support/until.js'

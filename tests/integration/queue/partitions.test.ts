@@ -1,5 +1,6 @@
 import { Failure } from '@clerk-mirror/events'
-import { type Delivery, openStoredEvents, parseRedisUrl } from '@clerk-mirror/queue'
+import { type Delivery, parseRedisUrl } from '@clerk-mirror/queue/consume'
+import { openStoredEvents } from '@clerk-mirror/queue/operate'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { indexOf } from '../../../packages/queue/src/partitions.js'
 import { eventsOf, type Family, idsOf, openFamily } from '../../support/queue/partitions.js'

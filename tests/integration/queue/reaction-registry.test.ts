@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import {
-  openReactionPartitions,
   openReactionRegistry,
   type Partition,
   parseRedisUrl,
   partition,
   type ReactionRegistry,
   type Unaware,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/consume'
+import { openReactionPartitions } from '@clerk-mirror/queue/operate'
 import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'

@@ -1,4 +1,4 @@
-import { partitions } from '@clerk-mirror/queue'
+import { partitions } from '@clerk-mirror/queue/enqueue'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { registryKeys, withPartitionScripts } from '../../../packages/queue/src/lua/partition-scripts.js'
 import { indexOf } from '../../../packages/queue/src/partitions.js'

@@ -1,5 +1,6 @@
 import { Failure } from '@clerk-mirror/events'
-import { type Delivery, type Disposition, openQueueGauges, parseRedisUrl } from '@clerk-mirror/queue'
+import { type Delivery, type Disposition, parseRedisUrl } from '@clerk-mirror/queue/consume'
+import { openQueueGauges } from '@clerk-mirror/queue/gauges'
 import { expect, inject, test } from 'vitest'
 import { openStockQueue } from '../../support/queue/dead-letters.js'
 import { done, envelope, openTestQueue, retryingAfter, type TestQueue } from '../../support/queue/queue.js'

@@ -1,4 +1,4 @@
-import { openSessionRevocations, parseRedisUrl, QueueUnavailable, type SessionId } from '@clerk-mirror/queue'
+import { openSessionRevocations, parseRedisUrl, QueueUnavailable, type SessionId } from '@clerk-mirror/queue/operate'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { SESSIONS_REVOKED_MAX } from '../../../packages/queue/src/limits.js'
 import { openTestQueue, type TestQueue } from '../../support/queue/queue.js'

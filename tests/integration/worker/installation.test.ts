@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Failure, type InstallationStamp } from '@clerk-mirror/events'
 import { openMirror } from '@clerk-mirror/mirror'
-import { openQueueInstallation, type Partition, parseRedisUrl, partition } from '@clerk-mirror/queue'
+import { openQueueInstallation, type Partition, parseRedisUrl, partition } from '@clerk-mirror/queue/consume'
 import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'

@@ -1,6 +1,6 @@
 import { parseMirroredKinds } from '@clerk-mirror/events'
 import { openMirror } from '@clerk-mirror/mirror'
-import type { Handle } from '@clerk-mirror/queue'
+import type { Handle } from '@clerk-mirror/queue/consume'
 import { expect, test } from 'vitest'
 import { handlerFor } from '../../../apps/worker/src/handle.js'
 import { BATCH_MAX, IN_FLIGHT_MAX } from '../../../packages/queue/src/limits.js'

@@ -5,16 +5,14 @@ import type { AskedReaction, ObjectNow } from '@clerk-mirror/mirror'
 import {
   type Consumer,
   consume,
-  type DeadLetters,
-  openDeadLetters,
-  openReactionProducer,
   type Partition,
   parseRedisUrl,
   REACTION_PACE,
-  type ReactionProducer,
   reactionJobId,
   reactionPartition,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/consume'
+import { openReactionProducer, type ReactionProducer } from '@clerk-mirror/queue/enqueue'
+import { type DeadLetters, openDeadLetters } from '@clerk-mirror/queue/operate'
 import { openLog } from '@clerk-mirror/runtime'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { reactionJob } from '../../../apps/worker/src/reaction-runtime/reaction-job.js'

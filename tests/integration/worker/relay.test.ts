@@ -5,7 +5,7 @@ import {
   parseRedisUrl,
   type ReactionProducer,
   reactionPartition,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/enqueue'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { openRelay, type Relay, type RelayOptions } from '../../../apps/worker/src/reaction-runtime/relay.js'
 import { userCreated } from '../../support/builders.js'

@@ -1,5 +1,5 @@
 import { type Mirror, openMirror } from '@clerk-mirror/mirror'
-import { openStoredEvents, parseRedisUrl, reactionPartition, type StoredEvents } from '@clerk-mirror/queue'
+import { openStoredEvents, parseRedisUrl, reactionPartition, type StoredEvents } from '@clerk-mirror/queue/operate'
 import { Releasers } from '@clerk-mirror/runtime'
 import { inject } from 'vitest'
 import { openTestQueue, type TestQueue } from '../queue/queue.js'

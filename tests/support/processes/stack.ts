@@ -12,7 +12,7 @@ import {
   type ServerControl,
   type Tables,
 } from '@clerk-mirror/devstack'
-import { partition, partitions } from '@clerk-mirror/queue'
+import { partition, partitions } from '@clerk-mirror/queue/enqueue'
 import { Releasers } from '@clerk-mirror/runtime'
 import { Cluster, Redis } from 'ioredis'
 import { inject } from 'vitest'

@@ -1,20 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { Envelope } from '@clerk-mirror/events'
+import { type Consumer, type ConsumerOptions, consume } from '@clerk-mirror/queue/consume'
+import { openProducer, type Producer } from '@clerk-mirror/queue/enqueue'
 import {
-  type Consumer,
-  type ConsumerOptions,
-  consume,
   type DeadLetters,
   openDeadLetters,
   openPartitionDesk,
   openPartitionRegistry,
-  openProducer,
   type PartitionDesk,
   type PartitionRegistry,
-  type Producer,
   parseRedisUrl,
   partitions,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/operate'
 import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'

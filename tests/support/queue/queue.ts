@@ -4,17 +4,14 @@ import {
   type Consumer,
   type ConsumerOptions,
   consume,
-  type DeadLetters,
   type Disposition,
   type EnvelopeKeys,
-  openDeadLetters,
-  openProducer,
   type Partition,
-  type Producer,
   parseRedisUrl,
   partition,
-  type QueueName,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/consume'
+import { openProducer, type Producer, type QueueName } from '@clerk-mirror/queue/enqueue'
+import { type DeadLetters, openDeadLetters } from '@clerk-mirror/queue/operate'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { EVENTS_PACE, type Pace } from '../../../packages/queue/src/consume/consumer-profile.js'

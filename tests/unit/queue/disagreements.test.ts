@@ -1,4 +1,5 @@
-import { type AgreedSetting, disagreementsOf, type LivingProcesses, type WorkerSettings } from '@clerk-mirror/queue'
+import type { WorkerSettings } from '@clerk-mirror/queue/consume'
+import { type AgreedSetting, disagreementsOf, type LivingProcesses } from '@clerk-mirror/queue/operate'
 import { expect, test } from 'vitest'
 
 const SETTINGS: WorkerSettings = { version: '1', kinds: '*', keyIds: ['a'], reactions: ['mail'], installation: 'x' }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
-import { type EnvelopeKeys, type IncomingEvent, parseEnvelopeKeys } from '@clerk-mirror/queue'
+import { type EnvelopeKeys, type IncomingEvent, parseEnvelopeKeys } from '@clerk-mirror/queue/enqueue'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { NO_KEYS } from '../../../packages/queue/src/job/encryption-keys.js'

@@ -1,4 +1,4 @@
-import { type Partition, partitions } from '@clerk-mirror/queue'
+import { type Partition, partitions } from '@clerk-mirror/queue/enqueue'
 import { expect, test } from 'vitest'
 import { enqueueInto } from '../../../packages/queue/src/enqueue/enqueue.js'
 import { fixedPartitions } from '../../../packages/queue/src/enqueue/partition-router.js'

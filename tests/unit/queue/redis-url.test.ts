@@ -1,4 +1,4 @@
-import { parseRedisUrl } from '@clerk-mirror/queue'
+import { parseRedisUrl } from '@clerk-mirror/queue/enqueue'
 import { expect, test } from 'vitest'
 
 test('a URL is read into nodes, account, TLS and database', () => {

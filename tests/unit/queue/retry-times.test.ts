@@ -1,4 +1,4 @@
-import { retryDelay } from '@clerk-mirror/queue'
+import { retryDelay } from '@clerk-mirror/queue/consume'
 import { expect, test } from 'vitest'
 import { seededRandom } from '../../../packages/devstack/src/random.js'
 import { EVENTS_PACE, type Pace, REACTION_PACE } from '../../../packages/queue/src/consume/consumer-profile.js'

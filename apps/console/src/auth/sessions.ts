@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
-import { QueueUnavailable, type SessionId, type SessionRevocations } from '@clerk-mirror/queue'
+import { QueueUnavailable, type SessionId, type SessionRevocations } from '@clerk-mirror/queue/operate'
 import { Refusal } from '../errors.js'
 import { SESSION_MS } from '../limits.js'
 import type { Account } from './accounts.js'

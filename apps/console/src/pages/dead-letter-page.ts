@@ -1,6 +1,6 @@
 import type { DeadLetterQueue } from '@clerk-mirror/operations'
 import { type Html, html } from '@clerk-mirror/pages'
-import type { DeadLetterDetails, UndecryptedBody } from '@clerk-mirror/queue'
+import type { DeadLetterDetails, UndecryptedBody } from '@clerk-mirror/queue/operate'
 import type { Session } from '../auth/sessions.js'
 import { type FilterText, queryOf } from '../dead-letter-filter.js'
 import { hiddenFields, lifeOf } from './dead-letters-page.js'

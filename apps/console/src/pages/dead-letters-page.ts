@@ -1,6 +1,6 @@
 import type { DeadLetterCause, Page } from '@clerk-mirror/operations'
 import { type Html, html } from '@clerk-mirror/pages'
-import type { DeadLetter } from '@clerk-mirror/queue'
+import type { DeadLetter } from '@clerk-mirror/queue/operate'
 import type { Session } from '../auth/sessions.js'
 import { type FilterText, isNarrowing, queryOf } from '../dead-letter-filter.js'
 import { count, counted, duration, moment } from './format.js'

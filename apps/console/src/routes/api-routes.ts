@@ -5,7 +5,7 @@ import {
   type DeadLetterOperations,
   deadLetterJson,
 } from '@clerk-mirror/operations'
-import type { DeadLetter } from '@clerk-mirror/queue'
+import type { DeadLetter } from '@clerk-mirror/queue/operate'
 import { printable } from '@clerk-mirror/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { accountOfToken } from '../auth/callers.js'

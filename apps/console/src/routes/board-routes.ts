@@ -1,7 +1,7 @@
 import { createBullBoard } from '@bull-board/api'
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
-import { BROWSE_ROWS_MAX, QUEUES, type QueueBrowser } from '@clerk-mirror/queue'
+import { BROWSE_ROWS_MAX, QUEUES, type QueueBrowser } from '@clerk-mirror/queue/operate'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { sessionOf } from '../auth/security.js'
 import type { Sessions } from '../auth/sessions.js'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Failure } from '@clerk-mirror/events'
-import { REACTION_PACE } from '@clerk-mirror/queue'
+import { REACTION_PACE } from '@clerk-mirror/queue/consume'
 import { NO_PROXIES, type ProxySettings, proxyFor } from '@clerk-mirror/runtime'
 import { Webhook } from 'svix'
 import { DELIVERY_MS, RETRY_AFTER_MAX_MS } from '../limits.js'

@@ -1,4 +1,4 @@
-import { REACTION_NAME } from '@clerk-mirror/queue'
+import { REACTION_NAME } from '@clerk-mirror/queue/consume'
 import type { Reaction } from '../reactions/reaction.js'
 
 /**

@@ -1,6 +1,6 @@
 import type { Envelope } from '@clerk-mirror/events'
 import type { AskedReaction } from '@clerk-mirror/mirror'
-import { reactionJobId } from '@clerk-mirror/queue'
+import { reactionJobId } from '@clerk-mirror/queue/consume'
 
 /** How an asked reaction lies in its queue: as an event does, with what was asked for as its body. */
 export function reactionJob(asked: AskedReaction): Envelope {

@@ -1,5 +1,6 @@
 import type { AskedReaction, OutboxDepth } from '@clerk-mirror/mirror'
-import { type ConsumerObserver, type QueueGauges, reasonOf } from '@clerk-mirror/queue'
+import { type ConsumerObserver, reasonOf } from '@clerk-mirror/queue/consume'
+import type { QueueGauges } from '@clerk-mirror/queue/gauges'
 import type { Log, Metrics } from '@clerk-mirror/runtime'
 import { BlockedCauses } from '../blocked-causes.js'
 import type { Alert } from '../notify.js'

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Mirror } from '@clerk-mirror/mirror'
-import type { Partition, ReactionProducer } from '@clerk-mirror/queue'
+import type { Partition } from '@clerk-mirror/queue/consume'
+import type { ReactionProducer } from '@clerk-mirror/queue/enqueue'
 import { RELAY_GATHER_MS, RELAY_PAGE, RELAY_POLL_MS, RELAY_RETRY_MS, RELAY_TURN_MS } from '../limits.js'
 import { reactionJob } from './reaction-job.js'
 

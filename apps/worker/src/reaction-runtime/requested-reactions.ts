@@ -1,6 +1,6 @@
 import { Failure } from '@clerk-mirror/events'
 import type { ReactionInterests, Reactions } from '@clerk-mirror/mirror'
-import type { Handle, ReactionRegistry, RegistryObserver } from '@clerk-mirror/queue'
+import type { Handle, ReactionRegistry, RegistryObserver } from '@clerk-mirror/queue/consume'
 import type { Log } from '@clerk-mirror/runtime'
 import type { ReactionList } from './start-reactions.js'
 import { interestsOf, wantedOnRegister } from './wants.js'

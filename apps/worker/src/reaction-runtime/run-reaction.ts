@@ -1,6 +1,6 @@
 import { Failure } from '@clerk-mirror/events'
 import type { AskedReaction, Mirror, ObjectNow } from '@clerk-mirror/mirror'
-import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue'
+import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue/consume'
 import type { Log } from '@clerk-mirror/runtime'
 import { RUN_GATHER_MS, RUN_MS } from '../limits.js'
 import type { CurrentObject, Reaction, Run } from '../reactions/reaction.js'

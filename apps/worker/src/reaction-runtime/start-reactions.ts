@@ -2,16 +2,14 @@ import { setMaxListeners } from 'node:events'
 import { type Mirror, openMirror, type Reactions } from '@clerk-mirror/mirror'
 import {
   consume,
-  exportReactionGauges,
-  openQueueGauges,
-  openReactionProducer,
   type Partition,
   type Partitions,
-  type QueueGauges,
   REACTION_PACE,
   type RegisteredReactions,
   reactionPartition,
-} from '@clerk-mirror/queue'
+} from '@clerk-mirror/queue/consume'
+import { openReactionProducer } from '@clerk-mirror/queue/enqueue'
+import { exportReactionGauges, openQueueGauges, type QueueGauges } from '@clerk-mirror/queue/gauges'
 import { type Metrics, Releasers, type Surroundings, singleFlight } from '@clerk-mirror/runtime'
 import type { WorkerConfig } from '../config.js'
 import type { InstallationGuard } from '../installation-guard.js'

@@ -1,5 +1,5 @@
 import type { AskedReaction, ReactionInterests } from '@clerk-mirror/mirror'
-import type { RegisteredReactions } from '@clerk-mirror/queue'
+import type { RegisteredReactions } from '@clerk-mirror/queue/consume'
 import type { Reaction, Wanted } from '../reactions/reaction.js'
 
 type Interest = { kind: string; what: AskedReaction['what'] | '*'; fields: readonly string[] | null }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'bullmq'
+import { announce, type WorkerSettings } from '../heartbeats/worker-heartbeat.js'
 import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
 import {
   FETCH_RETRY_MS,
@@ -25,7 +26,6 @@ import { type EventObserver, handleJob, type JobContext, Later } from './process
 import { Refusals } from './redis-backoff.js'
 import { RepeatedErrors } from './repeated-errors.js'
 import { type WorkerWedged, watchForWedge } from './stuck-watchdog.js'
-import { announce, type WorkerSettings } from './worker-heartbeat.js'
 import { Crew, type Hand } from './worker-pool.js'
 
 /** What happens to events besides being handled; for logs and metrics. None may throw. */

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
+import type { Presence } from '../heartbeats/worker-heartbeat.js'
 import type { EnvelopeKeys } from '../job/encryption-keys.js'
 import { framesOf, readReason, reasonLine } from '../job/failure-reason.js'
-import { envelopeOf, undecryptedFailure, traceOf } from '../job/queue-job.js'
+import { envelopeOf, traceOf, undecryptedFailure } from '../job/queue-job.js'
 import { BLOCKED_RETRY_MS, LEASE_MS } from '../limits.js'
 import { BLOCKED } from '../lua/gauge-scripts.js'
 import type { LeaseScripts } from '../lua/lease-scripts.js'
@@ -11,7 +12,6 @@ import type { Partition } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
 import type { Pace } from './consumer-profile.js'
 import type { CrashRecord, Delivery, Disposition, Line } from './dispatcher.js'
-import type { Presence } from './worker-heartbeat.js'
 
 /** What happens to events besides being handled; for logs and metrics. None may throw. */
 export type EventObserver = {

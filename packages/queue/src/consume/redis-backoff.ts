@@ -1,5 +1,5 @@
-import { errorWord } from '../enqueue/redis-errors.js'
 import { FETCH_RETRY_MS, REFUSAL_MS } from '../limits.js'
+import { errorWord } from '../redis/error-word.js'
 
 /** By direct command; from within a script, of Redis 7 and later; and of Redis 6 and 7.0. */
 const MISSING_RIGHT = /^NOPERM|ACL failure in script|user executing the script can't run/

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { singleFlight } from '@clerk-mirror/runtime'
+import type { IngestSettings, ProducerPresence } from '../heartbeats/producer-heartbeat.js'
 import type { IncomingEvent } from '../job/queue-job.js'
 import { PRESENCE_BEAT_MS, PRESENCE_MS, REGISTER_RETRY_MS } from '../limits.js'
 import { type PartitionScripts, registryKeys } from '../lua/partition-scripts.js'
@@ -12,27 +13,6 @@ import type { Write } from './replicas.js'
 
 /** The number of partitions that a producer spreads its events over. */
 export type Spread = { count: number; namespace: string; settings?: IngestSettings }
-
-/** Settings that all ingest processes should share, and that must fit those of workers. Holds no secret. */
-export type IngestSettings = {
-  /** Of the release. */
-  version: string
-  /** CLERK_INSTANCE_ID. */
-  instanceId: string | null
-  /** Ids of the payload keys; the first one encrypts. */
-  keyIds: readonly string[]
-}
-
-/** A producer that spreads events, by its own account. Time in ms. */
-export type ProducerPresence = {
-  host: string
-  pid: number
-  startedAtMs: number
-  partitions: number
-  /** As reported by workers. */
-  clockShiftMs?: number
-  settings?: IngestSettings
-}
 
 /** Decides the partition of each event. */
 export type PartitionRouter = Disposable & {

@@ -1,3 +1,5 @@
+import { errorWord } from '../redis/error-word.js'
+
 /** Ingest's answer when Redis did not make an event durable. */
 export type RedisErrorCode = 'redis_full' | 'redis_unavailable'
 
@@ -22,10 +24,3 @@ const CODE_OF_WORD: Readonly<Record<string, RedisErrorCode>> = {
 
 export const redisErrorCode = (message: string): RedisErrorCode =>
   CODE_OF_WORD[errorWord(message)] ?? 'redis_unavailable'
-
-/**
- * The word that identifies a Redis error: the first one, except in a script's error of Redis 6, where it follows the
- * "-".
- */
-export const errorWord = (message: string): string =>
-  /^ERR Error running script .*? -([A-Z]+) /.exec(message)?.[1] ?? message.split(' ', 1)[0] ?? ''

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Cluster, type Redis } from 'ioredis'
 import { DISKS_MS, PROMPT_COMMAND_MS, REPLICAS_MS, SLOT_RETRY_MS } from '../limits.js'
 import type { RedisClient } from '../redis/connection.js'
-import { errorWord } from './redis-errors.js'
+import { errorWord } from '../redis/error-word.js'
 
 /** The write is on the master but on fewer replicas than required: it may be lost with the master. */
 export class NotReplicated extends Error {

@@ -1,6 +1,6 @@
 import { type Envelope, Failure } from '@clerk-mirror/events'
 import { REACTION_RETRY_DELAYS_MS, TRIES_MAX } from '../limits.js'
-import { type UndecryptedBody, encryptBody, decryptBody } from './encrypted-body.js'
+import { decryptBody, encryptBody, type UndecryptedBody } from './encrypted-body.js'
 import type { EnvelopeKeys } from './encryption-keys.js'
 
 /**

@@ -9,16 +9,7 @@ import type { RedisClient } from '../redis/connection.js'
  */
 
 /** KEYS of the scripts, in order. */
-export const BATCH_KEYS = [
-  'wait',
-  'active',
-  'prioritized',
-  'events',
-  'stalled',
-  'delayed',
-  'meta',
-  'marker',
-] as const
+export const BATCH_KEYS = ['wait', 'active', 'prioritized', 'events', 'stalled', 'delayed', 'meta', 'marker'] as const
 
 /** ARGV of both begin with the prefix of the job keys, the time and the lease in ms, and the length of the stream. */
 const SHARED = `

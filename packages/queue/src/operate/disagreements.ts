@@ -1,7 +1,6 @@
-import { type WorkerPresence, workersAlive } from '../consume/worker-heartbeat.js'
-import type { ProducerPresence } from '../enqueue/partition-router.js'
-import { CLOCK_SHIFT_MAX_MS, PRESENCE_MS } from '../limits.js'
-import { registryKeys, withPartitionScripts } from '../lua/partition-scripts.js'
+import { type ProducerPresence, readProducers } from '../heartbeats/producer-heartbeat.js'
+import { type WorkerPresence, workersAlive } from '../heartbeats/worker-heartbeat.js'
+import { CLOCK_SHIFT_MAX_MS } from '../limits.js'
 import { reactionRegistryKeys, readRegistry } from '../lua/reaction-registry-scripts.js'
 import { firstOf, type Partitions } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
@@ -114,6 +113,5 @@ export async function readLivingProcesses(client: RedisClient, partitions: Parti
 async function ingestsAlive(client: RedisClient, partitions: Partitions): Promise<ProducerPresence[]> {
   const namespace = /^\{(.+)-0\}$/.exec(firstOf(partitions).prefix)?.[1]
   if (namespace === undefined) return []
-  const [, ...said] = await withPartitionScripts(client).clerkPartitions(...registryKeys(namespace), PRESENCE_MS)
-  return said.filter((_, index) => index % 2 === 1).map((word) => JSON.parse(String(word)) as ProducerPresence)
+  return (await readProducers(client, namespace)).producers
 }

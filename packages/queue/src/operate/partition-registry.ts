@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ProducerPresence } from '../enqueue/partition-router.js'
+import { type ProducerPresence, readProducers } from '../heartbeats/producer-heartbeat.js'
 import { PRESENCE_MS, REGISTRY_POLL_MS } from '../limits.js'
 import { PLACES, registryKeys, withPartitionScripts } from '../lua/partition-scripts.js'
 import { type Partition, type Partitions, partitions } from '../partitions.js'
-import { connectOperator, openPromptClient, type RedisClient } from '../redis/connection.js'
+import { connectOperator, openPromptClient } from '../redis/connection.js'
 import { asQueueUnavailable } from '../redis/queue-unavailable.js'
 import type { RedisTarget } from '../redis/redis-url.js'
 
@@ -22,7 +22,7 @@ export function openPartitionRegistry(target: RedisTarget, namespace: string): P
   let served = partitions(1, namespace)
   const pollLoop = async () => {
     while (!stop.signal.aborted) {
-      const { count } = await read(client, namespace).catch(() => ({ count: served.length }))
+      const { count } = await readProducers(client, namespace).catch(() => ({ count: served.length }))
       if (count !== served.length) served = partitions(count, namespace)
       await pause(REGISTRY_POLL_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})
     }
@@ -76,40 +76,32 @@ export async function openPartitionDesk(target: RedisTarget, namespace: string):
   const keys = registryKeys(namespace)
   return {
     async list() {
-      const { count, doors } = await asQueueUnavailable(read(client, namespace))
+      const { count, producers } = await asQueueUnavailable(readProducers(client, namespace))
       const reports = partitions(count, namespace).map(async ({ prefix, key }, index) => {
         const sizes = await asQueueUnavailable(Promise.all([client.llen(key('wait')), client.llen(key('active'))]))
         const sets = (['delayed', 'prioritized', 'failed', 'completed'] as const).map((name) => client.zcard(key(name)))
         const events = [...sizes, ...(await asQueueUnavailable(Promise.all(sets)))].reduce((sum, size) => sum + size, 0)
-        return { prefix, events, doors: doors.filter((door) => door.partitions > index).length }
+        return { prefix, events, doors: producers.filter((producer) => producer.partitions > index).length }
       })
-      return { partitions: await Promise.all(reports), doors }
+      return { partitions: await Promise.all(reports), doors: producers }
     },
     async retire(index) {
       if (index === 0) return { kind: 'first' }
       const token = randomUUID()
       const may = await asQueueUnavailable(client.clerkBeginRetiring(...keys, PRESENCE_MS, index, token))
       if (may === 'no') return { kind: 'unknown' }
-      const { count, doors } = await asQueueUnavailable(read(client, namespace))
+      const { count, producers } = await asQueueUnavailable(readProducers(client, namespace))
       if (may === 'not-last') return { kind: 'not-last', count }
-      if (may === 'in-use') return { kind: 'in-use', doors: doors.filter((door) => door.partitions > index) }
+      if (may === 'in-use')
+        return { kind: 'in-use', doors: producers.filter((producer) => producer.partitions > index) }
       const { key } = partitions(index + 1, namespace)[index] as Partition
       // Closed before it leaves the registry: a producer that was frozen meanwhile finds it closed, and registers again.
       const events = await asQueueUnavailable(client.clerkClose(key('meta'), ...PLACES.map(key), token))
       if (events > 0) return { kind: 'not-empty', events }
       if ((await asQueueUnavailable(client.clerkEndRetiring(...keys, index, token))) === 1) return { kind: 'retired' }
-      const now = await asQueueUnavailable(read(client, namespace))
-      return { kind: 'in-use', doors: now.doors.filter((door) => door.partitions > index) }
+      const now = await asQueueUnavailable(readProducers(client, namespace))
+      return { kind: 'in-use', doors: now.producers.filter((producer) => producer.partitions > index) }
     },
     [Symbol.dispose]: () => client.disconnect(),
   }
-}
-
-async function read(client: RedisClient, namespace: string): Promise<{ count: number; doors: ProducerPresence[] }> {
-  const [count = 1, ...said] = await withPartitionScripts(client).clerkPartitions(
-    ...registryKeys(namespace),
-    PRESENCE_MS,
-  )
-  const doors = said.filter((_, index) => index % 2 === 1).map((word) => JSON.parse(String(word)) as ProducerPresence)
-  return { count: Number(count), doors }
 }

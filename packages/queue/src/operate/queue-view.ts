@@ -1,4 +1,4 @@
-import { type WorkerPresence, workersAlive } from '../consume/worker-heartbeat.js'
+import { type WorkerPresence, workersAlive } from '../heartbeats/worker-heartbeat.js'
 import { type EnvelopeKeys, NO_KEYS } from '../job/encryption-keys.js'
 import { type JobEvent, readJob } from '../job/read-job.js'
 import { CLASSES_MS } from '../limits.js'

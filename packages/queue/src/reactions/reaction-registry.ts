@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { singleFlight } from '@clerk-mirror/runtime'
-import { workersAlive } from '../consume/worker-heartbeat.js'
+import { workersAlive } from '../heartbeats/worker-heartbeat.js'
 import {
   PRESENCE_MS,
   PROMPT_COMMAND_MS,

@@ -14,7 +14,7 @@ import {
 import { endOnDisconnect } from './end-on-disconnect.js'
 import { QueueUnavailable } from './queue-unavailable.js'
 import type { RedisTarget } from './redis-url.js'
-import { reconnectOnRoleError, MasterConnector, watchRole } from './server-role.js'
+import { MasterConnector, reconnectOnRoleError, watchRole } from './server-role.js'
 
 export type RedisClient = Redis | Cluster
 

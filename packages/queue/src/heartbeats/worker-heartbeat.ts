@@ -5,14 +5,13 @@ import { PRESENCE_BEAT_MS, PRESENCE_LEAVE_MS, PRESENCE_MS } from '../limits.js'
 import { firstOf, type Partitions } from '../partitions.js'
 import { ClockShift } from '../redis/clock-shift.js'
 import type { RedisClient } from '../redis/connection.js'
-import type { BreakerState } from './breaker.js'
 
 /** A worker that is alive, as it says itself. Time in ms. */
 export type WorkerPresence = {
   host: string
   pid: number
   startedAtMs: number
-  breaker: BreakerState['kind']
+  breaker: 'closed' | 'open' | 'half-open'
   /** Events that it has taken and not finished. */
   held: number
   /** How far its clock is ahead of Redis'; absent until it is known, and from workers of an earlier release. */
