@@ -108,9 +108,9 @@ test('a member that only webhooks deliver is no difference', async () => {
 test('users of the last ten minutes, whose events may be on their way, are not judged', async () => {
   putMany(clerk, 'user', 5)
   await deliver(clerk.ids('user'))
-  const now = { created_at: Date.now(), updated_at: Date.now() }
-  clerk.put('user', nth('user', 9, now))
-  clerk.put('user', nth('user', 1, { updated_at: Date.now(), username: 'ada' }))
+  const aMinuteAgo = Date.now() - 60_000
+  clerk.put('user', nth('user', 9, { created_at: aMinuteAgo, updated_at: aMinuteAgo }))
+  clerk.put('user', nth('user', 1, { updated_at: aMinuteAgo, username: 'ada' }))
   expect(await probed()).toMatchObject({ clerk: 5, here: 5, windows: [], missing: [], stale: [], newest: 4 })
 })
 
