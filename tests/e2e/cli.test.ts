@@ -119,7 +119,7 @@ describe.skipIf(!isPossible)('the command', () => {
     const { code, stdout, stderr } = await runCli('dead-letters list --json', blind)
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toEqual(expect.arrayContaining(both.map(nameless)))
-    expect(stderr).toContain('The database was not asked')
+    expect(stderr).toContain('The database did not answer')
   })
 })
 

@@ -123,7 +123,7 @@ inBrowser('the story once more, with the editor and Clerk’s component in its p
 
   await clerkSays('user.deleted', deleted(ada))
   await page.reload()
-  await page.getByRole('heading', { name: 'Nobody is here by that name' }).waitFor()
+  await page.getByRole('heading', { name: 'No profile has this name' }).waitFor()
   // The browser's own words for the refused edit and for the page that is gone.
   expect(complaints.filter((text) => !/status of 40[04]/.test(text))).toEqual([])
 })

@@ -151,8 +151,8 @@ test.skipIf(!CHROMIUM)('the pages show the runs of reactions at a switch, and re
   await page.getByText('Dead letters of reactions').waitFor()
   await page.getByRole('button', { name: 'Replay …' }).click()
   receiver.received.length = 0
-  await page.getByRole('button', { name: 'Replay 1 letter' }).click()
-  await page.getByText('1 letter replayed').waitFor()
+  await page.getByRole('button', { name: 'Replay 1 dead letter' }).click()
+  await page.getByText('1 dead letter replayed').waitFor()
   await until(() => receiver.received.length === 1)
   expect(users).toContain(receiver.received[0]?.body.data.id)
   await page.goto(`${world.consoleUrl}/dead-letters`)

@@ -3,8 +3,8 @@ import { entryOf, type Import, importsOf, isRelative, oursOf, packageOf, targetO
 import { isApp, sources, workspaceOf, workspaces } from './tree.js'
 
 /**
- * Our packages that each may import; `queue/gauges` is a single entry point. Ingest must enqueue while MySQL is down, so no
- * import there may lead to it; and it reaches the producers' side of the queue alone.
+ * Our packages that each may import; `queue/gauges` is a single entry point. Ingest must enqueue while MySQL is down,
+ * so no import there may lead to it; and it reaches the producers' side of the queue alone.
  */
 const OURS: Readonly<Record<string, readonly string[]>> = {
   'packages/events': [],

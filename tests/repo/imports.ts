@@ -37,7 +37,10 @@ export function targetOf({ file, to }: Import): string | null {
   return isRelative(to) ? sourceFile(posix.join(posix.dirname(file), to)) : null
 }
 
-/** The source file of an entry point, such as `@clerk-mirror/queue/enqueue`; null when the package has none of that name. */
+/**
+ * The source file of an entry point, such as `@clerk-mirror/queue/enqueue`; null when the package has none of that
+ * name.
+ */
 export function entryOf(specifier: string): string | null {
   const folder = `packages/${oursOf(specifier)}`
   const subpath = specifier.split('/').slice(2)

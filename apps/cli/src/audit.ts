@@ -49,5 +49,5 @@ function asTable(actions: readonly OperatorAction[]): string[] {
       subjectId ?? details ?? '',
     ],
   ])
-  return table(['when', 'who', 'what', 'how many', 'of what'], rows)
+  return table(['when', 'who', 'what', 'how many', 'selection'], rows)
 }

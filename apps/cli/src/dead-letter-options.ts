@@ -71,7 +71,7 @@ export function filterOf(values: Values, nowMs: number): DeadLetterFilter {
 /** For commands that change something: an absent filter must not mean all. @throws WrongUsage */
 export function demandFilter(values: Values, nowMs: number): DeadLetterFilter {
   const filter = filterOf(values, nowMs)
-  if (Object.keys(filter).length === 0) throw new WrongUsage('say which letters: --id, another filter, or --all')
+  if (Object.keys(filter).length === 0) throw new WrongUsage('choose dead letters: --id, another filter, or --all')
   return filter
 }
 

@@ -110,13 +110,14 @@ function runVerb<Name extends string>(call: Call, verb: Verb<Name>): Promise<Exi
 }
 
 function filterOf({ values, positionals }: Call): DeadLetterFilter {
-  if (positionals.length > 0) throw new WrongUsage('name the letters with --id')
+  if (positionals.length > 0) throw new WrongUsage('name the dead letters with --id')
   return demandFilter(values, Date.now())
 }
 
 function optionsOf({ 'dry-run': dryRun, rate }: Values): BulkOptions {
   const ratePerS = Number(rate)
-  if (rate !== undefined && !(ratePerS > 0)) throw new WrongUsage('--rate is a number of letters a second, above 0')
+  if (rate !== undefined && !(ratePerS > 0))
+    throw new WrongUsage('--rate is a number of dead letters a second, above 0')
   return { actor: actor(), dryRun: dryRun === true, ...(rate !== undefined && { ratePerS }) }
 }
 
@@ -127,7 +128,7 @@ async function askToDiscard(
 ): Promise<DeadLetterFilter | null> {
   const { total, causes } = await deadLetters.causes(filter)
   if (total === 0) return filter
-  const question = `Discard ${total} ${total === 1 ? 'letter' : 'letters'} of ${causes.length === 1 ? 'one cause' : `${causes.length} causes`}, for good?`
+  const question = `Discard ${total} ${total === 1 ? 'dead letter' : 'dead letters'} of ${causes.length === 1 ? 'one cause' : `${causes.length} causes`}, for good?`
   const untilMs = Math.max(...causes.map(({ lastFailedAtMs }) => lastFailedAtMs))
   return (await isConfirmed(question)) ? { ...filter, untilMs } : null
 }

@@ -51,7 +51,7 @@ async function printForPeople(
   const { total, causes } = await deadLetters.causes(filter)
   if (total === 0) return out('No dead letters.')
   out(
-    `${total} ${total === 1 ? 'letter' : 'letters'}, ${causes.length} ${causes.length === 1 ? 'cause' : 'causes'}`,
+    `${total} ${total === 1 ? 'dead letter' : 'dead letters'}, ${causes.length} ${causes.length === 1 ? 'cause' : 'causes'}`,
     '',
   )
   for (const cause of causes) out(...inWords(cause))

@@ -41,12 +41,12 @@ export function noteClearText(
     note(`${host}: ${message}.`)
 }
 
-/** What is asked of the queue past the operations says in their terms that it was not answered. */
+/** Direct queries of the queue fail with an OperationsError when Redis does not answer. */
 export const asOperationsError = (error: unknown): unknown =>
   error instanceof QueueUnavailable ? new OperationsError('queue_unavailable', error.message, error) : error
 
 /** Said beside a list that was made without the database. */
 export function noteMissingLedger({ note }: Call, operations: Operations): void {
   if (operations.isLedgerAsked()) return
-  note('The database was not asked: letters that are settled meanwhile are shown too.')
+  note('The database did not answer: settled dead letters are shown too.')
 }

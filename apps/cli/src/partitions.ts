@@ -63,7 +63,7 @@ function inWords(index: number, retirement: Retirement): string {
     case 'unknown':
       return `There is no partition ${index}.`
     case 'first':
-      return `${refused} the first one keeps what belongs to all, and stays.`
+      return `${refused} the first one keeps the keys of all partitions, and stays.`
     case 'not-last':
       return `${refused} the last one goes first, and that is ${retirement.count - 1}.`
     case 'in-use':

@@ -51,5 +51,5 @@ function chosenTables({ values, positionals }: Call): readonly string[] {
 function sayResumed({ after, beganAtMs }: RebuildRun, note: (text: string) => void): void {
   if (after === null) return
   const began = new Date(beganAtMs).toISOString()
-  note(`Goes on behind ${after} with the rebuild that was begun at ${began}; --restart begins anew.`)
+  note(`Resumes the rebuild of ${began} after ${after}; --restart starts over.`)
 }

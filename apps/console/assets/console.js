@@ -24,7 +24,7 @@ function keepFresh(region) {
     if (response.ok) replace(region, text)
     return region.querySelector('[data-done]') === null
   }
-  const silence = '<h2>The console does not answer</h2><p>What you see is old. It is asked again every few seconds.</p>'
+  const silence = '<h2>The console does not answer</h2><p>This content is old. The page retries every few seconds.</p>'
   const inTurn = async () => {
     const goesOn = await refresh().catch(() => {
       trouble(silence)

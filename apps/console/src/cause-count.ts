@@ -35,7 +35,7 @@ export class CauseCount {
       this.#last = causes
       this.#countedAtMs = this.#clock()
     } catch {
-      // The overview's other questions say what is wrong.
+      // The overview's other queries report the failure.
       this.#last = null
     }
   }

@@ -1,7 +1,9 @@
 import type { DeadLetterFilter, DeadLetterOperations, Operations } from '@clerk-mirror/operations'
 import { Refusal } from './errors.js'
 
-/** The names of a filter's parts in addresses, forms and the API; times are ISO 8601, in UTC where they name no zone. */
+/**
+ * The names of a filter's parts in addresses, forms and the API; times are ISO 8601, in UTC where they name no zone.
+ */
 const NAMES = ['queue', 'type', 'object', 'class', 'fingerprint', 'reason', 'since', 'until'] as const
 const CLASSES = ['outage', 'contention', 'blocked', 'poison', 'killer', 'unknown'] as const
 
@@ -20,7 +22,7 @@ type DeadLetters = Pick<Operations, 'deadLetters' | 'reactionDeadLetters'>
 /** Without the queue, which is no filter: does it leave dead letters out? */
 export const isNarrowing = ({ queue: _, ...parts }: FilterText): boolean => Object.keys(parts).length > 0
 
-/** What was asked for, as it was written. @throws Refusal for what is no text. */
+/** The parameter as it was written. @throws Refusal for a value that is no text. */
 export function readFilter(source: URLSearchParams): FilterText {
   const entries = NAMES.flatMap((name) => {
     const text = source.get(name)?.trim()
@@ -30,7 +32,7 @@ export function readFilter(source: URLSearchParams): FilterText {
   return { ...Object.fromEntries(entries), ...(ids.length > 0 && { ids }) }
 }
 
-/** @throws Refusal that names what cannot be understood. */
+/** @throws Refusal that names the invalid part. */
 export function filterOf({
   ids,
   type,

@@ -40,12 +40,12 @@ export const REFUSALS: Readonly<Record<ConsoleCode, { status: number; title: str
   },
   invalid_request: { status: 400, title: 'This cannot be asked', message: 'A value is not one that is known here.' },
   not_found: { status: 404, title: 'There is nothing here', message: 'The address leads to no page.' },
-  payload_too_large: { status: 413, title: 'Too much at once', message: 'Select fewer letters, or use a filter.' },
+  payload_too_large: { status: 413, title: 'Too much at once', message: 'Select fewer dead letters, or use a filter.' },
   queue_unavailable: {
     status: 503,
     title: 'Redis does not answer',
     message:
-      'Without Redis nobody can see or move events. Ingest answers 503 meanwhile and Clerk sends again: nothing is ' +
+      'Without Redis, events can be neither seen nor moved. Ingest answers 503 meanwhile and Clerk sends again: nothing is ' +
       'lost. See whether Redis runs and REDIS_URL is right; the console goes on asking.',
   },
   database_unavailable: {

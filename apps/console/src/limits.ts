@@ -63,5 +63,8 @@ export const SAMPLES_KEPT = HOUR / SAMPLE_MS
 /** Milliseconds between a page's refreshes of its live parts. */
 export const REFRESH_MS = 5 * SECOND
 
-/** Milliseconds that the oldest event may wait before the overview calls it a backlog: workers take them in well under one. */
+/**
+ * Milliseconds that the oldest event may wait before the overview calls it a backlog: workers take them in well under
+ * one.
+ */
 export const SLOW_MS = 30 * SECOND

@@ -6,8 +6,8 @@ import type { OperationsDoor } from './operations-connection.js'
 export type Sample = { atMs: number; backlog: number | null; oldestMs: number | null }
 
 /**
- * Values that no table keeps: backlog and age over the last hour, sampled every few seconds by the console itself. Begins
- * with the console, and is gone with it. Disposing stops it.
+ * Values that no table keeps: backlog and age over the last hour, sampled every few seconds by the console itself.
+ * Begins with the console, and is gone with it. Disposing stops it.
  */
 export class Samples implements AsyncDisposable {
   readonly #operations: OperationsDoor

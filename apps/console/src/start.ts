@@ -19,7 +19,7 @@ import { buildServer } from './server.js'
 
 export type ConsoleProcess = AsyncDisposable & { port: number }
 
-/** Starts the console. Neither Redis nor the database need be there: the pages say what is missing. */
+/** Starts the console. Neither Redis nor the database need be there: the pages name the missing one. */
 export async function startConsole(config: ConsoleConfig, { log, signal }: Surroundings): Promise<ConsoleProcess> {
   await using owned = new Releasers()
   const { host, trustProxy, keepAliveMs } = config

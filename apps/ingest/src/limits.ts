@@ -50,7 +50,9 @@ export const DROP_WARNINGS_MAX = 20
 /** Seconds after which a refused sender should retry. Svix' own second try comes after 5. */
 export const RETRY_AFTER_S = 5
 
-/** Milliseconds between Node's looks for requests that take too long; its own 30 s would more than double the limits. */
+/**
+ * Milliseconds between Node's looks for requests that take too long; its own 30 s would more than double the limits.
+ */
 export const TIMEOUT_CHECK_MS = 2_000
 
 /** Milliseconds that a process which starts waits for Redis before it opens its port, and between its looks: a Redis that

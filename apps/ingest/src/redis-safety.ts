@@ -17,7 +17,7 @@ export async function redisCheck(producer: Producer, allowEviction: boolean): Pr
 export function warnOfLoss({ evicts, isBounded, appendonly, appendfsync }: RedisInspection, log: Log): void {
   const event = 'redis.unsafe'
   if (appendonly === null) {
-    log.warn({ event }, 'Redis does not tell its settings: see to it that it keeps what it acknowledges')
+    log.warn({ event }, 'Redis does not show its settings: make sure that it keeps acknowledged writes')
   }
   if (appendonly === false) log.warn({ event }, 'Redis has appendonly no: a restart loses every event that waits')
   if (appendonly && appendfsync === null) {

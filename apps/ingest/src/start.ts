@@ -78,8 +78,8 @@ export async function startIngest(config: IngestConfig, { log, signal }: Surroun
 }
 
 /**
- * Resolves when Redis takes events, or after START_WAIT_MS: a balancer that asks no `/readyz` sends events as soon as the
- * port is open, and those before the first connection to Redis would be refused.
+ * Resolves when Redis takes events, or after START_WAIT_MS: a balancer that asks no `/readyz` sends events as soon as
+ * the port is open, and those before the first connection to Redis would be refused.
  */
 async function redisAnswers(producer: Producer, signal: AbortSignal): Promise<void> {
   const given = AbortSignal.any([signal, AbortSignal.timeout(START_WAIT_MS)])

@@ -41,7 +41,9 @@ export class UnsignedRequests {
     return { kind: 'refused', code: checked.code }
   }
 
-  /** A request that was not Clerk's: counted, and logged unless its address, or all together, have filled enough lines. */
+  /**
+   * A request that was not Clerk's: counted, and logged unless its address, or all together, have filled enough lines.
+   */
   failed(address: string, why: { code: RefusalCode; cause: string | undefined; durationMs?: number }): void {
     const isSilent = this.#failures.waitS(address) > 0
     const count = this.#failures.add(address)

@@ -8,8 +8,8 @@ const PUBLIC_EXPONENT = 65_537n
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
 /**
- * The public key of a Clerk instance, as the PEM that the dashboard shows, in every form that settings are squeezed into
- * and that Clerk's own library takes: with `\n` or spaces for line breaks, or none, in quotes, or the body alone.
+ * The public key of a Clerk instance, as the PEM that the dashboard shows, in every form that settings are squeezed
+ * into and that Clerk's own library takes: with `\n` or spaces for line breaks, or none, in quotes, or the body alone.
  */
 export function parseJwtKey(raw: string): string {
   const body = raw
@@ -48,7 +48,7 @@ export function parseOrigins(raw: string): string[] {
 const isOrigin = (text: string) =>
   URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text
 
-/** A publishable key and what it is made of: the host of the instance's Frontend API, which serves Clerk's scripts. */
+/** A publishable key and its content: the host of the instance's Frontend API, which serves Clerk's scripts. */
 export type PublishableKey = { key: string; frontendApi: string; isProduction: boolean }
 
 export function parsePublishableKey(raw: string): PublishableKey {

@@ -12,7 +12,7 @@ export async function conditional(request: FastifyRequest, reply: FastifyReply, 
   reply.header('etag', etag).header('cache-control', 'public, no-cache')
   if (!isKnown(etag, request.headers['if-none-match'])) return payload
   reply.code(304)
-  // To HEAD, Fastify tells the length of what is given here, which is that of the page, and sends nothing of it.
+  // To HEAD, Fastify answers with the length of this body, which is the page's, and sends none of it.
   return request.method === 'HEAD' ? payload : null
 }
 

@@ -16,11 +16,11 @@ import { type PublishableKey, parseJwtKey, parseOrigins, parsePublishableKey } f
 
 export type ProfilesConfig = {
   database: Secret<DatabaseOptions>
-  /** Undefined: nobody can sign in, and everybody can read. */
+  /** Undefined: no user can sign in, and everybody can read. */
   jwtKey: string | undefined
   authorizedParties: readonly string[] | undefined
   publishableKey: PublishableKey | undefined
-  /** Whose word about addresses is taken. */
+  /** The proxies whose X-Forwarded-For counts. */
   trustProxy?: readonly string[] | undefined
   host: string
   port: number

@@ -3,7 +3,7 @@ import type { ProfileCursor } from '@clerk-mirror/mirror'
 // Bounded so that both are values of their columns: the year 5138, and 18 digits of a BIGINT.
 const CURSOR = /^(\d{1,14})\.(\d{1,18})$/
 
-/** Opaque to whoever gets it: what it is made of may change. */
+/** Opaque to its clients: its content may change. */
 export const cursorText = ({ listedAtMs, id }: ProfileCursor): string =>
   Buffer.from(`${listedAtMs}.${id}`).toString('base64url')
 

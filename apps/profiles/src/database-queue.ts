@@ -10,7 +10,7 @@ export type QueueLimits = {
 
 export type Requester = {
   address: string
-  /** The client has gone away: what it asked for is not begun any more. */
+  /** The client has gone away: its request does not begin any more. */
   hasLeft: () => boolean
 }
 
@@ -35,7 +35,7 @@ export class DatabaseQueue {
     return this.#waiting
   }
 
-  /** @throws Refusal `overloaded`, or what the work throws. */
+  /** @throws Refusal `overloaded`, or the work's own error. */
   async run<T>(requester: Requester, work: () => Promise<T>): Promise<T> {
     if (this.#running < this.#limits.turns) this.#running += 1
     else await this.#turn(requester)

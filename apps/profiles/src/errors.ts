@@ -10,7 +10,7 @@ export const REFUSALS = {
   expired_token: { status: 401, message: 'The session token has expired; get a new one.' },
   cross_site: { status: 403, message: 'A page of another site must not do this with your cookie.' },
   not_found: { status: 404, message: 'There is nothing here.' },
-  profile_not_found: { status: 404, message: 'Nobody has a profile by this name.' },
+  profile_not_found: { status: 404, message: 'No profile has this name.' },
   method_not_allowed: { status: 405, message: 'This path does not take that method.' },
   request_timeout: { status: 408, message: 'The request took too long to arrive.' },
   profile_conflict: {
@@ -22,14 +22,14 @@ export const REFUSALS = {
   unsupported_media_type: { status: 415, message: 'The body must be application/json.' },
   headers_too_large: { status: 431, message: 'The headers are larger than 16 KiB.' },
   internal: { status: 500, message: 'Something went wrong here; the log has it.' },
-  sign_in_not_configured: { status: 501, message: 'Nobody can sign in here until CLERK_JWT_KEY is set.' },
+  sign_in_not_configured: { status: 501, message: 'Sign-in needs CLERK_JWT_KEY, which is not set.' },
   overloaded: { status: 503, message: 'Too many requests are waiting; try again.' },
   database_unavailable: { status: 503, message: 'The profiles cannot be reached; try again.' },
 } as const satisfies Record<string, { status: number; message: string }>
 
 export type RefusalCode = keyof typeof REFUSALS
 
-/** What is wrong with an edit: a sentence for each field, by its path, such as `blocks.2.url`. */
+/** The faults of an edit: a sentence for each field, by its path, such as `blocks.2.url`. */
 export type FieldErrors = Readonly<Record<string, string>>
 
 export const refusalBody = (code: RefusalCode, fields?: FieldErrors) => ({

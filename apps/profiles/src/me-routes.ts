@@ -8,16 +8,16 @@ import { type SessionOptions, sessionOf } from './session.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who is signed in; set on the routes of /me alone. */
+    /** The signed-in user; set on the routes of /me alone. */
     clerkId: string
   }
 }
 
-/** One's own profile, for whoever is signed in with Clerk. A plugin, so that its hook is for its routes alone. */
+/** The own profile of a user signed in with Clerk. A plugin, so that its hook is for its routes alone. */
 export function meRoutes(profilesFor: ProfilesFor, options: SessionOptions) {
   return async (server: FastifyInstance): Promise<void> => {
     server.decorateRequest('clerkId', '')
-    // Before the body is read: nobody who is not signed in sends us 256 KiB to parse.
+    // Before the body is read: a client without a session sends no 256 KiB to parse.
     server.addHook('onRequest', async (request, reply) => {
       reply.header('cache-control', 'private, no-store')
       const session = await sessionOf(request, options)

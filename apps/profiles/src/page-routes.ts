@@ -17,7 +17,7 @@ const FOR_EVER = 'public, max-age=31536000, immutable'
 const hidden = { hide: true }
 const page = { config: { isPage: true, isPublic: true }, schema: hidden }
 
-/** What people see. */
+/** The pages for people. */
 export function pageRoutes(server: FastifyInstance, options: PageOptions & { canVerify: boolean }): void {
   const { profilesFor, assets, publishableKey, canVerify } = options
   const schema = { ...hidden, querystring: { type: 'object', properties: { cursor: { type: 'string' } } } }

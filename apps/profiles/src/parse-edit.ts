@@ -5,7 +5,7 @@ import { BLOCKS_MAX, LABEL_MAX, TAGLINE_MAX, URL_MAX } from './limits.js'
 
 export type ParsedEdit = { kind: 'valid'; edit: ProfileEdit } | { kind: 'invalid'; fields: FieldErrors }
 
-/** Says what is wrong with a field; its path is put together from the names on the way to it. */
+/** Names the fault of a field; its path is composed of the names on the way to it. */
 type Report = (path: string, problem: string) => void
 
 const TYPES = Object.keys(BLOCK_TYPES).join(', ')
@@ -56,7 +56,7 @@ function parseText(value: unknown, path: string, max: number, report: Report): s
   return text === '' ? null : text
 }
 
-/** Stored as browsers write it, which is plain ASCII: what is shown and what is opened are the same. */
+/** Stored as browsers write it, in plain ASCII: the shown address is the opened one. */
 function parseUrl(value: unknown, path: string, report: Report): string {
   const href = httpsUrl(value)
   if (href === null) report(path, 'must be a URL that begins with https:// and holds no password')
@@ -64,7 +64,7 @@ function parseUrl(value: unknown, path: string, report: Report): string {
   return href ?? ''
 }
 
-/** A URL that may stand in a link of a page; null for whatever else somebody has stored. */
+/** A URL that may stand in a link of a page; null for any other stored text. */
 export function httpsUrl(value: unknown): string | null {
   if (typeof value !== 'string' || !URL.canParse(value)) return null
   const { protocol, username, password, href } = new URL(value)

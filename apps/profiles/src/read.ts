@@ -34,7 +34,7 @@ export async function readPage(
 }
 
 export async function findProfile(profiles: ProfileCalls, username: string): Promise<PublicProfile | null> {
-  // Asked without need for a name that is nobody's, and one that is not well-formed is nobody's either.
+  // A needless query for an unknown name; a malformed one is unknown, too.
   if (Array.from(username).length > USERNAME_MAX || !username.isWellFormed()) return null
   const profile = await profiles.find(username)
   return profile && publicProfile(profile)

@@ -7,7 +7,7 @@ import { CODE_OF_FASTIFY, CODE_OF_NODE, REFUSALS, Refusal, type RefusalCode, ref
 import { RETRY_AFTER_S } from './limits.js'
 import { refusalPage } from './pages/refusal-page.js'
 
-/** Answers a request with what went wrong: programs get JSON, people a page. */
+/** Answers a request with its error: programs get JSON, people a page. */
 export function refuse(assets: Assets, request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const code = codeOf(error)
   const { status } = REFUSALS[code]
@@ -25,12 +25,12 @@ const EVENTS: Partial<Readonly<Record<RefusalCode, string>>> = {
   profile_conflict: 'profiles.conflict',
 }
 
-/** Tells the log of what is not the caller's fault. */
+/** Logs failures that are not the caller's fault. */
 export function report(log: Log, error: unknown): void {
   const code = codeOf(error)
   const event = EVENTS[code]
   if (event === undefined) return
-  // Of a failure not its cause: the server's own texts quote values, and those are what people have written.
+  // A failure without its cause: the server's own texts quote values, and those are people's texts.
   const fields = error instanceof Failure ? { event, code: error.code, cause: error.message } : { event, err: error }
   if (code === 'internal') log.error(fields)
   else log.warn(fields)
@@ -56,7 +56,7 @@ function isForPeople({ routeOptions, headers, is404 }: FastifyRequest): boolean 
   return is404 ? (headers.accept ?? '').includes('text/html') : routeOptions.config.isPage === true
 }
 
-/** Answers what Node could not read as a request, and so never reached Fastify. */
+/** Answers bytes that Node could not parse as a request, and that so never reached Fastify. */
 export function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const code = CODE_OF_NODE[error.code ?? ''] ?? 'malformed_request'

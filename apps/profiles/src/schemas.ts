@@ -41,7 +41,7 @@ export const REFUSED = fields({
   },
 })
 
-/** For the document alone: our own parser tells of every field what is wrong with it. */
+/** For the document alone: our own parser names the fault of every field. */
 export const EDIT = fields({
   tagline: { ...nullableText, maxLength: TAGLINE_MAX },
   blocks: {

@@ -23,8 +23,8 @@ export const SECURITY_HEADERS = {
 }
 
 /**
- * For the page on which people edit their profile: our script, and what Clerk documents for its own, styles that its
- * components make in the browser included. That page shows nothing that others have written.
+ * For the page on which people edit their profile: our script, and Clerk's documented sources, styles that its
+ * components make in the browser included. That page shows no text of other users.
  */
 export function editPagePolicy(clerk: PublishableKey | undefined): string {
   if (clerk === undefined) return policyOf(DIRECTIVES)

@@ -53,7 +53,7 @@ export type ServerOptions = PageOptions & {
   log: Log
 }
 
-/** What each path takes; any other method gets 405. */
+/** The methods of each path; any other gets 405. */
 const METHODS: readonly (readonly [RegExp, string])[] = [
   [/^\/me$/, 'GET, HEAD, PUT'],
   [/^\/(?:edit|profiles|openapi\.json|livez|readyz)?$/, 'GET, HEAD'],

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import type { PublishableKey } from './clerk-keys.js'
 
 /*
- * Applications of one domain share its cookies. Clerk therefore writes each twice: under its plain name, which whichever
- * application signed in last has written, and with a suffix that only this application's instance has. This chooses
- * between the two as `usesSuffixedCookies` of @clerk/backend does, in the same order. No signature is verified yet: the
- * chosen token is verified as any other.
+ * Applications of one domain share its cookies. Clerk therefore writes each twice: under its plain name, which
+ * whichever application signed in last has written, and with a suffix that only this application's instance has. This
+ * chooses between the two as `usesSuffixedCookies` of @clerk/backend does, in the same order. No signature is verified
+ * yet: the chosen token is verified as any other.
  */
 
 const SESSION = '__session'
-/** When the client was last updated, in seconds; "0" says that nobody is signed in. */
+/** The client's last update, in seconds; "0" means signed out. */
 const CLIENT_UAT = '__client_uat'
 
 type Claims = { iss?: unknown; iat?: unknown; exp?: unknown }
@@ -48,7 +48,7 @@ const issuedAt = (claims: Claims | undefined) => Number(claims?.iat ?? 0)
 
 const issuerOf = ({ iss }: Claims) => (typeof iss === 'string' ? iss.replace(/https?:\/\//gi, '') : undefined)
 
-/** What the token says of itself; undefined for what is no token. */
+/** The token's unverified claims; undefined for a text that is no token. */
 function claimsOf(token: string | undefined): Claims | undefined {
   const parts = token?.split('.') ?? []
   if (parts.length !== 3) return undefined
@@ -63,7 +63,9 @@ function claimsOf(token: string | undefined): Claims | undefined {
 export const suffixOf = ({ key }: Pick<PublishableKey, 'key'>): string =>
   createHash('sha1').update(key).digest('base64url').slice(0, 8)
 
-/** Of two cookies by one name the first counts: the browser sends the one of the longer path first. Empty ones are none. */
+/**
+ * Of two cookies by one name the first counts: the browser sends the one of the longer path first. Empty ones are none.
+ */
 function parseCookies(header: string): Map<string, string> {
   const cookies = new Map<string, string>()
   for (const pair of header.split(';')) {

@@ -15,14 +15,13 @@ export type SessionOptions = {
   publishableKey: PublishableKey | undefined
 }
 
-/** What the mirror takes for a Clerk id. */
+/** The form of a Clerk id, as the mirror accepts it. */
 const CLERK_ID = /^[!-~]{1,64}$/
 
 /**
- * Who asks, by Clerk's session token: of the header `Authorization: Bearer …`, else of the session's cookie. Verified
- * with the instance's public key and without asking Clerk.
- *
- * A browser sends the cookie along whoever made the request, so with it a change must come from a page of this origin.
+ * The requesting user, by Clerk's session token: of the header `Authorization: Bearer …`, else of the session's cookie.
+ * Verified with the instance's public key and without asking Clerk.
+ * A browser sends the cookie with requests of any page, so with it a change must come from a page of this origin.
  */
 export async function sessionOf(
   { method, headers }: { method: string; headers: IncomingHttpHeaders },
@@ -41,7 +40,9 @@ export async function sessionOf(
   return verified(token, options.jwtKey, options)
 }
 
-/** Every browser of today says where a change comes from; who says nothing at all is none, and has no use for a cookie. */
+/**
+ * Every browser of today sends the origin of a change; a client without one is no browser, and has no use for a cookie.
+ */
 function isFromThisOrigin(headers: IncomingHttpHeaders): boolean {
   const site = headers['sec-fetch-site']
   if (site !== undefined) return site === 'same-origin'

@@ -25,7 +25,7 @@ export async function startProfiles(config: ProfilesConfig, { log, signal }: Sur
   await using owned = new Releasers()
   const metrics = openMetrics('profiles')
   const profiles = owned.use(openProfiles(config.database.reveal()))
-  // Reads what the list reads: a migration that is missing shows here too.
+  // Reads the columns of the list: a missing migration shows here too.
   const readiness = readinessOf(
     { mysql: () => profiles.list({ limit: 1, after: null }).then(() => ({ ok: true })) },
     signal,

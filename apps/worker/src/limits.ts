@@ -51,7 +51,9 @@ export const RELAY_POLL_MS = 2_000
 export const RELAY_GATHER_MS = 100
 /** Milliseconds between tries while MySQL or Redis is away. */
 export const RELAY_RETRY_MS = 1_000
-/** Objects that are read at once for runs: a packet holds them, large ones too, and a statement costs as much for one. */
+/**
+ * Objects that are read at once for runs: a packet holds them, large ones too, and a statement costs as much for one.
+ */
 export const READ_OBJECTS_MAX = 32
 /** Connections to MySQL for reactions, apart from those that apply events: many runs must not keep events waiting. */
 export const REACTION_CONNECTIONS = 4

@@ -95,7 +95,10 @@ async function claim(alerts: readonly Alert[], claims: AlertClaims, asked: Map<s
   return claimed
 }
 
-/** Codes and paths only, a cause a line whatever its type holds. The brackets and the ampersand are what chat services read as markup. */
+/**
+ * Codes and paths only, a cause a line whatever its type holds. The brackets and the ampersand are what chat services
+ * read as markup.
+ */
 function messageOf(news: readonly Alert[]): string {
   const lines = news.map(({ type, reason }) =>
     printable(`• ${reason.class}/${reason.code} (cause ${reason.fingerprint}, first with ${type}): ${reason.message}`),

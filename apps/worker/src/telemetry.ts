@@ -72,7 +72,7 @@ const metricsOf = (metrics: Metrics) => ({
   }),
   notices: metrics.counter({
     name: 'clerk_mirror_notices_total',
-    help: 'Causes of dead letters that people were told of, by result: told or failed',
+    help: 'Causes of dead letters with a notification, by result: told or failed',
     labels: ['result'],
   }),
 })
@@ -126,7 +126,7 @@ export function recorder(log: Log, metrics: Metrics, tell: (news: Alert) => void
       },
       failed: (causes, err) => {
         counters.notices.inc({ result: 'failed' }, causes)
-        log.warn({ event: 'notice.failed', causes, err }, 'nobody could be told of these dead letters')
+        log.warn({ event: 'notice.failed', causes, err }, 'the notification of these dead letters failed')
       },
     } satisfies NotifierOptions['observer'],
     observer: {

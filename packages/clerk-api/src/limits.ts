@@ -38,9 +38,14 @@ export const TRIES = 10
 export const RETRY_FIRST_MS = 500
 export const RETRY_MAX_MS = 60_000
 
-/** Milliseconds for a whole answer: a page of 500 takes less than one second, an overloaded API may take half a minute. */
+/**
+ * Milliseconds for a whole answer: a page of 500 takes less than one second, an overloaded API may take half a minute.
+ */
 export const ANSWER_MS = 60_000
-/** Bytes of an answer: 500 users with all the metadata that Clerk allows are 20 MB. A larger page is asked for in halves. */
+/**
+ * Bytes of an answer: 500 users with all the metadata that Clerk allows are 20 MB. A larger page is asked for in
+ * halves.
+ */
 export const ANSWER_BYTES_MAX = 33_554_432
 /** Connections at once. */
 export const CONNECTIONS = 8

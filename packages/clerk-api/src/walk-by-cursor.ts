@@ -82,7 +82,9 @@ function windowOf({ window: { fromMs, toMs } }: Position, behindMs = Number.NEGA
   return { created_at_after: Number.isFinite(afterMs) ? afterMs - 1 : undefined, created_at_before: toMs }
 }
 
-/** Counts a millisecond less on both sides, for the same reason: it must not count the objects that the walk leaves out. */
+/**
+ * Counts a millisecond less on both sides, for the same reason: it must not count the objects that the walk leaves out.
+ */
 async function countSettled(reader: Reader, { window: { fromMs, toMs }, settledBeforeMs }: Position): Promise<number> {
   const beforeMs = Math.min(toMs ?? Number.POSITIVE_INFINITY, settledBeforeMs) - 1
   if (beforeMs <= (fromMs ?? 0)) return 0

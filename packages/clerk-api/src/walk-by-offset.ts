@@ -13,9 +13,9 @@ export type OffsetList = {
 }
 
 /**
- * A list that Clerk pages by offset, oldest first. Each object that is deleted meanwhile moves those behind it forward, so
- * pages overlap, and a page must join the pages before it: it begins with an object that the walk has passed, or the walk goes
- * back by a page. The end is where Clerk's own total is.
+ * A list that Clerk pages by offset, oldest first. Each object that is deleted meanwhile moves those behind it forward,
+ * so pages overlap, and a page must join the pages before it: it begins with an object that the walk has passed, or the
+ * walk goes back by a page. The end is where Clerk's own total is.
  */
 export async function* walkByOffset(
   reader: Reader,

@@ -5,7 +5,7 @@ import type { Random } from './random.js'
 /** Most updates of real users are sign-ins: `last_sign_in_at` moves and nothing that anybody looks at. */
 const SIGN_INS_IN_TEN = 3
 
-/** What happens to a person between two events, in place; the caller moves the clock. */
+/** Changes a person as between two events, in place; the caller moves the clock. */
 export function changePerson(person: Person, random: Random, atMs: number): void {
   if (random.integer(1, 10) <= SIGN_INS_IN_TEN) person.lastSignInAtMs = atMs
   else random.pick(CHANGES)(person, random)

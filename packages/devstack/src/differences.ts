@@ -7,7 +7,10 @@ export interface Difference {
   found: string
 }
 
-/** What the tables do hold, in the terms of the model. `data` is the head's text, null once it is deleted. */
+/**
+ * The actual content of the tables, in the terms of the model. `data` is the stored object's text, null once it is
+ * deleted.
+ */
 export interface Found {
   users: Map<string, Row>
   heads: Map<string, FoundHead>

@@ -1,17 +1,17 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** Stands between a client and a server on this machine, and spoils what passes as it is told. */
+/** Stands between a client and a server on this machine, and injects the chosen faults into their traffic. */
 export interface FaultProxy extends AsyncDisposable {
   /** On 127.0.0.1. */
   readonly port: number
-  /** Ends every fault. A connection that was half-open stays dead, as one does whose other end forgot it. */
+  /** Ends every fault. A half-open connection stays dead, as after the other end has forgotten it. */
   pass(): void
   /** Resets every connection there is; new ones are made as before. */
   cut(): void
   /** Resets every connection, and each new one at once. */
   refuse(): void
-  /** Whatever is sent arrives so many milliseconds later, each way. */
+  /** All bytes arrive so many milliseconds later, each way. */
   delay(ms: number): void
   /** Connections stay open, new ones are made, and nothing that is sent on them arrives, now or later. */
   halfOpen(): void
@@ -23,7 +23,7 @@ export interface FaultProxy extends AsyncDisposable {
 
 /** Listens at once; the server behind it need not be there. Without a port it takes a free one. */
 export async function openFaultProxy({ port, targetPort }: { port?: number; targetPort: number }): Promise<FaultProxy> {
-  // Half-open allowed: whoever has said all may still be answered.
+  // Half-open allowed: a client that has ended its side may still get an answer.
   const server = createServer({ allowHalfOpen: true })
   server.listen(port ?? 0, LOOPBACK)
   await once(server, 'listening')
@@ -103,7 +103,7 @@ class Connection {
   readonly #server: Socket
   readonly #faults: { readonly delayMs: number; readonly forbidden: string | null }
   #isSwallowed = false
-  /** The end of what the client sent last: a text may come in two pieces. */
+  /** The last bytes of the client: a text may come in two pieces. */
   #tail = ''
 
   constructor(client: Socket, targetPort: number, faults: { delayMs: number; forbidden: string | null }) {

@@ -5,7 +5,7 @@ export class StartFault extends Error {
   override readonly name = 'StartFault'
 }
 
-/** Bad arguments. The message names what is wrong with which one. */
+/** Bad arguments. The message names the argument and its fault. */
 export class UsageFault extends Error {
   override readonly name = 'UsageFault'
 }
@@ -13,7 +13,7 @@ export class UsageFault extends Error {
 const EXIT_USAGE = 2
 const EXIT_FAILURE = 1
 
-/** Tells people what ended the program, and returns its exit code. */
+/** Tells people why the program ended, and returns its exit code. */
 export function reportFault(error: unknown): number {
   const isExpected = [StartFault, UsageFault, StackError].some((known) => error instanceof known)
   const text = error instanceof Error ? (isExpected ? error.message : error.stack) : String(error)

@@ -8,8 +8,8 @@ export interface Interruption extends Disposable {
 }
 
 /**
- * Listens for Ctrl-C and its relatives from now on. Whoever signals again does not want to wait: the process dies
- * of it at once, and its children end when they see that it is gone.
+ * Listens for Ctrl-C and its relatives from now on. A second signal means haste: the process dies of it at once, and
+ * its children end when they see that it is gone.
  */
 export function interruption(npmLifecycleEvent: string | undefined): Interruption {
   const controller = new AbortController()

@@ -1,11 +1,11 @@
-/** What people should see of a line that a process printed. */
+/** The form of a process' line for people. */
 export interface Notable {
   text: string
   /** The same for lines that say the same of different events. */
   topic: string
 }
 
-/** Undefined for what belongs into the log file alone. */
+/** Undefined for lines that belong into the log file alone. */
 export function notable(line: string): Notable | undefined {
   const entry = parsedEntry(line)
   // Not one of our log lines: a list of configuration faults, or the words of Node itself.

@@ -12,10 +12,10 @@ export interface MigrationOptions {
   logFile: string
 }
 
-/** The end of what the CLI says is where the reason stands. */
+/** The reason stands at the end of the CLI's output. */
 const SHOWN_LINES = 6
 
-/** Applies the migrations as an operator would: through the CLI. Throws StartFault with what it said. */
+/** Applies the migrations as an operator would: through the CLI. Throws StartFault with its output. */
 export async function applyMigrations({ script, cwd, env, logFile }: MigrationOptions): Promise<void> {
   const child = spawn(process.execPath, [...NODE_FLAGS, script, 'migrate'], {
     ...{ cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },

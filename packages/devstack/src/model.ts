@@ -2,12 +2,12 @@
 export type Row = Record<string, string | number | boolean | null>
 export type ClerkUser = { id: string; updated_at?: number; [field: string]: unknown }
 export type Head = { updatedAtMs: number; timestampMs: number; eventId: string; deleted: boolean; data: ClerkUser }
-/** What the tables must hold once all these events were processed; keys are Clerk's user ids. */
+/** The expected tables once all these events are processed; keys are Clerk's user ids. */
 export type Expected = { users: Map<string, Row>; heads: Map<string, Head>; eventIds: Set<string> }
 
 /**
- * The mirror's rules once more, as plainly as they can be said, sharing no code with the mirror and blind to the
- * order of the deliveries: what both agree on is right, or was misunderstood twice in the same way.
+ * The mirror's rules once more, as plainly as they can be said, sharing no code with the mirror and blind to the order
+ * of the deliveries: a result on which both agree is right, or was misunderstood twice in the same way.
  */
 export function expectedTables(deliveries: Iterable<{ eventId: string; body: string }>): Expected {
   const expected: Expected = { users: new Map(), heads: new Map(), eventIds: new Set() }

@@ -6,7 +6,7 @@ export interface Person {
   id: string
   firstName: string | null
   lastName: string | null
-  /** What the person is called in addresses and user names. */
+  /** The person's name in addresses and user names. */
   handle: string
   username: string | null
   emails: Address[]
@@ -69,7 +69,7 @@ export function newPerson(random: Random, index: number, createdAtMs: number): P
   return person
 }
 
-/** What a mirror has to survive and what a table of ordinary people would never show. */
+/** Values that a mirror has to survive and that a table of ordinary people would never show. */
 const RARITIES: readonly ((person: Person, random: Random) => void)[] = [
   (person) => Object.assign(person, { firstName: `${person.firstName} 🦊`, lastName: '👩🏽‍🚀 Núñez 🌮' }),
   (person) => Object.assign(person, { lastName: null }),

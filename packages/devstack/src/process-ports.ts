@@ -30,7 +30,7 @@ export async function chooseProcessPorts(env: Environment): Promise<ProcessPorts
   }
 }
 
-/** Ports that nobody asked for and nobody will look for: of a stack that is gone in a minute. */
+/** Ports without a configured number: of a stack that is gone in a minute. */
 export async function anyProcessPorts(): Promise<ProcessPorts> {
   const ports = {
     INGEST_PORT: await choosePort(),
@@ -53,7 +53,7 @@ async function claimed(name: string, raw: string): Promise<number> {
   if (!(port <= 65_535)) throw new StartFault(`${name} must be a port, a whole number from 0 to 65535`)
   if (port === 0) return choosePort()
   if (!(await isPortFree(port))) {
-    throw new StartFault(`port ${port} is taken: stop what listens there, or set ${name} to another one`)
+    throw new StartFault(`port ${port} is taken: stop the process that listens there, or set ${name} to another one`)
   }
   return port
 }

@@ -3,12 +3,12 @@ import type { Progress } from './traffic-run.js'
 
 export interface ProgressView {
   show(progress: Progress): void
-  /** Leaves what was shown last and begins a new line. */
+  /** Keeps the last shown text and begins a new line. */
   end(): void
 }
 
 const STEPS = { send: 'accepted', apply: 'applied' } as const
-// Often enough to look alive, seldom enough to cost nothing beside what is measured.
+// Often enough to look alive, seldom enough to cost nothing beside the measured work.
 const REDRAW_AFTER_MS = 80
 const LINE_AFTER_MS = 1000
 

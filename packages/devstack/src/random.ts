@@ -6,7 +6,7 @@ export interface Random {
   integer(low: number, high: number): number
   chance(share: number): boolean
   pick<T>(choices: readonly [T, ...T[]]): T
-  /** The body of a KSUID, which is what Clerk and Svix put behind their prefixes. */
+  /** The body of a KSUID, as Clerk and Svix put it behind their prefixes. */
   base62(length: number): string
   shuffled<T>(items: readonly T[]): T[]
 }

@@ -4,7 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 const ASK_EVERY_MS = 100
 const ANSWER_WITHIN_MS = 3000
 
-/** Asks `/readyz` until it says ready. Returns what it waits for when that takes too long; undefined once ready. */
+/**
+ * Asks `/readyz` until it says ready. Returns the missing dependency when that takes too long; undefined once ready.
+ */
 export async function untilReady(
   url: string,
   { withinMs, signal }: { withinMs: number; signal: AbortSignal },

@@ -4,7 +4,7 @@ import type { SendReport } from './sender.js'
 import { columnsOf, fitted, type Output, styled } from './terminal.js'
 import type { RunResult } from './traffic-run.js'
 
-// Two screens of 80 columns hold the table, and a list that is cut still shows what kind of fault there is.
+// Two screens of 80 columns hold the table, and a list that is cut still shows the kind of the fault.
 const WIDEST_CELL = 34
 const SHOWN_DIFFERENCES = 20
 const SHOWN_MISSING = 10
@@ -28,7 +28,7 @@ function cell(key: string, value: Row[string]): string {
   return key.endsWith('_at') && typeof value === 'number' ? new Date(value).toISOString().slice(0, 19) : String(value)
 }
 
-/** What became of the events, for people: the last line is the verdict, green or red. */
+/** The outcomes of the events, for people: the last line is the verdict, green or red. */
 export function verdictLines(result: RunResult, output: Output): string[] {
   const lines = resultLines(result)
   const verdict = lines.pop() ?? ''

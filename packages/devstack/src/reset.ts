@@ -20,7 +20,7 @@ async function reset(): Promise<void> {
   await stopStack()
   await removeServices(DATA_DIR, say)
   rmSync(DATA_DIR, { recursive: true, force: true })
-  say('removed ./.data: the next npm start begins anew')
+  say('removed ./.data: the next npm start starts over')
 }
 
 async function stopStack(): Promise<void> {

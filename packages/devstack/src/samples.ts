@@ -21,7 +21,10 @@ export interface SampleOptions {
   say: (line: string) => void
 }
 
-/** Sends the samples that the plan asks for; undefined when it asks for none. Says what it does and how the table looks. */
+/**
+ * Sends the samples that the plan asks for; undefined when it asks for none. Prints its steps and the look of the
+ * table.
+ */
 export async function sendSamples(stack: Stack, options: SampleOptions): Promise<RunResult | undefined> {
   const { plan, say, progress, signal, isThrowAway } = options
   if (plan.samples === 'never') return undefined

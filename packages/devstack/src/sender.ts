@@ -14,7 +14,7 @@ export interface SendOptions {
   concurrency: number
   /** Deliveries begun per second at most; as many as go through without it. */
   rate?: number
-  /** Aborted: what is in flight is finished, nothing more is begun. */
+  /** Aborted: requests in flight finish, and no further one begins. */
   signal: AbortSignal
   onDelivered: (delivered: number, retries: number) => void
 }
@@ -34,7 +34,7 @@ export interface SendReport {
 /** Svix's own limit for one try. */
 const ANSWER_WITHIN_MS = 15_000
 const FIRST_BACKOFF_MS = 100
-/** Svix waits for hours; whoever watches a simulation does not, and the longest outage that it meets is a minute or two. */
+/** Svix waits for hours; a person at a simulation does not, and its longest outage is a minute or two. */
 const LONGEST_BACKOFF_MS = 3000
 /** The longest that a simulation is meant to last with its services away; then something is wrong for good. */
 const PATIENCE_MS = 10 * 60_000
@@ -99,7 +99,10 @@ interface Answer {
   text: string
 }
 
-/** node:http and not fetch, which costs several times as much: the sender shares its machine with what it loads. */
+/**
+ * node:http and not fetch, which costs several times as much: the sender shares its machine with the processes under
+ * load.
+ */
 class Line {
   readonly #url: URL
   readonly #webhook: Webhook

@@ -8,7 +8,9 @@ import type { Environment } from './start-plan.js'
 /** The root of the repository, from this file in src/ or dist/ of its package. */
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
-/** Where `npm start` keeps everything: the servers' data, logs, the made-up secret, the settings of the running stack. */
+/**
+ * Where `npm start` keeps everything: the servers' data, logs, the made-up secret, the settings of the running stack.
+ */
 export const DATA_DIR = join(ROOT, '.data')
 
 /** A log that has grown beyond this is put aside at the next start; the one before it is deleted. */
@@ -43,7 +45,7 @@ function kept(path: string, makeUp: () => string): string {
 const settingsPath = (dataDir: string) => join(dataDir, 'stack.env')
 
 /**
- * What the running stack chose for itself (ports, its secret, its own services), in the form of an `.env` file: the
+ * The running stack's own choices (ports, its secret, its own services), in the form of an `.env` file: the
  * same names configure every process, so `simulate` and the CLI reach the stack with them. Services and secrets that
  * came from the environment are not in it: a configured secret is not copied to another place.
  */

@@ -38,8 +38,8 @@ export interface Stack extends AsyncDisposable {
   /** The settings among them that were made up or chosen here. */
   chosen: Readonly<Record<string, string>>
   /**
-   * `console` is null when none runs: it needs a token, which is made up only for a stack of our own. On throw-away data
-   * neither it nor `profiles` runs.
+   * `console` is null when none runs: it needs a token, which is made up only for a stack of our own. On throw-away
+   * data neither it nor `profiles` runs.
    */
   urls: { webhooks: string; ingest: string; worker: string; metrics: string } & Record<Shown, string | null>
   processes: Processes
@@ -49,7 +49,7 @@ export interface Stack extends AsyncDisposable {
 
 export type Processes = Readonly<Partial<Record<ProcessName, SupervisedProcess>>>
 
-/** What people look at in a browser. */
+/** The addresses for a browser. */
 type Shown = 'console' | 'profiles'
 export type ProcessName = (typeof PROCESS_NAMES)[number]
 
@@ -73,7 +73,8 @@ const SCRIPTS = {
 
 /**
  * Services, tables, console, profiles, worker and ingest. Disposing of it stops ingest, then lets the worker drain,
- * then stops what services were started. Throws StartFault and StackError, and the signal's reason when it is aborted on the way.
+ * then stops the started services. Throws StartFault and StackError, and the signal's reason when it is aborted on the
+ * way.
  */
 export async function openStack(options: StackOptions): Promise<Stack> {
   const { plan, dataDir, say, signal } = options
@@ -169,13 +170,13 @@ function chooseSettings(
   const ownSecret = plan.isOwnStack && plan.signingSecret === undefined
   return {
     ...Object.fromEntries(entries),
-    // So that traffic is sent in the name of the instance whose events are not ignored.
+    // So that traffic is sent in the name of the accepted instance.
     ...(instanceId !== undefined && { CLERK_INSTANCE_ID: instanceId }),
     ...(plan.redisUrl === undefined && { REDIS_URL: services.redis.url }),
     ...(plan.databaseUrl === undefined && { DATABASE_URL: `${services.database.adminUrl}${DATABASE_NAME}` }),
     ...(ownSecret && { CLERK_WEBHOOK_SIGNING_SECRET: keptSigningSecret(dataDir) }),
     ...(plan.isOwnStack && setting(env, 'CONSOLE_TOKEN') === undefined && { CONSOLE_TOKEN: keptConsoleToken(dataDir) }),
-    // The sample: a line in the worker's log for everybody who signs up.
+    // The sample: a line in the worker's log for every sign-up.
     ...(plan.isOwnStack && setting(env, 'REACTIONS') === undefined && { REACTIONS: 'log-new-users' }),
   }
 }

@@ -9,21 +9,21 @@ export interface StartFlags {
   sample: boolean
 }
 
-/** What `npm start` is to do, decided from the environment before anything is begun. */
+/** The plan of `npm start`, decided from the environment before the first step. */
 export interface StartPlan {
-  /** Configured services; what is absent is brought up. */
+  /** Configured services; absent ones are brought up. */
   redisUrl?: string
   databaseUrl?: string
   /** Neither is configured: the stack is our own, and only then is anything made up, installed or sent. */
   isOwnStack: boolean
-  /** The tables are ours: in a database that others run, whoever runs it applies the migrations. */
+  /** The tables are ours: in a database of others, its operator applies the migrations. */
   migrates: boolean
   samples: 'always' | 'into empty tables' | 'never'
   /** Of the environment; absent when one has to be made up. */
   signingSecret?: string
 }
 
-/** Throws StartFault: the message says what to set or to leave out. */
+/** Throws StartFault: the message names the setting to add or to leave out. */
 export function planStart(env: Environment, { once, sample }: StartFlags): StartPlan {
   if (once) return { isOwnStack: true, migrates: true, samples: 'always' }
 
@@ -54,7 +54,7 @@ export function planStart(env: Environment, { once, sample }: StartFlags): Start
   }
 }
 
-/** A setting that is there and not blank: `.env` files name what they leave to the default as `NAME=`. */
+/** A setting that is there and not blank: `.env` files leave a setting to its default as `NAME=`. */
 export function setting(env: Environment, name: string): string | undefined {
   const value = env[name]?.trim()
   return value === '' ? undefined : value

@@ -11,7 +11,7 @@ const FROM: Record<ServiceSource, string> = {
   packages: 'private',
 }
 
-/** What runs where, as aligned lines. */
+/** The programs and their addresses, as aligned lines. */
 export function stackSummary({ urls, services, chosen }: Stack, plan: StartPlan): string[] {
   const { REDIS_URL: redis, DATABASE_URL: database, CLERK_WEBHOOK_SIGNING_SECRET: secret } = chosen
   const rows: (readonly [string, string])[] = [
@@ -31,7 +31,7 @@ export function stackSummary({ urls, services, chosen }: Stack, plan: StartPlan)
   return ['', ...rows.map(([name, text]) => `  ${name.padEnd(9)} ${text}`)]
 }
 
-/** Whoever made up the token knows it alone: it is shown here and kept in a file that only its owner can read. */
+/** A made-up token is known only here: it is shown now and kept in a file that only its owner can read. */
 function consoleRows(url: string | null, account: string | undefined): [string, string][] {
   if (url === null) return []
   const token = account?.split(':').at(-1)

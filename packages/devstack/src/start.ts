@@ -47,7 +47,7 @@ async function main(args: string[], env: Environment): Promise<number> {
     const { watch: isWatching, inspected } = flags
     const options = { plan, dataDir: folder.path, env, isThrowAway: flags.once, inspected, say, signal }
     const exitCode = await upAndDown(options, isWatching)
-    say(flags.once ? 'stopped, and everything removed' : 'stopped; what ./.data holds stays')
+    say(flags.once ? 'stopped, and everything removed' : 'stopped; the data in ./.data stays')
     return exitCode
   } catch (error) {
     if (signal.aborted) return 130
@@ -57,12 +57,12 @@ async function main(args: string[], env: Environment): Promise<number> {
 
 async function upAndDown(options: StackOptions, isWatching: boolean): Promise<number> {
   const { signal } = options
-  const sayLater = () => say('\nstopping as soon as what was begun is done; Ctrl-C again leaves at once …')
+  const sayLater = () => say('\nstopping once the work in flight is done; Ctrl-C again leaves at once …')
   signal.addEventListener('abort', sayLater, { once: true })
   await using stack = await openStack(options)
   signal.removeEventListener('abort', sayLater)
   const exitCode = await runStack(stack, options, isWatching)
-  say('\nstopping: ingest, then the worker, then what was brought up for them …')
+  say('\nstopping: ingest, then the worker, then their services …')
   return exitCode
 }
 

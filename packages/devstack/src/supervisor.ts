@@ -19,19 +19,19 @@ export interface ProcessOptions {
   env: Readonly<Record<string, string | undefined>>
   /** Takes everything that the process prints. */
   logFile: string
-  /** Takes what people should see: warnings, errors, restarts. */
+  /** Takes the lines for people: warnings, errors, restarts. */
   say: (line: string) => void
 }
 
 /** A crash is mended at once; a process that cannot stay up must not fill the screen or the machine. */
 const FIRST_BACKOFF_MS = 500
 const LONGEST_BACKOFF_MS = 15_000
-/** Who lived this long did not die of its start, and its next death is a first one. */
+/** A process that lived this long did not die of its start, and its next death counts as the first. */
 const SETTLED_AFTER_MS = 30_000
 /** Longer than the processes' own shutdown deadline, after which they exit by themselves. */
 const STOPPED_WITHIN_MS = 45_000
 
-/** For so long what a process says again is not shown again; the log has it all. */
+/** For so long a repeated line is not shown again; the log has it all. */
 const SAME_TOPIC_MS = 10_000
 
 /**
@@ -64,7 +64,7 @@ export class SupervisedProcess implements AsyncDisposable {
   }
 
   /**
-   * Waits until `/readyz` at this address says ready; returns what it waits for when that takes too long. Throws
+   * Waits until `/readyz` at this address says ready; returns the missing dependency when that takes too long. Throws
    * StartFault when the process exits before: a fault of its configuration does not go away by starting it again.
    */
   async comeUp(readyzUrl: string, { withinMs, signal }: { withinMs: number; signal: AbortSignal }) {
@@ -87,7 +87,7 @@ export class SupervisedProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true
-    this.#ended.abort() // whoever still waits for it to come up
+    this.#ended.abort() // callers that still wait for the start
     await this.#stop()
     await new Promise<void>((resolve) => this.#log.end(() => resolve()))
   }

@@ -39,7 +39,7 @@ export interface RunResult {
 
 /** For so long nothing may move: a database that is away for a minute, and the worker's finding that it is back. */
 const STUCK_AFTER_MS = 120_000
-/** Each look is a query for what is still missing, on the database that is being loaded. */
+/** Each look is a query for missing events, on the database under load. */
 const LOOK_EVERY_MS = 200
 
 /** Sends the traffic, waits until every event was decided, and holds the tables against the model. */

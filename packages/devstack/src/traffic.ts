@@ -17,11 +17,11 @@ export interface Delivery {
 export interface HistoryOptions {
   /** The same options give the same traffic, ids and bytes included: sent twice, it must change nothing. */
   seed: number
-  /** People who sign up. */
+  /** The number of sign-ups. */
   users: number
   /** Each of them has from none to so many `user.updated` (5). */
   updates?: number
-  /** Share of people who are deleted, 0 to 1 (0.1). */
+  /** The share of deleted people, 0 to 1 (0.1). */
   deletes?: number
   /** Share of events that are delivered more than once, 0 to 1 (0). */
   duplicates?: number
@@ -119,7 +119,7 @@ function happening({ random, instanceId }: Source, { type, objectId, stampedMs, 
   return { eventId: `msg_${random.base62(27)}`, type, objectId, body, atMs: stampedMs }
 }
 
-// From a network and a browser that are nobody's: the addresses are reserved for documentation (RFC 5737).
+// From a network and a browser that do not exist: the addresses are reserved for documentation (RFC 5737).
 const USER_AGENT =
   'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36'
 

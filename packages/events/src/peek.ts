@@ -15,8 +15,8 @@ const PLAIN = /^[ -~]*$/
  * wrong judgement costs a dead letter and not an event.
  */
 export function peek(body: Buffer): Peeked {
-  // One character for each byte is made and parsed faster, and is JSON if and only if the UTF-8 is: all that JSON itself
-  // consists of is ASCII.
+  // One character for each byte is made and parsed faster, and is JSON if and only if the UTF-8 is: all that JSON
+  // itself consists of is ASCII.
   const seen = read(body.toString('latin1'))
   if (seen.kind === 'not-an-event') return seen
   const { type, objectId, instanceId, userId } = seen

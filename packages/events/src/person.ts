@@ -113,7 +113,9 @@ export function searchTextsOf({ userId, addresses }: Person): string[] {
   return [...new Set([userId.toLowerCase(), ...fragments])].filter((fragment) => fragment !== '')
 }
 
-/** Every string below a value, names of members included. Counts instead of recursing: JSON nests as deep as it is long. */
+/**
+ * Every string below a value, names of members included. Counts instead of recursing: JSON nests as deep as it is long.
+ */
 function textsIn(value: unknown): string[] {
   const texts: string[] = []
   const open = [value]

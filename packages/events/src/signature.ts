@@ -32,8 +32,8 @@ export function parseSigningSecrets(raw: string): SigningKey[] {
 }
 
 /**
- * Signature headers that are present, once each, and whose timestamp is near. `checkSignatureHeaders` alone makes one, so
- * that a value of this type proves the check: no signature is verified over headers that nothing has looked at.
+ * Signature headers that are present, once each, and whose timestamp is near. `checkSignatureHeaders` alone makes one,
+ * so that a value of this type proves the check: no signature is verified over headers that nothing has looked at.
  */
 class CheckedSignatureHeaders {
   readonly id: string
@@ -59,9 +59,9 @@ export type HeaderVerdict =
   | (SignatureVerdict & { kind: 'rejected' })
 
 /**
- * Checks everything about a signature that can be checked before the body has arrived: the three headers are present, once
- * each, and the timestamp is near. `rawHeaders` is Node's flat list of names and values, which still shows a header that
- * was sent twice.
+ * Checks everything about a signature that can be checked before the body has arrived: the three headers are present,
+ * once each, and the timestamp is near. `rawHeaders` is Node's flat list of names and values, which still shows a
+ * header that was sent twice.
  */
 export function checkSignatureHeaders(rawHeaders: readonly string[], nowMs: number): HeaderVerdict {
   const headers = namedHeaders(rawHeaders)

@@ -23,7 +23,9 @@ export const REBUILD_BATCH = 250
 /** Bytes of stored text in one such transaction: escaping at most doubles them, and a packet holds 16 MiB. */
 export const REBUILD_BYTES_MAX = 4 * 1024 * 1024
 
-/** Objects that an erasure searches with one statement: their texts, some 2 KB each, are read in a tenth of a second. */
+/**
+ * Objects that an erasure searches with one statement: their texts, some 2 KB each, are read in a tenth of a second.
+ */
 export const ERASE_SEARCH_PAGE = 1_000
 
 /** Objects that an erasure removes in one transaction. Their heads are locked meanwhile, for some 100 ms. */

@@ -23,8 +23,8 @@ export type Mirror = AsyncDisposable &
   MirrorReads &
   ReactionReads & {
     /**
-     * Applies a batch in one transaction, or a few where its server takes only little at once, and returns what became of
-     * each event, in the batch's order.
+     * Applies a batch in one transaction, or a few where its server takes only little at once, and returns what became
+     * of each event, in the batch's order.
      * @throws Failure of class `outage`; events that the failing call had already committed are duplicates next time.
      */
     apply: (batch: readonly Arrival[]) => Promise<Applied[]>

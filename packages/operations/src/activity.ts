@@ -16,7 +16,9 @@ const MINUTE_MS = 60_000
 
 type Read = (sinceMs: number) => Promise<ActivityPoint[]>
 
-/** Remembers the minutes that are over: an hour of a busy ledger is millions of rows, and pages ask every few seconds. */
+/**
+ * Remembers the minutes that are over: an hour of a busy ledger is millions of rows, and pages ask every few seconds.
+ */
 export class Activity {
   #known = new Map<number, ActivityPoint>()
 

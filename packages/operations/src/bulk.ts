@@ -8,7 +8,7 @@ import { ascii } from './ledger-entry.js'
 import { BULK_CHUNK, RATE_STEPS, RECORDED_CHARS_MAX, RECORDED_IDS_MAX } from './limits.js'
 
 export type BulkOptions = {
-  /** Who asks; for the audit. */
+  /** The operator, for the audit. */
   actor: string
   /** Counts, and touches nothing. */
   dryRun?: boolean
@@ -32,7 +32,7 @@ type Move = (deadLetters: readonly DeadLetter[]) => Promise<number>
 
 export type Bulk = {
   action: 'replay' | 'discard' | 'retry-now'
-  /** What is walked through. */
+  /** The dead letters to walk through. */
   deadLetters: JobList
   queue: DeadLetterQueue
   filter: DeadLetterFilter
@@ -45,8 +45,9 @@ export type Bulk = {
 type Moved = { matched: number; moved: number; skipped: number }
 
 /**
- * Counts what matches, then walks through it once more and moves it. Dead letters that die meanwhile, the replayed ones among
- * them, lie behind the end of the walk. Two at once share the dead letters: each is moved by one, and skipped by the other.
+ * Counts what matches, then walks through it once more and moves it. Dead letters that die meanwhile, the replayed ones
+ * among them, lie behind the end of the walk. Two at once share the dead letters: each is moved by one, and skipped by
+ * the other.
  */
 export async function bulk(ledger: Ledger, request: Bulk): Promise<Moved> {
   const { filter, options, deadLetters, sweep } = request
@@ -63,7 +64,7 @@ export async function bulk(ledger: Ledger, request: Bulk): Promise<Moved> {
   } finally {
     const { moved, isComplete } = progress
     const counts = { matched, [PAST[request.action]]: moved, skipped: skippedOf(matched, progress) }
-    // An action that failed is on record by how far it came; that it failed is what the caller must hear.
+    // The audit has the progress of a failed action; the caller must learn of the failure.
     await mirror.recordCounts(actionId, counts, isComplete).catch((error: unknown) => {
       if (isComplete) throw error
     })
@@ -96,7 +97,7 @@ async function moveAll(
     ratePerS === undefined ? BULK_CHUNK : Math.min(BULK_CHUNK, Math.max(1, Math.ceil(ratePerS / RATE_STEPS)))
   const beganAtMs = performance.now()
   for await (const page of pages) {
-    // Swept on the way: what the ledger has decided needs nobody any more.
+    // Removed on the way: a dead letter with a decided event needs no operator any more.
     for (const id of page.settled) await sweep?.(id)
     for (let from = 0; from < page.deadLetters.length; from += chunk) {
       if (ratePerS !== undefined) await untilTurn(beganAtMs + (progress.handled / ratePerS) * 1000, signal)
@@ -129,7 +130,7 @@ export function actionOf({ action, queue, filter, actor }: ForRecord): NewAction
   }
 }
 
-/** What is read with every list of actions stays short: of many ids the first few and their number. */
+/** Every list of actions reads this, so it stays short: of many ids the first few and their number. */
 function forRecord({ ids, ...parts }: DeadLetterFilter): object {
   const texts = Object.entries(parts).map(([name, part]) => [
     name,

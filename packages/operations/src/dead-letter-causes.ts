@@ -14,7 +14,7 @@ export type DeadLetterCause = {
   lastFailedAtMs: number
   /** The dead letter that died last. */
   sampleId: string
-  /** What to do, in a sentence or two. */
+  /** The advice, in a sentence or two. */
   advice: string
 }
 
@@ -46,22 +46,21 @@ const ADVICE_ON_CODE: Readonly<Record<string, string>> = {
   malformed:
     'The body is signed, and not an event that can be keyed. Compare a sample’s payload with Clerk’s documentation; if Clerk is right, report it, and replay after the fix. Another try before that fails again.',
   unreadable_job:
-    'Ingest did not write this job, or it lost its content. See who else writes to this Redis, and whether it evicts; then discard it.',
+    'Ingest did not write this job, or it lost its content. Look for other writers of this Redis, and whether it evicts; then discard it.',
   envelope_key_missing:
     'The workers lack the key that the message names. Give it to them in ENVELOPE_KEYS, then replay this cause.',
   envelope_not_authentic:
-    'Ingest has another key by the id that the message names, or these bytes are not what it stored. Compare the keys; with the right one, replay this cause. Else see who else writes to this Redis, discard them, and have Clerk send the events again.',
+    'Ingest has another key by the id that the message names, or these bytes are not its own. Compare the keys; with the right one, replay this cause. Else look for other writers of this Redis, discard them, and have Clerk send the events again.',
   reaction_failed:
-    'The reaction threw, again and again for a day. The letter says where; mend the code, then replay this cause.',
+    'The reaction threw, again and again for a day. The dead letter shows the place; mend the code, then replay this cause.',
   reaction_timeout:
-    'The reaction took longer than it may, again and again for a day. See what it waits for, then replay this cause.',
-  reaction_unreadable: 'No relay of ours wrote this job. See who else writes to this Redis; then discard it.',
-  object_unreadable: 'What is stored of the object is no JSON. See who else writes to clerk_objects.',
+    'The reaction took longer than it may, again and again for a day. Find its slow dependency, then replay this cause.',
+  reaction_unreadable: 'No relay of ours wrote this job. Look for other writers of this Redis; then discard it.',
+  object_unreadable: 'The stored object is no JSON. Look for other writers of clerk_objects.',
   receiver_refused:
     'The receiver answered, and did not take it, for a day. Its log knows why; replay when it takes deliveries again.',
-  receiver_unreachable: 'Nobody answered at this address for a day. Replay when the receiver is back.',
-  receiver_gone:
-    'The receiver says that nobody wants this any more (410). Take it out of CHANGE_WEBHOOK_URLS, and discard.',
+  receiver_unreachable: 'The receiver did not answer for a day. Replay when it is back.',
+  receiver_gone: 'The receiver is gone for good (410). Take it out of CHANGE_WEBHOOK_URLS, and discard.',
   receiver_private:
     'The address leads into a private network. Set CHANGE_WEBHOOK_ALLOW_PRIVATE if it is meant to, then replay.',
   unclassified: 'Another program moved these here, in words of its own. Replay them when they should be applied.',
@@ -76,7 +75,7 @@ const ADVICE_ON_CLASS: Readonly<Record<FailureClass, string>> = {
   blocked: 'A constraint or a lock that the application added stops these events. Remove it, then replay this cause.',
   contention: 'Another program locks these tables for long. Find it, then replay this cause.',
   unknown:
-    'It failed again and again over five hours. The worker’s log has the error (event.retrying); mend what it names, then replay this cause.',
+    'It failed again and again over five hours. The worker’s log has the error (event.retrying); mend its cause, then replay.',
 }
 
 const adviceOn = ({ class: failureClass, code }: Reason) => ADVICE_ON_CODE[code] ?? ADVICE_ON_CLASS[failureClass]

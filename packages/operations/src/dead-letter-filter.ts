@@ -5,7 +5,10 @@ import { OperationsError } from './operations-error.js'
 /** Of which queue; runs of reactions are no events, and have no place in the ledger. */
 export type DeadLetterQueue = 'events' | 'reactions'
 
-/** Which dead letters. Parts combine: a dead letter must match them all. A filter without parts is every dead letter. Times in ms. */
+/**
+ * Which dead letters. Parts combine: a dead letter must match them all. A filter without parts is every dead letter.
+ * Times in ms.
+ */
 export type DeadLetterFilter = {
   /** Event ids, or the svix-ids that Clerk's dashboard shows. */
   ids?: readonly string[]
@@ -46,16 +49,21 @@ const says = ({ code, message }: Reason, text: string) =>
 /** A bulk verb must not take a filter that lost its parts on the way for "all". @throws OperationsError */
 export function demandParts({ all, ...filter }: DeadLetterFilter): void {
   if (all || Object.values(filter).some((part) => part !== undefined)) return
-  throw new OperationsError('filter_empty', 'The filter has no part: say that all letters are meant, or which.')
+  throw new OperationsError('filter_empty', 'The filter is empty: choose all dead letters, or a part.')
 }
 
 /** An event that waits for its next try has not been given up. @throws OperationsError */
 export function demandNoTimes({ sinceMs, untilMs }: DeadLetterFilter): void {
   if (sinceMs === undefined && untilMs === undefined) return
-  throw new OperationsError('filter_unfit', 'since and until say when a letter was given up: these events were not.')
+  throw new OperationsError(
+    'filter_unfit',
+    'since and until compare the time of the last failure, which these events do not have.',
+  )
 }
 
 const HASHED = /^x_[\w-]{43}$/
 
-/** The event of a svix-id. A job that something else put into the queue may have any id: it is looked for by that too. */
+/**
+ * The event of a svix-id. A job that something else put into the queue may have any id: it is looked for by that too.
+ */
 export const idsOf = (id: string): string[] => (HASHED.test(id) ? [id] : [...new Set([eventIdOf(id), id])])

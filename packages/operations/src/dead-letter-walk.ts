@@ -10,8 +10,8 @@ export type Range = {
   after: DeadLetterCursor | null
   upTo: DeadLetterCursor | null
   /**
-   * `required` ends with the ledger's failure instead of taking its settled dead letters for living ones; `unasked` takes all
-   * for living.
+   * `required` ends with the ledger's failure instead of taking its settled dead letters for living ones; `unasked`
+   * takes all for living.
    */
   ledger?: 'required' | 'asked' | 'unasked'
 }

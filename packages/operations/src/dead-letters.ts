@@ -14,7 +14,9 @@ import type { Ledger } from './ledger.js'
 import { ascii, entryOf } from './ledger-entry.js'
 import { OperationsError } from './operations-error.js'
 
-/** A dead letter whose event the ledger has decided meanwhile is settled: everything here passes it over. Oldest first. */
+/**
+ * A dead letter whose event the ledger has decided meanwhile is settled: everything here passes it over. Oldest first.
+ */
 export type DeadLetterOperations = {
   page: (filter: DeadLetterFilter, options: { cursor?: string | null; limit: number }) => Promise<Page<DeadLetter>>
   /** Those there are when it begins, in constant memory. */
@@ -24,13 +26,15 @@ export type DeadLetterOperations = {
   show: (id: string) => Promise<DeadLetterDetails | null>
   /** Puts on record that somebody looked at the payload of this dead letter. */
   recordLook: (id: string, actor: string) => Promise<void>
-  /** The same of all that match, before the first of them is shown; what it gives notes how many it were. */
+  /** The same for all matching ones, before the first is shown; the returned function records their number. */
   recordLooks: (filter: DeadLetterFilter, actor: string) => Promise<(shown: number) => Promise<void>>
   /** Moves the dead letters back to the queue as if they had never been tried; id and time of receipt stay. */
   replay: (filter: DeadLetterFilter, options: BulkOptions) => Promise<ReplayResult>
   /** Removes the dead letters for good; events are noted in the ledger as discarded. */
   discard: (filter: DeadLetterFilter, options: BulkOptions) => Promise<DiscardResult>
-  /** Has events tried at once that failed and wait for their next try; each uses that try. They are no dead letters yet. */
+  /**
+   * Has events tried at once that failed and wait for their next try; each uses that try. They are no dead letters yet.
+   */
   retryNow: (filter: DeadLetterFilter, options: BulkOptions) => Promise<RetryNowResult>
 }
 
@@ -88,8 +92,8 @@ export function deadLetterOperations(
     },
     async discard(filter, options) {
       const move = async (some: readonly DeadLetter[]) => {
-        // In the ledger first: an interruption leaves a dead letter that is on record and in the list, never one in neither.
-        // Revived in that moment, it is decided anew, for `discarded` decides nothing.
+        // In the ledger first: an interruption leaves a dead letter that is on record and in the list, never one in
+        // neither. Revived in that moment, it is decided anew, for `discarded` decides nothing.
         const events = queue === 'events' ? some.filter(({ id }) => ascii(id, 64) !== null) : []
         await ledger.required.recordDiscarded(events.map(entryOf))
         const isMoved = await Promise.all(some.map(({ id }) => deadLetters.discard(id)))

@@ -18,7 +18,7 @@ import { ERASE_LOOK_MS } from './limits.js'
 
 export type JobCounts = { waiting: number; delayed: number; dead: number; kept: number }
 
-/** What a search for a person through the queue found, and goes on to find when it is repeated. */
+/** The findings of a search for a person through the queue; a repeated search adds to them. */
 export type QueueFindings = {
   jobs: JobCounts
   /** Ids of events that a worker had when they were to be removed. */
@@ -27,7 +27,7 @@ export type QueueFindings = {
   unread: Set<string>
   /** Types, by id, of events that only mention the person and stay. */
   mentions: Map<string, string>
-  /** Ids of objects whose event a worker had, or took before it could be removed. */
+  /** Ids of objects with an event that a worker held, or took before its removal. */
   slipped: Set<string>
 }
 
@@ -87,7 +87,7 @@ export async function removeRuns(reactions: StoredEvents, userId: string, runs: 
   return active
 }
 
-/** What a worker has cannot be taken from it; it ends, as tombstoned, or comes back to the queue and is removed there. */
+/** An event in flight cannot be removed: it ends as tombstoned, or comes back to the queue and is removed there. */
 export async function removeWhenFinished(
   events: StoredEvents,
   active: Set<string>,

@@ -34,7 +34,10 @@ export type EraseResult =
       jobs: JobCounts
       /** Runs of reactions that were removed, by where they were. */
       reactions: JobCounts
-      /** Events and runs that a worker still had in the end. They can write nothing, but to be sure erase must be run again. */
+      /**
+       * Events and runs that a worker still had in the end. They can write nothing, but to be sure erase must be run
+       * again.
+       */
       unfinished: number
       /**
        * Events of others left in the queue that could not be looked into, for want of their key. Where they name the
@@ -43,7 +46,7 @@ export type EraseResult =
       unread: number
       /** False where neither a stored object nor an event of the user was left to read addresses from. */
       addressesKnown: boolean
-      /** What holds the id or an address of the person and was left, for somebody to decide: the first of them. */
+      /** Objects with the person's id or address that were left for the operator to decide: the first of them. */
       mentions: readonly Mention[]
       /** All of them. */
       mentioned: number
@@ -51,10 +54,10 @@ export type EraseResult =
   | { kind: 'not-a-user'; objectKind: string }
 
 /**
- * Removes what is stored of a person but Clerk's ids. Invitations and the like, which name them by an address alone, go
- * first, while the user's object still tells the addresses; then the user's tombstone, so that nothing comes back; then
- * their events that came meanwhile. Each step can be done again, by any operator: an interrupted erase is simply run
- * again, and one that was interrupted before the tombstone knows the addresses again.
+ * Removes all data of a person except Clerk's ids. Invitations and other objects that name the person by an address
+ * alone go first, while the user's object still holds the addresses; then the user's tombstone, so that nothing comes
+ * back; then the events that arrived meanwhile. Every step is idempotent, for any operator: an interrupted erase is
+ * simply run again, and one that was interrupted before the tombstone knows the addresses again.
  *
  * @throws Failure when the database, Error when Redis does not answer.
  */
@@ -77,8 +80,8 @@ export async function erase(mirror: Mirror, events: StoredEvents, options: Erase
   const deadlineMs = performance.now() + patienceMs
   await removeWhenFinished(events, found.active, found.jobs, deadlineMs)
   await removeWhenFinished(reactions, activeRuns, runs, deadlineMs)
-  // An event that names an address alone is not stopped by the user's tombstone. And what an earlier run listed is
-  // found by its id alone, now that the addresses are gone.
+  // An event that names an address alone is not stopped by the user's tombstone. And an earlier run's listed objects
+  // are found by their ids alone, now that the addresses are gone.
   const also = options.also ?? []
   const request = { actionId: begun.actionId, person, also: new Set(also) }
   tied.take(await mirror.eraseTied(request, [...found.slipped, ...also]))
@@ -118,7 +121,7 @@ async function eraseAllTied(mirror: Mirror, actionId: bigint, person: Person, { 
   return tally
 }
 
-/** What was removed so far, and a bounded list of what was not. */
+/** The removed objects so far, and a bounded list of the others. */
 function tallyOf() {
   const rows = new Map<string, number>()
   const mentions = new Map<string, Mention>()

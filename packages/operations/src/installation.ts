@@ -37,8 +37,8 @@ export async function demandMatch(queue: QueueInstallation, mirror: Mirror): Pro
 }
 
 /**
- * The same for a process that goes on: asks again after a second. While the database does not answer there is nothing to
- * compare, and operations that need it refuse by themselves.
+ * The same for a process that goes on: asks again after a second. While the database does not answer there is nothing
+ * to compare, and operations that need it refuse by themselves.
  */
 export function matchDemander(queue: QueueInstallation, ledger: Ledger): () => Promise<void> {
   let askedAtMs = Number.NEGATIVE_INFINITY

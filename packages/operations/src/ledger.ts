@@ -38,7 +38,9 @@ export class Ledger {
     }
   }
 
-  /** The same for a question that may take long by itself: no answer says nothing of the database then. @throws Error */
+  /**
+   * The same for a question that may take long by itself: no answer says nothing of the database then. @throws Error
+   */
   async glance<T>(question: (mirror: Mirror) => Promise<T>): Promise<T | null> {
     if (!this.#mirror || (this.#away && performance.now() < this.#away.untilMs)) return null
     const answered = new AbortController()

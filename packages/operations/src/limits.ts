@@ -9,7 +9,9 @@ export const ERASE_LOOK_MS = 250
 /** Objects and events that erase lists, of those that only mention the person: as many as a person can review. */
 export const ERASE_MENTIONS_LISTED = 1_000
 
-/** Milliseconds that a list waits for the ledger; then it goes on without, and asks again no sooner than after these. */
+/**
+ * Milliseconds that a list waits for the ledger; then it goes on without, and asks again no sooner than after these.
+ */
 export const LEDGER_MS = 1_500
 export const LEDGER_RETRY_MS = 5_000
 
@@ -41,7 +43,9 @@ export const TRACE_WENT_ALONG = 100
 /** Milliseconds that a trace looks through the queue for events of an object: pages want an answer in four seconds. */
 export const TRACE_SEARCH_MS = 2_000
 
-/** Rows of a forgotten reaction's outbox that are removed at once: some 20 ms, and a worker that asks waits for none. */
+/**
+ * Rows of a forgotten reaction's outbox that are removed at once: some 20 ms, and a worker that asks waits for none.
+ */
 export const FORGET_PAGE = 1_000
 
 /** Ids of a filter, and characters of each of its texts, in an action's record: a page of the audit log has a thousand

@@ -23,8 +23,8 @@ import type { Trace } from './trace-types.js'
 import { type VersionOperations, versionOperations } from './versions.js'
 
 /**
- * What an operator can do, whether from a page or a prompt. Everything throws OperationsError; times are ms since 1970.
- * Without a database, or while it does not answer, all that reads the queue alone still works.
+ * An operator's operations, for pages and commands. All throw OperationsError; times are ms since 1970. Without a
+ * database, or while it does not answer, operations that read the queue alone still work.
  */
 export type Operations = AsyncDisposable & {
   /** Events that were given up. */
@@ -36,12 +36,12 @@ export type Operations = AsyncDisposable & {
   installation: InstallationOperations
   /** Objects that a version far in the future keeps as they are. */
   versions: VersionOperations
-  /** The story of an event (msg_…, or any svix-id) or of a Clerk object; null when nobody knows of the id. */
+  /** The history of an event (msg_…, or any svix-id) or of a Clerk object; null for an unknown id. */
   trace: (id: string) => Promise<Trace | null>
   status: () => Promise<Status>
   /** The last hour from the ledger: a point for each minute, oldest first; the last one is the minute that runs. */
   activity: () => Promise<ActivityPoint[]>
-  /** What operators did, newest first. */
+  /** Operators' actions, newest first. */
   audit: (options: { cursor?: string | null; limit: number }) => Promise<Page<OperatorAction>>
   /** False when the database is not named or did not answer last time: then lists hold settled dead letters too. */
   isLedgerAsked: () => boolean
@@ -50,7 +50,7 @@ export type Operations = AsyncDisposable & {
 export type OperationsConfig = {
   redis: RedisTarget
   partitions: Partitions
-  /** Null: what needs the database refuses with `database_required`. */
+  /** Null: operations that need the database refuse with `database_required`. */
   database: DatabaseOptions | null
   /** Open encrypted payloads; everything but looking at those works without. */
   envelopeKeys?: EnvelopeKeys | undefined

@@ -17,8 +17,8 @@ export async function readUserTimes(mirror: Mirror, beforeMs: number, signal: Ab
 }
 
 /**
- * Windows with equal shares of the users here. Clerk does not say whether a border belongs to its window, so each border
- * is a time at which no user was created.
+ * Windows with equal shares of the users here. Clerk does not say whether a border belongs to its window, so each
+ * border is a time at which no user was created.
  */
 export function windowsOf(times: readonly number[], toMs: number, atMost: number): CreationWindow[] {
   const count = Math.max(1, Math.min(atMost, times.length))

@@ -39,8 +39,8 @@ export type ProbeResult = {
 }
 
 /**
- * Whether Clerk and the mirror have the same users, in at most 300 requests: counts of windows of creation time, and the
- * versions of the users that changed last. @throws ClerkApiError, Failure, OperationsError, or the signal's reason
+ * Whether Clerk and the mirror have the same users, in at most 300 requests: counts of windows of creation time, and
+ * the versions of the users that changed last. @throws ClerkApiError, Failure, OperationsError, or the signal's reason
  */
 export async function probe(api: ClerkApi, mirror: Mirror, options: ProbeOptions): Promise<ProbeResult> {
   const { signal, onProgress, nowMs = Date.now(), recountAfterMs = PROBE_RECOUNT_AFTER_MS } = options

@@ -23,7 +23,7 @@ export type ReactionDesk = Disposable & {
   verbs: ReactionOperations
   deadLetters: DeadLetterOperations
   status: () => Promise<ReactionStatus[]>
-  /** What of the reactions to what an event did to these objects is still in the queue. */
+  /** The queued reactions to an event's changes of these objects. */
   to: (eventId: string, objectIds: readonly string[]) => Promise<ReactionTrace[]>
 }
 

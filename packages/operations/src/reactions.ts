@@ -5,12 +5,12 @@ import type { Ledger } from './ledger.js'
 import { FORGET_PAGE } from './limits.js'
 import { OperationsError } from './operations-error.js'
 
-/** What waits for a reaction. */
+/** The backlog of a reaction. */
 export type ReactionBacklog = {
   reaction: string
-  /** Workers that are alive and have it; with none, what waits for it waits for ever. */
+  /** Living workers that have it; with none, its backlog waits for ever. */
   workers: number
-  /** Whether workers request it; what waits for it goes on waiting when they do not any more. */
+  /** Whether workers request it; its backlog goes on waiting when they do not any more. */
   isRegistered: boolean
   /** Asked for and not handed to its queue yet: up to 100,000. */
   outbox: number
@@ -32,7 +32,7 @@ export type AskResult = { isDone: boolean; isResumed: boolean; matched: number; 
 
 export type ForgetOptions = { actor: string; dryRun?: boolean; signal?: AbortSignal }
 
-/** Of a dry run, what there is to remove; else what was removed, all of it or, after an interruption, a part. */
+/** In a dry run, the number to remove; else the number of removed ones, all or, after an interruption, a part. */
 export type ForgetResult = { isDone: boolean; outbox: number; runs: number }
 
 /** `filters`: those that living workers register, and that are left. */
@@ -41,11 +41,13 @@ export type RemoveResult = { kind: 'removed' } | { kind: 'narrowed'; filters: st
 export type ReactionOperations = {
   /** Of every reaction that a worker has ever had, or that something waits for. */
   list: () => Promise<ReactionBacklog[]>
-  /** Asks a reaction for objects as they are now, whatever it wants to hear of by itself. */
+  /** Requests a reaction for objects as they are now, regardless of its own filter. */
   ask: (options: AskOptions) => Promise<AskResult>
-  /** Takes off the register what no living worker registers any more; what waits for the reaction stays. */
+  /** Removes reactions from the registry that no living worker registers any more; their backlog stays. */
   remove: (reaction: string, options: { actor: string }) => Promise<RemoveResult>
-  /** Removes what waits of a reaction that no worker has any more, its dead letters too, and takes it off the register. */
+  /**
+   * Removes the backlog and the dead letters of a reaction that no worker has any more, and its entry in the registry.
+   */
   forget: (reaction: string, options: ForgetOptions) => Promise<ForgetResult>
 }
 

@@ -26,7 +26,7 @@ export async function rebuild(mirror: Mirror, options: RebuildOptions): Promise<
   onBegin(run)
   for (;;) {
     const { isDone, counts } = await mirror.rebuildNext(run)
-    // What was counted in the beginning is only about right: events come and go, and stubs are no objects.
+    // The count of the beginning is approximate: events come and go, and stubs are no objects.
     onProgress({ ...counts, of: isDone ? counts.objects : Math.max(run.objects, counts.objects) })
     if (isDone || signal.aborted) return { isDone, counts }
   }

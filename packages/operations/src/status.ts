@@ -22,14 +22,14 @@ export type Status = {
   workers: WorkerPresence[]
   /** Ingest processes that spread events over the partitions of a namespace. */
   ingest: ProducerPresence[]
-  /** In what living processes differ that should agree. */
+  /** The settings in which living processes differ and should agree. */
   disagreements: Disagreement[]
   deadLettersByClass: DeadLettersByClass
   /** Events that a constraint or a lock of the application stops, by error code. */
   blockedByCode: BlockedByCode
   /** From the ledger; null without a database, or while it does not answer. */
   outcomesLastHour: Readonly<Record<string, number>> | null
-  /** Objects whose version is more than a day ahead; null without a database, or while it does not answer. */
+  /** Objects with a version more than a day ahead; null without a database, or while it does not answer. */
   futureVersions: number | null
   /** Of each reaction that any worker has ever had, its runs in their queue. */
   reactions: ReactionStatus[]

@@ -80,7 +80,7 @@ function compare(id: string, version: Version | null, head: StoredHead | null, r
   if (head?.deletedAtMs != null) return 'deleted'
   if (!head?.version) return 'nothing-stored'
   if (version) return compareVersions(version, head.version) > 0 ? 'newer' : 'older'
-  // What was applied once and is not what is stored was replaced, and only a newer version can do that.
+  // An applied event whose version is not the stored one was replaced, and only a newer version can do that.
   return row?.outcome === 'stale' || row?.outcome === 'applied' ? 'older' : 'unknown'
 }
 

@@ -48,7 +48,7 @@ function stateOf(head: StoredHead | null): ObjectTrace['state'] {
   return head.version ? 'stored' : 'stub'
 }
 
-/** Looks at every event that is in the queue, for as long as somebody is ready to wait. */
+/** Looks at every event in the queue, for as long as a person is ready to wait. */
 async function searchQueue(queue: QueueView, stored: StoredEvents, objectId: string) {
   const signal = AbortSignal.timeout(TRACE_SEARCH_MS)
   // The queue may show an event twice while it searches.

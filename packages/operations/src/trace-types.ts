@@ -3,7 +3,7 @@ import type { Reason } from '@clerk-mirror/queue/operate'
 
 export type Trace = EventTrace | ObjectTrace
 
-/** What happened, and when, in ms. A `due` step lies ahead. */
+/** A step and its time in ms. A `due` step lies ahead. */
 export type TraceStep =
   /** At ingest: durable from then on. */
   | { kind: 'received'; atMs: number }
@@ -28,7 +28,7 @@ export type EventPlace = 'waiting' | 'active' | 'retrying' | 'dead' | 'decided'
 /** A reaction to an event's change that is not done: asked for and not handed over yet, or in its queue. */
 export type ReactionTrace = {
   reaction: string
-  /** What it is about: the event's own object, or one that went with it. */
+  /** Its object: the event's own, or one deleted with it. */
   objectId: string
   /** Of the run, in the queue of reactions; null while it is in the outbox. */
   id: string | null
@@ -37,7 +37,7 @@ export type ReactionTrace = {
   reason: Reason | null
 }
 
-/** An event's version against the stored object's; `is-stored`: what is stored came with this very event. */
+/** An event's version against the stored object's; `is-stored`: the stored version came with this very event. */
 export type Comparison = 'is-stored' | 'newer' | 'older' | 'deleted' | 'nothing-stored' | 'unknown'
 
 export type EventTrace = {
@@ -55,10 +55,13 @@ export type EventTrace = {
   lagMs: number | null
   /** Null when it is not known: the ledger keeps no payloads, and an encrypted one may have its key elsewhere. */
   version: Version | null
-  /** Of what is stored of its object. */
+  /** The stored version of its object. */
   storedVersion: Version | null
   comparison: Comparison
-  /** One that is not here is done, was not asked for, or lies deep in a long outbox. Of what went with a deleted user or organization, a hundred. */
+  /**
+   * A missing one is done, was not requested, or lies deep in a long outbox. Of the objects deleted with a user or
+   * organization, a hundred.
+   */
   reactions: ReactionTrace[]
   /** Oldest first. */
   steps: TraceStep[]
@@ -74,19 +77,19 @@ export type ObjectTrace = {
   version: Version | null
   /** Its version is more than a day ahead: nothing that Clerk sends is newer until then. */
   isFarAhead: boolean
-  /** Whom it is about. */
+  /** Its owners. */
   userId: string | null
   organizationId: string | null
   /** When its head was last written. */
   syncedAtMs: number | null
   deletedAtMs: number | null
-  /** Who made the tombstone: clerk, parent, reconcile, operator. */
+  /** The tombstone's source: clerk, parent, reconcile, operator. */
   deletedBy: string | null
   /** The newest events that the ledger has of it, newest first. */
   events: { id: string; type: string; outcome: string; attempts: number; receivedAtMs: number; decidedAtMs: number }[]
   /** Its events in the queue; `isQueueSearched` is false when there was not time to look at all of the queue. */
   queued: { id: string; type: string; where: EventPlace; attempts: number; receivedAtMs: number }[]
   isQueueSearched: boolean
-  /** What operators did to it, oldest first. */
+  /** Operators' actions on it, oldest first. */
   steps: TraceStep[]
 }

@@ -2,7 +2,7 @@ import type { Mirror, Released } from '@clerk-mirror/mirror'
 import type { Ledger } from './ledger.js'
 import { FUTURE_LISTED } from './limits.js'
 
-/** An object whose stored version is more than a day ahead. Times in ms. */
+/** An object with a stored version more than a day ahead. Times in ms. */
 export type FutureObjectReport = {
   id: string
   kind: string
@@ -16,7 +16,7 @@ export type ReleaseResult = { id: string } & Released
 
 export type ReleaseOptions = {
   actor: string
-  /** Says what would be released, and touches nothing. */
+  /** Reports the versions that it would release, and changes nothing. */
   dryRun?: boolean
   /** Stops before the next object. */
   signal?: AbortSignal

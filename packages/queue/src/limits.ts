@@ -6,8 +6,8 @@ const HOUR = 60 * MINUTE
 
 /**
  * Rides out a failover in seconds and a bad deploy in hours: eight tries over about five hours, then a dead letter. The
- * running sums are 1 s, 6 s, 36 s, 2 min 36 s, 17 min 36 s, 1 h 17 min and 5 h 17 min; with the least that jitter leaves
- * of each, the last try comes 4 h 14 min after the first, so that a cause which lasts four hours costs no event.
+ * running sums are 1 s, 6 s, 36 s, 2 min 36 s, 17 min 36 s, 1 h 17 min and 5 h 17 min; with the least that jitter
+ * leaves of each, the last try comes 4 h 14 min after the first, so that a cause which lasts four hours costs no event.
  */
 export const RETRY_DELAYS_MS = [SECOND, 5 * SECOND, 30 * SECOND, 2 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR] as const
 export const TRIES_MAX = RETRY_DELAYS_MS.length + 1
@@ -75,7 +75,9 @@ export const STALLS_MAX = 1_000_000_000
 /** An event that was running alone when its worker died, five times over, did it. */
 export const STRIKES_MAX = 5
 
-/** Milliseconds until an event that is blocked is tried again: soon after its cause is gone, and little work till then. */
+/**
+ * Milliseconds until an event that is blocked is tried again: soon after its cause is gone, and little work till then.
+ */
 export const BLOCKED_RETRY_MS = 30 * SECOND
 /** Blocked events of a partition that are counted: each costs a look at its job, and more of them tell nothing more. */
 export const BLOCKED_COUNTED = 1000
@@ -114,7 +116,9 @@ export const REACTION_RUNS = 32
  */
 export const REACTIONS_WAITING_MAX = 10_000
 export const REACTIONS_RETRYING_MAX = 50_000
-/** Milliseconds that one process hands over for a reaction, alone: longer than a page takes, also when Redis is busy. */
+/**
+ * Milliseconds that one process hands over for a reaction, alone: longer than a page takes, also when Redis is busy.
+ */
 export const REACTION_LEASE_MS = 5 * SECOND
 
 /** Milliseconds between the breaker's probes: quick at first, since most outages are failovers. */
@@ -166,7 +170,9 @@ export const REFUSAL_MS = 3 * (FETCH_RETRY_MS + LEASE_CHECK_MS)
 export const PROBE_TTL_MS = 10 * SECOND
 /** Milliseconds without a byte until a worker's connection counts as half-open; longer than any blocking read. */
 export const SOCKET_SILENCE_MS = 30 * SECOND
-/** The same for ingest's connection, whose commands are answered at once: some time-outs in a row, and a new connection. */
+/**
+ * The same for ingest's connection, whose commands are answered at once: some time-outs in a row, and a new connection.
+ */
 export const PROMPT_SILENCE_MS = 3 * SECOND
 /** Milliseconds after which the same error of a blocking connection is another outage: longer than between two time-outs of a
  * worker's connection in a row. */
@@ -246,7 +252,9 @@ export const GAUGES_LEASE_MS = 10 * SECOND
 export const GAUGES_RENEW_MS = 2 * SECOND
 /** Milliseconds until the lease is asked for again of a Redis that is away: nothing is sent, so it may be often. */
 export const GAUGES_RETRY_MS = 250
-/** Milliseconds that a reading of the queue serves: whoever scrapes, and however often, Redis is asked once a second. */
+/**
+ * Milliseconds that a reading of the queue serves: whoever scrapes, and however often, Redis is asked once a second.
+ */
 export const READING_MS = SECOND
 /** Events looked at from each end of a list for the oldest: handed-back ones stand in front, retried ones behind. */
 export const ENDS = 32

@@ -22,7 +22,7 @@ export function clearTextTo({ redis, database }: Servers): ClearText[] {
     found.push({ event: 'redis.clear_text', host: node.host, message })
   }
   if (database?.tls === false && !isLoopback(database.host)) {
-    const message = 'what is mirrored travels to MySQL in clear text: use sslaccept=strict, or a network of your own'
+    const message = 'the mirrored data travels to MySQL in clear text: use sslaccept=strict, or a network of your own'
     found.push({ event: 'mysql.clear_text', host: database.host, message })
   }
   return found

@@ -3,9 +3,9 @@ import { parseEnv } from 'node:util'
 import type { Environment } from './config.js'
 
 /**
- * The process's environment; missing values come from these files, the earlier ones first. Absent files are fine, and
- * a blank value hides none: `NAME=` is how a template says "not set". Editors and shells of Windows write byte order marks
- * and UTF-16, under which a file would hold no setting that anything asks for.
+ * The process's environment; missing values come from these files, the earlier ones first. Absent files are fine, and a
+ * blank value hides none: `NAME=` is how a template says "not set". Editors and shells of Windows write byte order
+ * marks and UTF-16, under which a file would hold no setting that anything asks for.
  */
 export function environment(files: readonly string[] = ['.env']): Environment {
   const contents = files.filter((file) => existsSync(file)).map((file) => parseEnv(textOf(readFileSync(file))))

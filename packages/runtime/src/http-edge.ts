@@ -19,7 +19,9 @@ export type HttpEdgeOptions = {
 }
 
 export type HttpServerOptions = ServerOptions & {
-  /** Milliseconds without a byte in either direction, in the middle of a request, after which a connection is closed. */
+  /**
+   * Milliseconds without a byte in either direction, in the middle of a request, after which a connection is closed.
+   */
   silenceMs?: number
 }
 
@@ -54,8 +56,8 @@ export class HttpEdge {
   }
 
   /**
-   * A server that passes requests to the listener through this edge. It sends no `100 Continue`: the listener does, once
-   * nothing but the body is left to be looked at.
+   * A server that passes requests to the listener through this edge. It sends no `100 Continue`: the listener does,
+   * once nothing but the body is left to be looked at.
    */
   createServer({ silenceMs, ...options }: HttpServerOptions, listener: RequestListener): Server {
     const server = createServer(options)
@@ -94,8 +96,9 @@ export class HttpEdge {
   }
 
   /**
-   * The kernel resets the connections that it has made and that were not accepted yet. So the listener is closed after a
-   * turn of the event loop that accepted none and was short; under load there may be no such turn, and it ends anyway.
+   * The kernel resets the connections that it has made and that were not accepted yet. So the listener is closed after
+   * a turn of the event loop that accepted none and was short; under load there may be no such turn, and it ends
+   * anyway.
    */
   async #quietMoment(): Promise<void> {
     for (let count = 0; count < QUIET_TURNS; count += 1) {
@@ -114,9 +117,9 @@ export class HttpEdge {
   }
 
   /**
-   * Node parses all that one read has brought, up to 64 KiB, before anything can be answered: some 3,000 requests, which
-   * take 25 ms although none of them is served. Its parser is stopped instead, by a return value of its own callback
-   * (Node 20 to 24). Where a Node has no such callback, the limit holds all the same, and costs that time.
+   * Node parses all that one read has brought, up to 64 KiB, before anything can be answered: some 3,000 requests,
+   * which take 25 ms although none of them is served. Its parser is stopped instead, by a return value of its own
+   * callback (Node 20 to 24). Where a Node has no such callback, the limit holds all the same, and costs that time.
    */
   #stopsParsing(socket: Socket & { parser?: Parser }, connection: Connection): void {
     const { parser } = socket

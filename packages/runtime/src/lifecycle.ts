@@ -11,7 +11,9 @@ export interface Surroundings {
   readonly log: Log
   /** Aborts when the process is told to stop, also while it is still starting. */
   readonly signal: AbortSignal
-  /** Ends the process, which has found out that it cannot go on and that a new one can. Stops as for a signal; exit 1. */
+  /**
+   * Ends the process, which has found out that it cannot go on and that a new one can. Stops as for a signal; exit 1.
+   */
   readonly fail: (reason: ProcessFailure) => void
 }
 

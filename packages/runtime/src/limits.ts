@@ -8,7 +8,9 @@ export const SHUTDOWN_DEADLINE_MS = 20_000
  * its own copy where its shell is bash. Only a later signal is a second Ctrl-C. */
 export const SAME_SIGNAL_MS = 500
 
-/** Seconds that `KEEP_ALIVE_TIMEOUT_S` may be set to: no balancer keeps an idle connection for longer than some hours. */
+/**
+ * Seconds that `KEEP_ALIVE_TIMEOUT_S` may be set to: no balancer keeps an idle connection for longer than some hours.
+ */
 export const KEEP_ALIVE_MAX_S = 86_400
 
 /** Seconds that `SHUTDOWN_DELAY_S` may be set to: supervisors kill a process that takes longer to stop. */
@@ -27,7 +29,10 @@ export const DRAIN_MS = 15_000
 /** A connection that was made just before the listener closed gets this long to send its first request. */
 export const FIRST_REQUEST_MS = 500
 
-/** A turn of the event loop that is shorter accepted no connection late; so many turns are tried before a listener closes. */
+/**
+ * A turn of the event loop that is shorter accepted no connection late; so many turns are tried before a listener
+ * closes.
+ */
 export const QUIET_MS = 1
 export const QUIET_TURNS = 200
 
@@ -57,7 +62,9 @@ export const ERROR_MESSAGE_LIMIT_CHARS = 1_000
 /** Bytes of log lines that wait for a reader which does not read: some thousand lines, and then they are dropped. */
 export const LOG_BUFFER_BYTES = 1024 * 1024
 
-/** Milliseconds between two tries to write to a reader that stalls: 64 KiB each, the size of a pipe, are 6 MB a second. */
+/**
+ * Milliseconds between two tries to write to a reader that stalls: 64 KiB each, the size of a pipe, are 6 MB a second.
+ */
 export const LOG_RETRY_MS = 10
 
 /** Milliseconds that a process which ends waits for the reader of its last lines; within the grace of 30 s. */

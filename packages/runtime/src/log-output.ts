@@ -5,9 +5,9 @@ import { LOG_BUFFER_BYTES, LOG_FLUSH_MS, LOG_RETRY_MS } from './limits.js'
 const LATER = new Set(['EAGAIN', 'EINTR'])
 
 /**
- * Lines on their way to a file descriptor that does not block. A line is written before `write` returns, so that the one
- * before a crash is there. While the reader stalls, lines wait in a buffer of bounded size, and those that do not fit
- * are dropped and counted; so are those that a closed reader, or a full disk, refuses. Work goes on in each case.
+ * Lines on their way to a file descriptor that does not block. A line is written before `write` returns, so that the
+ * one before a crash is there. While the reader stalls, lines wait in a buffer of bounded size, and those that do not
+ * fit are dropped and counted; so are those that a closed reader, or a full disk, refuses. Work goes on in each case.
  */
 export class LineOutput {
   readonly #fd: number

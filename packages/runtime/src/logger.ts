@@ -78,7 +78,9 @@ function prettily(writeLine: (line: string) => void): (line: string) => void {
   return (line) => writeLine(prettify(printableFields(JSON.parse(line))))
 }
 
-/** Characters of foreign ids, types and messages must not command the terminal. Stacks have lines, all of them frames. */
+/**
+ * Characters of foreign ids, types and messages must not command the terminal. Stacks have lines, all of them frames.
+ */
 function printableFields(value: unknown, name = ''): unknown {
   if (typeof value === 'string')
     return name === 'stack'

@@ -42,7 +42,9 @@ export interface Metrics {
   counter<L extends string = never>(definition: MetricDefinition<L>): Counter<L>
   gauge<L extends string = never>(definition: MetricDefinition<L>): Gauge<L>
   histogram<L extends string = never>(definition: HistogramDefinition<L>): Histogram<L>
-  /** Runs at each scrape, before the answer is written; for values that are asked for instead of told. Must not throw. */
+  /**
+   * Runs at each scrape, before the answer is written; for values that are asked for instead of told. Must not throw.
+   */
   beforeScrape(collect: () => Promise<void>): void
   /** The body and the content type of an answer to a Prometheus scrape. */
   text(): Promise<string>

@@ -11,7 +11,10 @@ export class PortInUse extends Error {
   readonly code = 'port_in_use'
 
   constructor({ host, port, settingName }: Address, cause: unknown) {
-    super(`port ${port} on ${host} is taken: stop what listens there, or set ${settingName} to another port`, { cause })
+    super(
+      `port ${port} on ${host} is taken: stop the process that listens there, or set ${settingName} to another port`,
+      { cause },
+    )
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * Characters that command a terminal, or make a line look like another: control characters (line breaks, escape sequences, their
- * one-character forms above 0x7f), the separators of lines and paragraphs, and changes of the writing direction.
+ * Characters that command a terminal, or make a line look like another: control characters (line breaks, escape
+ * sequences, their one-character forms above 0x7f), the separators of lines and paragraphs, and changes of the writing
+ * direction.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 

@@ -16,7 +16,9 @@ export type NoProxy = (url: URL) => boolean
 
 export const NO_PROXIES: ProxySettings = { https: undefined, http: undefined, except: () => true }
 
-/** The proxy that requests to this address go through; undefined for none. This machine is never reached through one. */
+/**
+ * The proxy that requests to this address go through; undefined for none. This machine is never reached through one.
+ */
 export function proxyFor(url: URL, { https, http, except }: ProxySettings): URL | undefined {
   const proxy = url.protocol === 'https:' ? https : http
   return proxy === undefined || isLoopback(hostOf(url)) || except(url) ? undefined : proxy.reveal()
@@ -43,8 +45,8 @@ export function parseProxy(raw: string): URL {
 }
 
 /**
- * Hosts, domains, addresses and ranges, separated by commas or spaces: `*` is all, and a name stands for what lies below
- * it too. Throws an Error for a range that is none.
+ * Hosts, domains, addresses and ranges, separated by commas or spaces: `*` is all, and a name stands for what lies
+ * below it too. Throws an Error for a range that is none.
  */
 export function parseNoProxy(raw: string): NoProxy {
   const entries = raw.split(/[\s,]+/).filter((entry) => entry !== '')

@@ -28,9 +28,9 @@ export async function readyz(readiness: Readiness): Promise<HealthAnswer> {
 }
 
 /**
- * Runs the checks beside each other, each within CHECK_DEADLINE_MS, so that the answer names the one that hangs.
- * Calls that overlap share one run, and READINESS_KEPT_MS long its answer: a flood of probes costs Redis and MySQL no
- * more than one probe a second. From the moment that the process is told to stop it is not ready, with all its dependencies.
+ * Runs the checks beside each other, each within CHECK_DEADLINE_MS, so that the answer names the one that hangs. Calls
+ * that overlap share one run, and READINESS_KEPT_MS long its answer: a flood of probes costs Redis and MySQL no more
+ * than one probe a second. From the moment that the process is told to stop it is not ready, with all its dependencies.
  */
 export function readinessOf(checks: Readonly<Record<string, () => Promise<Check>>>, stopping: AbortSignal): Readiness {
   const runOne = async ([name, check]: [string, () => Promise<Check>]) =>

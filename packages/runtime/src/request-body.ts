@@ -35,8 +35,8 @@ type Request = { readonly raw: IncomingMessage }
 type Reply = { readonly raw: ServerResponse; header: (name: string, value: string) => unknown }
 
 /**
- * The hooks of a Fastify server that read bodies: a client that waits to be asked for its body is asked once the headers
- * have passed every check, and an answer that comes before a long body closes the connection.
+ * The hooks of a Fastify server that read bodies: a client that waits to be asked for its body is asked once the
+ * headers have passed every check, and an answer that comes before a long body closes the connection.
  */
 export const bodyHooks = (limits: BodyLimits) => ({
   preParsing({ raw }: Request, reply: Reply, payload: Readable, done: (error: null, payload: Readable) => void): void {

@@ -61,7 +61,7 @@ export const SETTINGS = {
     usedBy: ['cli'],
   },
   CLERK_JWT_KEY: {
-    doc: 'PEM public key of your Clerk instance (dashboard: API keys, JWKS public key), by which session tokens are verified without asking Clerk. Line breaks may be written as `\\n` or spaces, or left out. Without it profiles are read-only.',
+    doc: 'PEM public key of your Clerk instance (dashboard: API keys, JWKS public key), which verifies session tokens without a request to Clerk. Line breaks may be written as `\\n` or spaces, or left out. Without it profiles are read-only.',
     example: '-----BEGIN PUBLIC KEY-----\\nCOPY_IT_FROM_THE_CLERK_DASHBOARD\\n-----END PUBLIC KEY-----',
     usedBy: ['profiles'],
   },

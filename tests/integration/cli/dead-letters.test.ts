@@ -86,7 +86,7 @@ test('list --json prints one array in the documented shape, and nothing else', a
 
 test('list tells people the causes first, with how many and what to do', async () => {
   expect(await ops('dead-letters', 'list')).toBe(0)
-  expect(written.out).toMatch(/^7 letters, 5 causes\n/)
+  expect(written.out).toMatch(/^7 dead letters, 5 causes\n/)
   expect(written.out).toMatch(/ 2 {2}poison\/malformed {2}--fingerprint \w{8}\n.*data\.id/)
   expect(written.out.indexOf('replay after the fix')).toBeLessThan(written.out.indexOf('msg_killer '))
   expect(await ops('dead-letters', 'list', '--since', '1m', '--until', '2020-01-01T00:00Z')).toBe(0)
@@ -264,7 +264,7 @@ test('without DATABASE_URL dead letters are listed, and what goes on record is r
   const withoutDatabase = (...words: string[]) => runCommand(words, { REDIS_URL: redisUrl.href })
   expect(await withoutDatabase('dead-letters', 'list', '--json')).toBe(0)
   expect(json()).toHaveLength(8)
-  expect(written.note).toContain('The database was not asked')
+  expect(written.note).toContain('The database did not answer')
   expect(await withoutDatabase('dead-letters', 'replay', '--all')).toBe(1)
   expect(written.note).toContain('[database_required]')
   expect(await dead()).toBe(8)

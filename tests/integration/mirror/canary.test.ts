@@ -69,7 +69,8 @@ test('a right that is missing is an outage, and the documented ones are enough',
   await using mirror = openMirror(parseDatabaseUrl(database.url('worker')), { reactions })
   expect(await verdict(mirror)).toBe('works')
   const grants = [...(documented('sql')[1] ?? '').matchAll(/^GRANT (.*) ON (\S+) TO clerk_mirror_worker;$/gm)]
-  // The installation's mark has a guard of its own, and a note of a future version follows the commit and stops no event.
+  // The installation's mark has a guard of its own, and a note of a future version follows the commit and stops no
+  // event.
   const ofEvents = grants.filter(([, , table = '']) => !/\.(?:installation|future_versions)$/.test(table))
   expect(ofEvents.length).toBeGreaterThan(8)
   for (const [, rights = '', table = ''] of ofEvents) {

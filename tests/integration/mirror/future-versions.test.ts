@@ -155,7 +155,8 @@ test('whatever comes in whatever order, the object is as the plainest telling of
     fc.asyncProperty(fc.array(STEP, { maxLength: 9 }), async (steps) => {
       run += 1
       const id = `user_run${run}`
-      // The plainest telling: one version and one name, newest wins, a delete is final, a release sets the version back.
+      // The plainest telling: one version and one name, newest wins, a delete is final, a release sets the version
+      // back.
       let expected: { at: number; event: string } | 'deleted' | null = null
       for (const [index, step] of steps.entries()) {
         const event = `msg_run${run}x${index}`

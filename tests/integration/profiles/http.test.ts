@@ -329,7 +329,7 @@ describe('a page', () => {
 
   test('that does not exist is one that says so, for people, and JSON for programs', async () => {
     const html = { accept: 'text/html,*/*' }
-    expect((await site.get('/@nobody')).text).toContain('Nobody is here by that name')
+    expect((await site.get('/@nobody')).text).toContain('No profile has this name')
     expect((await site.get('/nope', html)).text).toContain('There is nothing here')
     expect(await json('/nope')).toEqual(refused('not_found'))
     expect((await site.get('/%E0%A4%A', html)).status).toBe(404)

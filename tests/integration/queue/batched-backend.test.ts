@@ -9,8 +9,8 @@ import { done, envelope, openTestQueue, retryingAfter, type TestQueue } from '..
 import { latch, until } from '../../support/until.js'
 
 /*
- * Events go to Redis and are finished there many at a time, by scripts of ours. These tests hold to it that each of them
- * fares as it would alone.
+ * Events go to Redis and are finished there many at a time, by scripts of ours. These tests hold to it that each of
+ * them fares as it would alone.
  */
 const ids = (count: number, name = 'msg_') => Array.from({ length: count }, (_, index) => `${name}${index}`)
 const acceptAll = (queue: TestQueue, events: string[]) =>

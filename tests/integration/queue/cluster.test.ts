@@ -21,8 +21,8 @@ import { openRedisCluster, type RedisCluster } from '../../support/queue/redis-c
 import { collect, until } from '../../support/until.js'
 
 /*
- * The promises of the package, on three masters with a replica each. Partition 0 and the register lie on the first, 1 and
- * 2 on the second, 3 on the third.
+ * The promises of the package, on three masters with a replica each. Partition 0 and the register lie on the first, 1
+ * and 2 on the second, 3 on the third.
  */
 const owned = new Releasers()
 let cluster: RedisCluster

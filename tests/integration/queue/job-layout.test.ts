@@ -7,8 +7,8 @@ import { envelope, openTestQueue, type TestQueue } from '../../support/queue/que
 import { until } from '../../support/until.js'
 
 /*
- * Our scripts write BullMQ's layout by hand. These tests hold them against a stock Queue and a stock Worker, and against
- * the very scripts that they were modelled on.
+ * Our scripts write BullMQ's layout by hand. These tests hold them against a stock Queue and a stock Worker, and
+ * against the very scripts that they were modelled on.
  */
 const BACKOFF = { attempts: 8, backoff: { type: 'clerk' } }
 

@@ -9,10 +9,10 @@ export type TokenVerdict =
   | { kind: 'limited'; waitS: number }
 
 /**
- * The account of a token. The limit is for wrong ones alone: if the right one had to wait too, any client behind the same
- * address could lock all others out. It does not keep a guesser from guessing on, for a right guess would be taken at any
- * time; a token's length does that, with at least 32 characters of chance. The limit keeps the log short, and tells an
- * operator with a mistyped token to stop.
+ * The account of a token. The limit is for wrong ones alone: if the right one had to wait too, any client behind the
+ * same address could lock all others out. It does not keep a guesser from guessing on, for a right guess would be taken
+ * at any time; a token's length does that, with at least 32 characters of chance. The limit keeps the log short, and
+ * tells an operator with a mistyped token to stop.
  */
 export function judgeToken(
   token: string,

@@ -9,7 +9,7 @@ export type AuditView = { session: Session; page: Page<OperatorAction>; isFirstP
 /** Operators' actions, in the console or with the command, newest first. */
 export function auditPage({ session, page, isFirstPage, nowMs }: AuditView): Html {
   const body = html`<h1>Audit</h1>
-    <p class="lead">What operators did, here and with the command <code>clerk-mirror</code>, newest first.</p>
+    <p class="lead">Operators’ actions, here and with the command <code>clerk-mirror</code>, newest first.</p>
     ${
       page.items.length === 0
         ? notice(
@@ -19,7 +19,7 @@ export function auditPage({ session, page, isFirstPage, nowMs }: AuditView): Htm
           )
         : html`<div class="table"><table>
       <caption class="hidden">Actions of operators</caption>
-      <thead><tr><th>When</th><th>Who</th><th>What</th><th>Of what</th><th>How many</th></tr></thead>
+      <thead><tr><th>When</th><th>Who</th><th>What</th><th>Selection</th><th>How many</th></tr></thead>
       <tbody>${page.items.map((action) => row(action, nowMs))}</tbody></table></div>`
     }
     <nav class="pages" aria-label="Pages">

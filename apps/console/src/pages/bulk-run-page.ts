@@ -23,7 +23,7 @@ const TITLES = {
 export function runFragment(run: Run, session: Session): Html {
   const { state, verb, done, of } = run
   if (state.kind === 'running') {
-    return html`<label class="progress">${of === 0 ? 'Counting …' : `${count(done)} of ${counted(of, 'letter')}`}
+    return html`<label class="progress">${of === 0 ? 'Counting …' : `${count(done)} of ${counted(of, 'dead letter')}`}
         <progress ${of > 0 && html`value="${done}" max="${of}"`}></progress></label>
       <form method="post" action="/runs/${run.id}/stop">${formKey(session)}<button>Stop here</button></form>
       <noscript><p><a href="/runs/${run.id}">Look again</a></p></noscript>`
@@ -39,10 +39,10 @@ export function runFragment(run: Run, session: Session): Html {
         const { matched, changed, skipped } = state
         return notice(
           'good',
-          html`<span role="status">${counted(changed, 'letter')} ${participle}</span>`,
+          html`<span role="status">${counted(changed, 'dead letter')} ${participle}</span>`,
           html`${count(matched)} matched, ${count(changed)} ${participle}, ${count(skipped)} skipped.`,
-          skipped > 0 && 'Skipped are those that had left the dead letters when their turn came.',
-          verb === 'replay' && 'They wait in the queue now. Those whose cause was not mended will be back here.',
+          skipped > 0 && 'Skipped ones had left the dead letters before their turn.',
+          verb === 'replay' && 'They wait in the queue now. Those with an unmended cause will come back here.',
         )
       }
       case 'failed': {
@@ -58,7 +58,7 @@ export function runFragment(run: Run, session: Session): Html {
         return notice(
           'warn',
           'Stopped',
-          `${count(done)} of ${counted(of, 'letter')} were ${participle}. Do it again for the rest.`,
+          `${count(done)} of ${counted(of, 'dead letter')} were ${participle}. Do it again for the rest.`,
         )
     }
   }

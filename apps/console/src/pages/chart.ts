@@ -17,8 +17,8 @@ export type Chart = {
 const [WIDTH, HEIGHT, DASH] = [600, 120, 6]
 
 /**
- * A chart as SVG with a legend and, for readers that do not see it, a sentence. It is stretched to its place, so all text
- * is outside of the drawing.
+ * A chart as SVG with a legend and, for readers that do not see it, a sentence. It is stretched to its place, so all
+ * text is outside of the drawing.
  */
 export function chart(options: Chart): Html {
   const { title, series, shape, say, placeOf, note } = options

@@ -10,9 +10,9 @@ import { formKey, layout } from './layout.js'
 /** `asked` is the filter as it was chosen, `filter` the one that was counted and will be carried out. */
 export type ConfirmView = { session: Session; verb: Verb; asked: FilterText; filter: FilterText; matched: number }
 
-/** What would happen, with the exact number, before it does. */
+/** The preview of an action with its exact number of events. */
 export function confirmPage({ session, verb, asked, filter, matched }: ConfirmView): Html {
-  const deadLetters = counted(matched, 'letter')
+  const deadLetters = counted(matched, 'dead letter')
   const { ids: _, ...rest } = asked
   const back = `/dead-letters?${queryOf(rest).toString()}`
   const { title, text, button, tone } = WORDS[verb](deadLetters)

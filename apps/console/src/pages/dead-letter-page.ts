@@ -15,7 +15,7 @@ export type DeadLetterView = {
   showsPayload: boolean
 }
 
-/** One dead letter: why it was given up, what it is, and its payload with personal data hidden until asked for. */
+/** One dead letter: its cause, its fields, and its payload with personal data hidden until revealed. */
 export function deadLetterPage({ session, deadLetter, queue, showsPayload }: DeadLetterView): Html {
   const isEvent = queue === 'events'
   const queueText = isEvent ? {} : { queue }

@@ -25,11 +25,11 @@ export function deadLettersPage(view: DeadLettersView): Html {
     ${queueSwitch(isEvents)}
     <p class="lead">${
       total === 0
-        ? isFiltered && 'No letter matches the filter.'
-        : html`<strong>${counted(total, 'letter')}</strong>, ${counted(causes.length, 'cause')}${isFiltered && ' under this filter'}.
+        ? isFiltered && 'No dead letter matches the filter.'
+        : html`<strong>${counted(total, 'dead letter')}</strong>, ${counted(causes.length, 'cause')}${isFiltered && ' under this filter'}.
           ${isEvents ? 'Events that could not be applied; nothing else waits for them.' : 'Runs of reactions that were given up; the mirror is right without them.'}`
     }</p>
-    ${isEvents && !view.isLedgerAsked && notice('warn', 'MySQL was not asked', 'Letters that Clerk has sent again, and that are settled by that, are listed here too until it answers.')}
+    ${isEvents && !view.isLedgerAsked && notice('warn', 'MySQL was not asked', 'Dead letters that a resend has settled are listed here too until it answers.')}
     ${total > 0 && html`<div class="causes">${causes.map((cause) => causeCard(cause, view))}</div>`}
     ${(total > 0 || isFiltered) && filterForm(filter, isFiltered)}
     ${total === 0 && !isFiltered && notice('good', 'No dead letters', isEvents ? 'Every event that was accepted has been applied, or is on its way.' : 'Every reaction that was asked for is done, or will be tried again.')}
@@ -57,7 +57,7 @@ function causeCard(cause: DeadLetterCause, { session, filter, nowMs }: DeadLette
     </article>`
 }
 
-/** Both buttons lead to a page that says what would happen. */
+/** Both buttons lead to a preview. */
 const verbs = (
   filter: FilterText,
   session: Session,
@@ -102,7 +102,7 @@ function deadLetterList({ session, filter, page, isFirstPage, total, nowMs }: De
   return html`<form method="post" action="/dead-letters/confirm" data-selection>
       ${formKey(session)}${hiddenFields(queueOf(filter))}<input type="hidden" name="only" value="selected">
       <div class="table"><table>
-        <caption>${isFirstPage ? 'Letters' : 'More letters'}, oldest failure first</caption>
+        <caption>${isFirstPage ? 'Dead letters' : 'More dead letters'}, oldest failure first</caption>
         <thead><tr>
           ${isOperator && html`<th><input type="checkbox" data-all aria-label="Select all on this page"></th>`}
           <th>Event</th><th>Type</th><th>Object</th><th>Cause</th><th class="number">Tries</th><th>Failed</th>
@@ -118,13 +118,13 @@ function deadLetterList({ session, filter, page, isFirstPage, total, nowMs }: De
     ${
       isOperator &&
       total > page.items.length &&
-      html`<section class="card everything"><h2>All ${counted(total, 'letter')} of this list</h2>
-      <p>Not only those on this page.</p><div class="actions">${verbs(filter, session, `all ${counted(total, 'letter')}`)}</div></section>`
+      html`<section class="card everything"><h2>All ${counted(total, 'dead letter')} of this list</h2>
+      <p>Not only those on this page.</p><div class="actions">${verbs(filter, session, `all ${counted(total, 'dead letter')}`)}</div></section>`
     }`
 }
 
 const selectionBar = html`<div class="selection">
-        <span data-count role="status">Select letters</span>
+        <span data-count role="status">Select dead letters</span>
         <button class="primary" name="verb" value="replay" data-needs-selection>Replay selected …</button>
         <button class="danger" name="verb" value="discard" data-needs-selection>Discard selected …</button>
       </div>`

@@ -23,7 +23,7 @@ export function duration(ms: number): string {
   return `${value < 10 && size === 1 ? value.toFixed(1).replace(/\.0$/, '') : Math.floor(value)} ${unit}`
 }
 
-/** A moment as people say it, with the exact one in UTC for programs and for whoever points at it. */
+/** A moment as people say it, with the exact one in UTC for programs and as a tooltip. */
 export function moment(atMs: number, nowMs: number): Html {
   const iso = new Date(atMs).toISOString()
   const ago = nowMs - atMs

@@ -3,10 +3,10 @@ import { SLOW_MS } from '../limits.js'
 import { counted, duration } from './format.js'
 import type { Tone } from './layout.js'
 
-/** One thing that an operator should know, the worst first. `what` says what to do. */
+/** A finding for operators, the worst first. `what` holds the advice. */
 export type Finding = { tone: Tone; title: string; what: string; link?: { path: string; text: string } }
 
-/** What the numbers mean. Never empty: when nothing is wrong, that is said. */
+/** The findings behind the numbers. Never empty: without a fault it says so. */
 export function verdictOf(status: Status): Finding[] {
   const findings = [
     noWorkers(status),
@@ -51,7 +51,7 @@ function deadLetters({ queue: { dead } }: Status): Finding | null {
   return {
     tone: 'bad',
     title: `${counted(dead, 'dead letter')}`,
-    what: 'Events that were given up. They are kept until somebody replays or discards them; see by cause what to do.',
+    what: 'These events failed for good. They stay until an operator replays or discards them; the list has advice for each cause.',
     link: { path: '/dead-letters', text: 'See the causes' },
   }
 }
@@ -62,7 +62,7 @@ function runs({ reactions }: Status): Finding | null {
   return {
     tone: 'warn',
     title: `${counted(dead, 'dead letter')} of reactions`,
-    what: 'The tables are right, and somebody was not told of a change. See by cause what to do.',
+    what: 'The tables are right, and a receiver has missed a change. The list has advice for each cause.',
     link: { path: '/dead-letters?queue=reactions', text: 'See the causes' },
   }
 }
@@ -76,7 +76,7 @@ function blocked({ blockedByCode }: Status): Finding | null {
     title: `${counted(events, 'event')} blocked: ${causes.map(([code, count]) => `${code} ${count}`).join(', ')}`,
     what:
       'A constraint or a lock of the application stops them, each alone. They are tried every 30 seconds, use no try ' +
-      'and are never given up. docs/errors.md says of each code what to do; a trace shows the cause of one event.',
+      'and are never given up. docs/errors.md has advice for each code; a trace shows the cause of one event.',
   }
 }
 
@@ -100,7 +100,7 @@ const DIFFERENCES: Readonly<Record<Exclude<AgreedSetting, 'reactions'>, { title:
   },
   installation: {
     title: 'Workers belong to different installations',
-    what: 'Their REDIS_URL is the same and their DATABASE_URL is not: stop those whose database is wrong.',
+    what: 'Their REDIS_URL is the same and their DATABASE_URL is not: stop those with the wrong database.',
   },
   instance_id: {
     title: 'Ingest processes expect different Clerk instances',
@@ -108,7 +108,7 @@ const DIFFERENCES: Readonly<Record<Exclude<AgreedSetting, 'reactions'>, { title:
   },
   clock: {
     title: 'Clocks are wrong',
-    what: 'They differ from the clock of Redis. Signatures are refused beyond five minutes, and lag is not what it seems: set them.',
+    what: 'They differ from the clock of Redis. Signatures are refused beyond five minutes, and lag is wrong: set them.',
   },
   unserved_reactions: {
     title: 'Reactions are requested and no worker runs them',

@@ -18,7 +18,7 @@ export type Overview = {
   nowMs: number
 }
 
-/** `overview` is what the page begins with; then it refreshes itself. */
+/** `overview` is the page's first content; then it refreshes itself. */
 export const overviewPage = (overview: Html, session: Session): Html =>
   layout({
     title: 'Overview',

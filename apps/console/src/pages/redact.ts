@@ -10,8 +10,8 @@ const EVENT_TYPE = /^[a-z][A-Za-z]{0,40}(\.[a-z][A-Za-z]{0,40}){1,2}$/
 const MEMBER_NAME = /^[a-z][A-Za-z0-9_]{0,63}$/
 
 /**
- * A payload for eyes that need its shape and not its contents: names of members stay, and of their values those that are
- * on the list of safe ones and look it. Everything else is hidden, under any name. A body that is no JSON is hidden
+ * A payload for eyes that need its shape and not its contents: names of members stay, and of their values those that
+ * are on the list of safe ones and look it. Everything else is hidden, under any name. A body that is no JSON is hidden
  * whole.
  */
 export function redactPayload(body: string): unknown {

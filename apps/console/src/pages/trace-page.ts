@@ -20,9 +20,9 @@ const searchHelp = html`<p class="lead">Type an id into the box above: an event'
 
 const unknown = notice(
   'plain',
-  'Nobody knows of this id',
+  'Unknown id',
   'Neither queue nor ledger nor tables have it.',
-  'An event that Clerk has sent and that is not here was refused: see the log of ingest (event.refused), and what Clerk’s dashboard says of the delivery.',
+  'An event of Clerk’s that is not here was refused: see the log of ingest (event.refused), and the delivery in Clerk’s dashboard.',
 )
 
 function eventStory(trace: EventTrace, nowMs: number): Html {
@@ -35,13 +35,13 @@ function eventStory(trace: EventTrace, nowMs: number): Html {
       <dt>Lag</dt><dd>${lagMs === null ? 'not decided yet' : `${duration(lagMs)} from receipt to the table`}</dd>
       <dt>Source</dt><dd>${source}</dd>
       ${reason && html`<dt>Last failure</dt><dd><code>${reason.class}/${reason.code}</code> ${reason.message}</dd>`}
-      <dt>What is stored</dt><dd>${COMPARISONS[comparison]}</dd>
+      <dt>Stored object</dt><dd>${COMPARISONS[comparison]}</dd>
       ${version && html`<dt>Its version</dt><dd>${versionText(version)}</dd>`}
       ${storedVersion && html`<dt>Stored version</dt><dd>${versionText(storedVersion)}${storedVersion.eventId !== id && html`, of ${traceLink(storedVersion.eventId)}`}</dd>`}
     </dl>
     ${trace.where === 'dead' && html`<p class="actions"><a class="button" href="/dead-letters/${encodeURIComponent(id)}">The dead letter</a></p>`}
     ${reactionsTo(trace)}
-    <h2>What happened</h2>${steps(trace, nowMs)}`
+    <h2>History</h2>${steps(trace, nowMs)}`
 }
 
 function reactionsTo({ reactions }: EventTrace): Html {

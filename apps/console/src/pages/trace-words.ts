@@ -23,7 +23,7 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   applied: 'It is in the tables.',
   stale: 'Something newer was there already; it changed nothing.',
   duplicate: 'It had been decided before; it changed nothing.',
-  tombstoned: 'What it is about is deleted; it changed nothing.',
+  tombstoned: 'Its object is deleted; it changed nothing.',
   ignored: 'Its kind is not mirrored (MIRROR_KINDS).',
   discarded: 'An operator discarded it.',
   erased: 'It was erased with the person it is about.',
@@ -37,7 +37,7 @@ const decided = (outcome: string): Words => ({
 
 /** An event's version against the stored version of its object. */
 export const COMPARISONS: Readonly<Record<Comparison, string>> = {
-  'is-stored': 'This very event is what is stored.',
+  'is-stored': 'This very event is the stored version.',
   newer: 'Something older: this event would replace it.',
   older: 'Something newer: this event would change nothing.',
   deleted: 'A tombstone: nothing brings the object back.',

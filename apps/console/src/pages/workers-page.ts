@@ -27,7 +27,7 @@ export function workersFragment({ workers }: Status, nowMs: number): Html {
           <td>${moment(startedAtMs, nowMs)}</td><td>${breakerBadge(breaker)}</td><td class="number">${count(held)}</td>
           <td>${settings?.version ?? '–'}</td></tr>`,
       )}</tbody></table></div>
-    <p class="hint">The breaker of a worker opens when it cannot write to MySQL: it then holds what it has and tries again by itself.</p>`
+    <p class="hint">The breaker of a worker opens when it cannot write to MySQL: it then holds its events and retries by itself.</p>`
 }
 
 const breakerBadge = (state: string) =>

@@ -104,7 +104,7 @@ function bulkRoute(
     if (account.role !== 'operator') throw new Refusal('role_forbidden')
     const { filter: text, dryRun, ratePerS } = bulkOf(request.body)
     const filter = filterOf(text)
-    // A caller that goes away takes the rest of its work with it; what is done stays done.
+    // A caller that goes away ends the rest of its work; completed work stays.
     const abort = new AbortController()
     reply.raw.once('close', () => abort.abort())
     const options: BulkOptions = { actor: account.name, dryRun, ratePerS, signal: abort.signal }

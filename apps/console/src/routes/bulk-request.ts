@@ -27,7 +27,7 @@ export function bulkOf(body: unknown): BulkRequest {
     Object.keys(texts).every((name) => Object.hasOwn(read, name)),
     'The filter has a part that is not known here, or empty.',
   )
-  refuseUnless(all || isNarrowing(read), 'The filter is empty. Say {"all": true} if you mean every letter.')
+  refuseUnless(all || isNarrowing(read), 'The filter is empty. Send {"all": true} for every dead letter.')
   return { filter: read, dryRun, ratePerS }
 }
 

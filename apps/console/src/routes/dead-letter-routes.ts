@@ -61,8 +61,8 @@ export function deadLetterRoutes(server: FastifyInstance, context: Console): voi
     const verb = verbOf(form)
     const asked = readFilter(form)
     // Nothing ticked must never mean everything.
-    if (form.has('only') && !asked.ids) throw new Refusal('invalid_request', 'No letter was selected.')
-    // What dies after the question was asked is not part of the answer.
+    if (form.has('only') && !asked.ids) throw new Refusal('invalid_request', 'No dead letter was selected.')
+    // Events that die after the question are not part of the answer.
     const filter = asked.ids ? asked : { until: new Date(clock()).toISOString(), ...asked }
     const options = { actor: session.account.name, dryRun: true }
     const { matched } = await operations.ask<{ matched: number }>(

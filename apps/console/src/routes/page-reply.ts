@@ -6,8 +6,8 @@ export const pageReply = (reply: FastifyReply, page: Html): FastifyReply =>
   reply.type('text/html; charset=utf-8').send(markupOf(page))
 
 /**
- * The page, in which no text from outside changes the writing direction of its neighbours or holds control characters: these
- * are shown escaped. Values of attributes, such as an id that a form sends back, stay as they are. Text between
+ * The page, in which no text from outside changes the writing direction of its neighbours or holds control characters:
+ * these are shown escaped. Values of attributes, such as an id that a form sends back, stay as they are. Text between
  * two tags is found by their brackets, for no value holds any.
  */
 export const markupOf = (page: Html): string =>

@@ -10,7 +10,7 @@ const CLERK_SCRIPTS = ['@clerk/ui@1/dist/ui.browser.js', '@clerk/clerk-js@6/dist
 
 export type EditPage = { publishableKey: PublishableKey | undefined; canVerify: boolean }
 
-/** The page on which people edit their own profile, or what is to be set before they can. */
+/** The page on which people edit their own profile, or the settings that it still needs. */
 export function editPage(assets: Assets, { publishableKey, canVerify }: EditPage): Html {
   const isSetUp = publishableKey !== undefined && canVerify
   return layout(assets, {

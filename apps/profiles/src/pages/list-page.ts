@@ -12,7 +12,7 @@ export const listPage = (assets: Assets, { profiles, next, isFirst }: ListPage):
     title: 'Profiles',
     description: 'Everybody’s page, newest first.',
     main: html`<h1>${isFirst ? 'Say hello to everyone' : 'A little earlier'}</h1>
-<p class="lead">${isFirst ? 'One page each, with all their links. The newest come first.' : 'Those who came before.'}</p>
+<p class="lead">${isFirst ? 'One page each, with all their links. The newest come first.' : 'Earlier profiles.'}</p>
 ${profiles.length === 0 ? nobody(isFirst) : html`<ul class="people">${profiles.map(person)}</ul>`}
 ${pages(next, isFirst)}`,
   })
@@ -29,7 +29,7 @@ ${profile.tagline && html`<span class="tagline" dir="auto">${profile.tagline}</s
 </li>`
 
 const nobody = (isFirst: boolean): Html => html`<div class="card empty">
-<p><strong>${isFirst ? 'Nobody is here yet.' : 'That was everybody.'}</strong></p>
+<p><strong>${isFirst ? 'No profiles yet.' : 'No more profiles.'}</strong></p>
 <p>People appear here by themselves, moments after they have signed up and chosen a username.</p>
 </div>`
 

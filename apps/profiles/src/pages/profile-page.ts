@@ -25,7 +25,7 @@ ${blocks.length === 0 ? html`<p class="none">No links yet.</p>` : html`<ul class
   })
 }
 
-/** `ugc` and `nofollow`: a link that a user has written says nothing about what this site thinks of its target. */
+/** `ugc` and `nofollow`: a user's link is no recommendation of its target by this site. */
 const link = (block: PublicBlock): Html => html`<li>
 <a class="card link" href="${block.url}" rel="noopener nofollow ugc">
 ${icon(block.type)}<span class="label" dir="auto">${block.label || nameOf(block)}</span>

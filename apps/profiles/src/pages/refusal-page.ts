@@ -5,7 +5,7 @@ import { layout } from './layout.js'
 
 const TEXTS: Partial<Readonly<Record<RefusalCode, { title: string; text: string }>>> = {
   profile_not_found: {
-    title: 'Nobody is here by that name',
+    title: 'No profile has this name',
     text: 'The page may have been renamed or deleted. Names are found whether they are written large or small.',
   },
   not_found: { title: 'There is nothing here', text: 'The address leads nowhere.' },

@@ -23,8 +23,8 @@ export type ChangeWebhook = {
 export type WebhookReaction = Reaction & Disposable
 
 /**
- * A receiver of changes over HTTP, as a reaction of its own: signed by the Standard Webhooks scheme. Any answer of 2xx is
- * taken for "done", any other for "again"; 410 says that nobody wants it any more.
+ * A receiver of changes over HTTP, as a reaction of its own: signed by the Standard Webhooks scheme. Any answer of 2xx
+ * is taken for "done", any other for "again"; 410 says that nobody wants it any more.
  */
 export function webhookReaction(webhook: ChangeWebhook): WebhookReaction {
   const { url, secrets, payload, allowsPrivate, proxies = NO_PROXIES } = webhook

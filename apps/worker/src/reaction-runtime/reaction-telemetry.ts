@@ -50,7 +50,7 @@ export function reactionRecorder(log: Log, metrics: Metrics, tell: (news: Alert)
     },
     relay: {
       enqueued: (reaction, jobs) => counters.handedOver.inc({ reaction }, jobs),
-      halted: (err) => log.warn({ event: 'reaction.relay_halted', err }, 'what was asked for waits in the database'),
+      halted: (err) => log.warn({ event: 'reaction.relay_halted', err }, 'requested reactions wait in the database'),
       goesOn: () => log.info({ event: 'reaction.relay_goes_on' }),
     } satisfies RelayOptions['observer'],
     runsOf: (reaction: string, causes = new BlockedCauses()): Omit<ConsumerObserver, 'wedged'> => ({

@@ -12,7 +12,10 @@ export type RequestedReactions = {
   ready: () => Promise<void>
   /** The handler, with the register read before each batch, and kept from acknowledging a newer one until its end. */
   registered: (handle: Handle) => Handle
-  /** Before the first batch; the register is opened later than the mirror, when nothing can keep the process from starting. */
+  /**
+   * Before the first batch; the register is opened later than the mirror, when nothing can keep the process from
+   * starting.
+   */
   readFrom: (register: ReactionRegistry) => void
 }
 

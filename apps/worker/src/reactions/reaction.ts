@@ -4,8 +4,8 @@ import type { Log } from '@clerk-mirror/runtime'
 type What = AskedReaction['what']
 
 /**
- * What a reaction wants to hear of: `user.created`, `organizationMembership.*`, `*` for everything; of updates also those
- * alone in which one of these top-level fields of Clerk's object changed.
+ * What a reaction wants to hear of: `user.created`, `organizationMembership.*`, `*` for everything; of updates also
+ * those alone in which one of these top-level fields of Clerk's object changed.
  */
 export type Wanted = '*' | `${string}.${What | '*'}` | { on: `${string}.updated`; fields: readonly string[] }
 

@@ -14,7 +14,9 @@ export type StandInKind = keyof typeof LISTS
 
 export const STAND_IN_KINDS = Object.keys(LISTS).filter((kind): kind is StandInKind => Object.hasOwn(LISTS, kind))
 
-/** An object as the stand-in holds it. A text may be made when it is asked for: a million users would fill the memory. */
+/**
+ * An object as the stand-in holds it. A text may be made when it is asked for: a million users would fill the memory.
+ */
 export type StandInObject = {
   id: string
   createdAtMs: number

@@ -22,8 +22,8 @@ export async function findDatabaseServer(): Promise<DatabaseProgram | undefined>
 }
 
 /**
- * The path of the server's data, made when there is none. The two servers cannot read each other's, so each has its own.
- * Throws StackError `server_not_started`.
+ * The path of the server's data, made when there is none. The two servers cannot read each other's, so each has its
+ * own. Throws StackError `server_not_started`.
  */
 export async function initialiseData(
   database: DatabaseProgram,
@@ -38,7 +38,7 @@ export async function initialiseData(
   }
 
   say(`preparing a private ${database.title} in ${folder} (only the first time, some seconds)`)
-  // Under another name until it is complete: what an interrupted run leaves behind would start and then fail.
+  // Under another name until it is complete: the folder of an interrupted run would start and then fail.
   const draft = `${data}.new`
   rmSync(draft, { recursive: true, force: true })
   makeServerFolder(home, draft)
@@ -81,14 +81,19 @@ function installMysql({ program }: DatabaseProgram, home: ServerHome, data: stri
 export const asRoot = ({ user }: ServerHome): string[] =>
   user === undefined && process.getuid?.() === 0 ? ['--user=root'] : []
 
-/** A folder of its own for temporary tables: at its start a server deletes those that it finds, also those of others. */
+/**
+ * A folder of its own for temporary tables: at its start a server deletes those that it finds, also those of others.
+ */
 export function temporaryFolder(home: ServerHome): string {
   const path = join(home.folder, 'tmp')
   makeServerFolder(home, path)
   return path
 }
 
-/** The only folder that statements may read and write files in: it is empty, and where root owns it, nobody else gets in. */
+/**
+ * The only folder that statements may read and write files in: it is empty, and where root owns it, no other user gets
+ * in.
+ */
 export function folderWithoutFiles({ folder }: ServerHome): string {
   const path = join(folder, 'no-files')
   mkdirSync(path, { recursive: true, mode: 0o500 })

@@ -9,17 +9,17 @@ import type { StackSite } from './site.js'
 
 export const DATABASE_ACCOUNT = 'clerk_mirror'
 
-/** What private servers' account may do. */
+/** The rights of private servers' account. */
 export type Access =
-  /** Rows and tables of this one database: what the processes need. */
+  /** Rows and tables of this one database: the rights that the processes need. */
   | { readonly database: string }
   /** Everything: tests create databases and accounts. */
   | 'administrator'
 
 export type Tuning =
-  /** What was committed survives a power cut. */
+  /** Commits survive a power cut. */
   | 'durable'
-  /** What was committed survives the server, not the machine: for data that is deleted afterwards. */
+  /** Commits survive the server, not the machine: for data that is deleted afterwards. */
   | 'fast-throwaway'
 
 /** Starts a private MariaDB or MySQL on its port of 127.0.0.1. Throws StackError `server_not_started`. */
@@ -78,7 +78,7 @@ function serverArguments({ kind }: DatabaseProgram, tuning: Tuning, home: Server
   ]
 }
 
-/** What the documented account for migrations may do, and with it every process of a stack on one machine. */
+/** The rights of the documented account for migrations, and so of every process of a stack on one machine. */
 const RIGHTS = 'SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES'
 
 /** Run at every start, so that the account follows its password's file. One statement a line: older servers need it. */
@@ -92,7 +92,7 @@ function createAccount({ kind }: DatabaseProgram, password: string, access: Acce
     access === 'administrator'
       ? `GRANT ALL PRIVILEGES ON *.* TO ${account} WITH GRANT OPTION;`
       : `GRANT ${RIGHTS} ON \`${access.database.replaceAll('_', '\\_')}\`.* TO ${account};`,
-    // MySQL's data are made with a root that anybody who reaches the socket could be.
+    // MySQL's data come with a root account that is open to every user who reaches the socket.
     ...(kind === 'mysql' ? [`ALTER USER 'root'@'localhost' ACCOUNT LOCK;`] : []),
     '',
   ].join('\n')

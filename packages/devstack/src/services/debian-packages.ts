@@ -20,7 +20,7 @@ export async function installPackages(missing: readonly ServiceName[], say: (lin
   if (absent.length === 0 || aptGet === undefined || aptCache === undefined) return false
 
   say('reading the package lists of this system (apt-get update)')
-  await run(aptGet, ['update', '--quiet']) // where it fails, the lists may still know what is needed
+  await run(aptGet, ['update', '--quiet']) // where it fails, the lists may still know the packages
   const { output: names } = await run(aptCache, ['pkgnames'])
   const packages = absent.flatMap((service) => packagesOf(service, names))
   if (packages.length === 0) return false
@@ -33,7 +33,7 @@ export async function installPackages(missing: readonly ServiceName[], say: (lin
     '--yes',
     '--quiet',
     '--no-install-recommends',
-    '--no-remove', // a MySQL that somebody installed would have to give way to MariaDB
+    '--no-remove', // an installed MySQL would have to give way to MariaDB
     '-o',
     `DPkg::Lock::Timeout=${APT_LOCK_WITHIN_S}`,
     ...packages,

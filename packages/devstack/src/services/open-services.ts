@@ -16,7 +16,7 @@ export interface ServicesOptions {
   /** A configured server is taken as it is: it is not tried, and no private one ever takes its place. */
   readonly redisUrl?: string | undefined
   readonly databaseUrl?: string | undefined
-  /** Takes one line for people about what happens, or what did not work. */
+  /** Takes one line for people about a step or its failure. */
   readonly say: (line: string) => void
   readonly tuning?: Tuning
   /** The one database that a private server's account may use. Without it, the account may do everything: for tests. */
@@ -31,15 +31,17 @@ interface Service {
 
 export interface Services extends AsyncDisposable {
   readonly redis: Service & { readonly url: string }
-  /** `adminUrl` names no database and ends in a slash; its account may create databases and accounts, unless `database` was named. */
+  /**
+   * `adminUrl` names no database and ends in a slash; its account may create databases and accounts, unless `database`
+   * was named.
+   */
   readonly database: Service & { readonly adminUrl: string }
 }
 
 /**
  * A Redis and a MySQL or MariaDB: each as configured, else a private one from the programs on this machine, else from
- * Docker Compose, else from packages of the distribution. Dispose of it to stop what was started; when this process
+ * Docker Compose, else from packages of the distribution. Dispose of it to stop the started servers; when this process
  * dies in any other way, the servers that it started from programs end by themselves.
- *
  * Throws StackError: `no_redis`, `no_mysql`, `stack_running`.
  */
 export async function openServices(options: ServicesOptions): Promise<Services> {
@@ -58,7 +60,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     owned.use(claimFolder(folder))
     await endLeftOvers(folder, say)
     const search = { site: await prepareSite(folder, say), tuning, access, owned }
-    // Where a service is configured, the machine is somebody's own and nothing is installed on it.
+    // Where a service is configured, the machine has an owner, and nothing is installed on it.
     const isOwnStack = redisUrl === undefined && databaseUrl === undefined
     for (const source of [fromPrograms, fromCompose, ...(isOwnStack ? [fromPackages] : [])]) {
       if (missing().length > 0) Object.assign(found, await source(search, missing()))
@@ -71,7 +73,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   return { redis, database: { ...service, adminUrl }, [Symbol.asyncDispose]: () => release[Symbol.asyncDispose]() }
 }
 
-/** The process id of the running stack whose private servers use this data folder. */
+/** The process id of the running stack with private servers on this data folder. */
 export function stackOwner(dataDir: string): number | undefined {
   const folder = servicesFolder(dataDir)
   return existsSync(folder) ? ownerOf(folder)?.pid : undefined

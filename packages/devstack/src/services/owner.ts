@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { identify, isRunning, type ProcessIdentity, readIdentity } from './process-identity.js'
 import { StackError } from './stack-error.js'
 
-// Who owns a data folder is written in `owner-N.json`. The highest N holds, unless its process is gone or has let go
+// The owner of a data folder stands in `owner-N.json`. The highest N holds, unless its process is gone or has let go
 // (then the file is empty). The next owner takes N + 1: creating a file that must not exist is atomic, so of several
-// who find the same N one wins. Numbers only grow: had a claim been deleted and its number used again, a rival who had
-// looked before and creates its file after could not tell that it was late.
+// processes that find the same N one wins. Numbers only grow: had a claim been deleted and its number used again, a
+// rival that had looked before and creates its file after could not tell that it was late.
 const CLAIM = /^owner-(\d+)\.json$/
 
 /** The running process that owns the folder, if any. */
@@ -18,7 +18,7 @@ export function ownerOf(folder: string): ProcessIdentity | undefined {
 /** Makes this process the folder's owner until disposed of. Throws StackError `stack_running` when it has one. */
 export function claimFolder(folder: string): Disposable {
   for (;;) {
-    // Read once: after a second look the next number would follow the claim of somebody who runs.
+    // Read once: after a second look the next number would follow the claim of a running process.
     const newest = newestClaim(folder)
     if (newest?.owner && isRunning(newest.owner)) {
       throw new StackError('stack_running', `${folder} is in use by process ${newest.owner.pid}: stop that one first`)
@@ -37,7 +37,7 @@ export function claimFolder(folder: string): Disposable {
   }
 }
 
-/** Creates the file with its content in one step: nobody may see an owner's file that names no owner yet. */
+/** Creates the file with its content in one step: no reader may see an owner's file without its owner. */
 function createWhole(claim: string): boolean {
   const draft = `${claim}.${process.pid}`
   writeFileSync(draft, JSON.stringify(identify(process.pid)))

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
 import type { ServerUser } from './server-user.js'
 
-/** Where servers live that a user's PATH may not name: system folders, Fedora's libexec, Homebrew, MySQL's installers. */
+/**
+ * Where servers live that a user's PATH may not name: system folders, Fedora's libexec, Homebrew, MySQL's installers.
+ */
 const FURTHER_FOLDERS = [
   '/usr/sbin',
   '/usr/local/sbin',
@@ -16,13 +18,15 @@ const FURTHER_FOLDERS = [
   '/usr/local/mysql/bin',
 ]
 
-/** Prints the first of the programs "$2"… that is on PATH or in the folders "$1"; `which` is not everywhere, this is. */
+/**
+ * Prints the first of the programs "$2"… that is on PATH or in the folders "$1"; `which` is not everywhere, this is.
+ */
 const FIND = 'PATH="$PATH:$1"; shift; for name; do command -v "$name" && exit 0; done; exit 1'
 
 export interface Finished {
   /** The exit code; null when the program could not be run or did not end in time. */
   readonly exitCode: number | null
-  /** What it printed, standard error included. */
+  /** Its output, standard error included. */
   readonly output: string
 }
 
@@ -64,7 +68,7 @@ export async function findProgram(...names: readonly string[]): Promise<string |
   return exitCode === 0 ? output.trim() : undefined
 }
 
-/** The line of what a program said that tells why it failed, as far as programs can be trusted to write one. */
+/** The line of a program's output with the reason of its failure, as far as programs can be trusted to write one. */
 export function complaintIn(output: string): string {
   const lines = output.trimEnd().split('\n')
   return (lines.find((line) => COMPLAINT.test(line)) ?? lines.at(-1))?.trim() || 'it said nothing'

@@ -7,7 +7,7 @@ import { ServerProcess } from './server-process.js'
 import { chooseHome, giveTo, makeServerFolder, takeAlong } from './server-user.js'
 import type { StackSite } from './site.js'
 
-/** Names of the program, best first. Debian's redis-tools has the server too: one binary whose name decides what it is. */
+/** Names of the program, best first. Debian's redis-tools has the server too: one binary with its role in its name. */
 const PROGRAMS = ['redis-server', 'valkey-server', 'redis-check-rdb', 'valkey-check-rdb'] as const
 
 export const findRedisServer = () => findProgram(...PROGRAMS)
@@ -50,7 +50,7 @@ function redisConfig({ data, port, password }: { data: string; port: number; pas
     'appendfsync always',
     'save ""',
     'maxmemory-policy noeviction',
-    // Some half a million events: they must not take the memory of the machine that somebody works on.
+    // Some half a million events: they must not take the memory of a person's machine.
     'maxmemory 2gb',
     // hash-max-listpack-value by its older name, which Redis 6 knows as well
     'hash-max-ziplist-value 8192',

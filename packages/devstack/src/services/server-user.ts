@@ -17,30 +17,32 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /*
- * A server that runs as root gives root to whoever breaks into it. So when this process is root's, servers run as
+ * A server that runs as root gives root to its intruder. So when this process is root's, servers run as
  * system users that own nothing but the servers' files.
  */
 
-/** A user of this machine other than the one who runs this process. */
+/** A user of this machine other than that of this process. */
 export interface ServerUser {
   readonly name: string
   readonly uid: number
   readonly gid: number
 }
 
-/** Where a server keeps its files, and as whom it runs; undefined for the user of this process. */
+/** The folder of a server's files, and the user that it runs as; undefined for the user of this process. */
 export interface ServerHome {
   readonly folder: string
   readonly user: ServerUser | undefined
 }
 
-/** Everybody may pass through, nobody else may list; what lies inside has modes of its own. */
+/** Every user may traverse it, no other may list it; the files inside have modes of their own. */
 const PASSABLE = 0o711
 
-/** For servers of a stack whose own folder lies where no other user gets to, such as /root. */
+/** For servers of a stack with its own folder in a place closed to other users, such as /root. */
 const FOLDERS_ELSEWHERE = '/var/lib/clerk-mirror-dev'
 
-/** Names the folder elsewhere. It goes with the stack's own folder, so that a stack that begins anew finds no old data. */
+/**
+ * Names the folder elsewhere. It goes with the stack's own folder, so that a stack that begins anew finds no old data.
+ */
 const noteIn = (folder: string) => join(folder, 'elsewhere')
 
 /** Where the servers of this stack keep their data if not in its own folder. */
@@ -72,7 +74,7 @@ function ownFolders(folder: string): string[] {
   return own
 }
 
-/** With a slash at the end: the root itself is nobody's to change. */
+/** With a slash at the end: the root itself must not be changed. */
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 
 /** Gives a file or a folder with all in it to the server's user, unless it is theirs. */

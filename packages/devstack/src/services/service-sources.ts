@@ -24,7 +24,7 @@ export interface Search {
   readonly site: StackSite
   readonly tuning: Tuning
   readonly access: Access
-  /** Takes over what is started, to stop it in the end. */
+  /** Takes over the started server, to stop it in the end. */
   readonly owned: Releasers
 }
 
@@ -81,7 +81,7 @@ async function startPrograms(search: Search, missing: readonly ServiceName[], fr
     const service = await orNotice(search.site, () => start[name](search, from))
     if (service) found[name] = service
   })
-  // Both have come to an end before an error leaves: a server that still starts would be owned by nobody.
+  // Both have come to an end before an error leaves: a server that still starts would have no owner.
   for (const outcome of await Promise.allSettled(starts)) if (outcome.status === 'rejected') throw outcome.reason
   return found
 }
@@ -111,7 +111,7 @@ const redisUrl = ({ ports, password }: StackSite) => `redis://:${password}@127.0
 const databaseUrl = (account: string, { ports, password }: StackSite) =>
   `mysql://${account}:${password}@127.0.0.1:${ports.database}/`
 
-/** What the step gives; or undefined and a notice, when it failed in a way that another source may make up for. */
+/** The step's result; or undefined and a notice, when another source may make up for its failure. */
 async function orNotice<T>({ say }: StackSite, step: () => Promise<T>): Promise<T | undefined> {
   try {
     return await step()

@@ -16,8 +16,8 @@ export type AppliedBatch = { outcomes: Outcome[]; asked: ReadonlySet<string>; fu
 
 /**
  * Applies a batch within one transaction. The order of the statements is the order in which locks are taken, and is the
- * same for every applier: ledger rows by event id, heads by object id (of the objects and of whom they name), typed rows
- * by table, then what hangs on a deleted parent, and last what reactions are asked for.
+ * same for every applier: ledger rows by event id, heads by object id (of the objects and of whom they name), typed
+ * rows by table, then what hangs on a deleted parent, and last what reactions are asked for.
  */
 export async function applyBatch(
   transaction: Transaction,

@@ -14,7 +14,9 @@ export type LockWait = 'usual' | 'short'
 /** One transaction for the whole batch, and a small committed write on a fresh connection. Both throw. */
 export type Attempts = {
   apply: (batch: readonly Arrival[], wait: LockWait) => Promise<Outcome[]>
-  /** Those of the rows that the batch writes which other transactions hold, as far as they can be seen. Never throws. */
+  /**
+   * Those of the rows that the batch writes which other transactions hold, as far as they can be seen. Never throws.
+   */
   heldRows: (batch: readonly Arrival[]) => Promise<HeldRows>
   canary: () => Promise<void>
   random: () => number
@@ -78,8 +80,8 @@ async function inHalves(
 
 /**
  * After a batch waited in vain for a row that another transaction holds, mostly one of the application. The events of
- * rows that are free commit at once. The others wait once more; those whose row is held still by then are blocked. Where
- * the row cannot be seen, a gap or a row that only a cascade reaches, the batch is halved.
+ * rows that are free commit at once. The others wait once more; those whose row is held still by then are blocked.
+ * Where the row cannot be seen, a gap or a row that only a cascade reaches, the batch is halved.
  */
 async function applyAroundLocks(batch: readonly Arrival[], failure: Failure, attempts: Isolation): Promise<Applied[]> {
   const held = await attempts.heldRows(batch)

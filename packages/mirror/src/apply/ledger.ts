@@ -70,7 +70,9 @@ export async function claimEvents(
   return { decided, reopened }
 }
 
-/** Writes what became of events that this transaction has claimed. Of those that it added, only the outcome is missing. */
+/**
+ * Writes what became of events that this transaction has claimed. Of those that it added, only the outcome is missing.
+ */
 export async function recordOutcomes(
   transaction: Transaction,
   entries: readonly LedgerEntry[],

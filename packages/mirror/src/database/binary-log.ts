@@ -3,8 +3,8 @@ import { unfit } from './connect-failure.js'
 import type { DatabaseOptions } from './database-url.js'
 
 /**
- * Refuses a server that logs statements: at READ COMMITTED it answers each write to InnoDB with 1665, after DDL has gone
- * through, so a migration would stop half-way.
+ * Refuses a server that logs statements: at READ COMMITTED it answers each write to InnoDB with 1665, after DDL has
+ * gone through, so a migration would stop half-way.
  *
  * @throws DatabaseConnectError
  */

@@ -57,9 +57,9 @@ function commitOne(connection: Connection): Promise<unknown> {
 const EVERY_REACTION: ReactionInterests = { to: () => [OWN_ID], wantUpdatesOf: () => true }
 
 /**
- * Every kind at once; and one by one where something stands in the way of one of them. An index, a foreign key, a check or a
- * trigger of the application may refuse made-up rows, and another transaction may hold a gap: neither says anything of
- * the database. A failure of any other class does.
+ * Every kind at once; and one by one where something stands in the way of one of them. An index, a foreign key, a check
+ * or a trigger of the application may refuse made-up rows, and another transaction may hold a gap: neither says
+ * anything of the database. A failure of any other class does.
  */
 async function rehearse(
   connection: Connection,

@@ -39,8 +39,8 @@ const WHAT_HAPPENED: Record<ConnectFailureCode, string> = {
   database_ca_unreadable: 'could not be asked, because the file that sslcert names cannot be read',
   database_connect_failed: 'could not be connected to',
   database_binlog_statement:
-    'writes its binary log with binlog_format=STATEMENT, which cannot hold what the mirror does: set it to ROW or MIXED',
-  database_text_altered: 'gives back other letters than it was sent: see its character sets, and what stands between',
+    'writes its binary log with binlog_format=STATEMENT, which cannot hold the mirror’s statements: set it to ROW or MIXED',
+  database_text_altered: 'changes the characters of texts: see its character sets, and the proxies before it',
 }
 
 /** Of a server that answers and cannot be worked with all the same. `where`: what was seen there. */

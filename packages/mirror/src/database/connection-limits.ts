@@ -24,7 +24,9 @@ export const SESSION_WAIT_TIMEOUT_S = 15
 /** Below the two time-outs above: the pool lets go of an idle connection before either end breaks it. */
 export const POOL_IDLE_TIMEOUT_S = 8
 
-/** A server that was demoted in a failover refuses no reads: processes that only read find the new one within a minute. */
+/**
+ * A server that was demoted in a failover refuses no reads: processes that only read find the new one within a minute.
+ */
 export const CONNECTION_AGE_MS = 60 * SECOND_MS
 
 /** One worker runs a few batches at a time; more would only wait for the same rows. `connection_limit` overrides it. */

@@ -30,7 +30,9 @@ const codeOf = (error: unknown, number: number | null) => {
 
 const SILENT = 'the database gave no answer in time: it is frozen, or a table is locked (ALTER TABLE, LOCK TABLES)'
 
-/** The server's texts quote values, which are personal data: numbers and names of errors, and texts of ours, are told. */
+/**
+ * The server's texts quote values, which are personal data: numbers and names of errors, and texts of ours, are told.
+ */
 function describe(error: unknown, number: number | null): string {
   const advice = number === null ? undefined : SERVER_ERRORS[number]?.[1]
   if (number === PACKET_TOO_LARGE && advice) return advice

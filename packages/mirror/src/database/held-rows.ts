@@ -40,8 +40,8 @@ export class HeldRows {
 export const NO_HELD_ROWS = new HeldRows(new Set())
 
 /**
- * Which of the rows that a batch writes are held by others: those that are there and that a read which skips locked rows
- * does not give. It sees rows that were not committed yet. Of a server that cannot tell, none.
+ * Which of the rows that a batch writes are held by others: those that are there and that a read which skips locked
+ * rows does not give. It sees rows that were not committed yet. Of a server that cannot tell, none.
  */
 export async function findHeldRows(options: DatabaseOptions, batch: readonly Arrival[]): Promise<HeldRows> {
   const rows = batch.flatMap(rowsOf)

@@ -1,10 +1,9 @@
 import type { FailureClass } from '@clerk-mirror/events'
 
 /* What to do, for whoever reads /readyz, the log or an alert. docs/errors.md says the same at greater length. */
-const MIGRATE = 'run `npm run db:migrate`; if that has nothing to do, put back what was dropped or renamed'
-const GRANT = 'grant the account what docs/hardening.md lists for it'
-const DEFAULT =
-  'somebody added a column without a default to a table of the mirror: give it a default, or let it be NULL'
+const MIGRATE = 'run `npm run db:migrate`; if nothing is pending, restore the dropped or renamed table or column'
+const GRANT = 'grant the account its rights of docs/hardening.md'
+const DEFAULT = 'a table of the mirror has an added column without a default: give it a default, or let it be NULL'
 const OWN_TABLES = 'make the tables of the mirror as its migrations made them: ordinary, of InnoDB, writable'
 const TRIGGER = 'mend or drop the trigger, view or generated column that the application added to a table of the mirror'
 const SPACE = 'make room on the disk of the database, or raise the limit of the table'

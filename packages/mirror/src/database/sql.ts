@@ -1,6 +1,6 @@
 /*
- * Text of the multi-row statements. Rows are sorted by key before they get here, so that concurrent transactions lock in
- * the same order.
+ * Text of the multi-row statements. Rows are sorted by key before they get here, so that concurrent transactions lock
+ * in the same order.
  */
 
 /** A value that the driver's text protocol carries. Times are ms since 1970. */
@@ -63,8 +63,8 @@ export const idList = (ids: readonly string[], values: SqlValue[]): string =>
   ids.map((id) => literal(id, true) ?? parameter(id, values)).join(',')
 
 /**
- * A value that needs no escaping stands in the text itself: Prisma spends more on a parameter than the server on the whole
- * row. What people wrote never does, and must reach no statement's text: errors show it.
+ * A value that needs no escaping stands in the text itself: Prisma spends more on a parameter than the server on the
+ * whole row. What people wrote never does, and must reach no statement's text: errors show it.
  */
 function literal(value: SqlValue, isName: boolean): string | null {
   if (value === null) return 'NULL'

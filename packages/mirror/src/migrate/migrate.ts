@@ -97,7 +97,7 @@ async function lock(connection: DatabaseConnection, log: MigrateOptions['log']):
   if (await getLock(connection, 0)) return
   log({ event: 'migration.waiting' })
   if (await getLock(connection, MIGRATION_TURN_WAIT_S)) return
-  const todo = `see what holds the lock ${LOCK} and start again when it is done`
+  const todo = `find the process with the lock ${LOCK} and start again when it is done`
   throw new MigrationError(
     'migration_locked',
     `another process has been migrating for ${MIGRATION_TURN_WAIT_S} s: ${todo}`,
@@ -120,7 +120,7 @@ function refuseIncomplete(records: MigrationRecord[]): void {
   throw new MigrationError(
     'migration_incomplete',
     `the migration ${name}, begun ${startedAt} UTC, did not finish, and nothing is applied until that is settled. ` +
-      'MySQL undoes no schema change, so look at what it left. Either undo that, and have it applied again with ' +
+      'MySQL undoes no schema change, so look at its result. Either undo that, and have it applied again with ' +
       `\`prisma migrate resolve --rolled-back ${name}\` or ${mark('rolled_back_at')}; or finish it, and say so ` +
       `with \`prisma migrate resolve --applied ${name}\` or ${mark('finished_at')}. ${logs?.trim() ?? ''}`.trimEnd(),
   )

@@ -8,9 +8,9 @@ import type { Counts } from './audit-log.js'
 import { addCounts, removeObjects } from './erase.js'
 
 /*
- * Objects that name a person where no column says so: an invitation to their address, an object of an unknown kind. They
- * are found in the stored texts, by a walk through the primary key. The server reads the texts and gives ids; each text
- * that comes into question is parsed here, under the lock of its head.
+ * Objects that name a person where no column says so: an invitation to their address, an object of an unknown kind.
+ * They are found in the stored texts, by a walk through the primary key. The server reads the texts and gives ids; each
+ * text that comes into question is parsed here, under the lock of its head.
  */
 
 export type TiedRequest = {

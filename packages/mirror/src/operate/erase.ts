@@ -80,7 +80,9 @@ function tombstone(
   return transaction.execute({ sql, values: [now, source, now, ...ids] })
 }
 
-/** Reactions that were requested about the user and have no job yet; a row about the user names them as its user too. */
+/**
+ * Reactions that were requested about the user and have no job yet; a row about the user names them as its user too.
+ */
 const forgetAsked = (transaction: Transaction, userId: string): Promise<number> =>
   transaction.execute({ sql: 'DELETE FROM reaction_outbox WHERE user_id=?', values: [userId] })
 

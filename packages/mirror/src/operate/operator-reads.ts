@@ -139,7 +139,10 @@ const MINUTE = "TIMESTAMPDIFF(MINUTE, '1970-01-01', applied_at)"
 
 const COUNTS = `SELECT ${MINUTE} AS minute, outcome, COUNT(*) AS events FROM webhook_events WHERE applied_at >= ? GROUP BY minute, outcome`
 
-/** The middle one of each minute's lags in their order, or the mean of the middle two. `lag` is a reserved word in MySQL 8. */
+/**
+ * The middle one of each minute's lags in their order, or the mean of the middle two. `lag` is a reserved word in MySQL
+ * 8.
+ */
 const LAGS = `
 SELECT minute, AVG(CASE WHEN place IN (FLOOR((events + 1) / 2), FLOOR(events / 2) + 1) THEN delay_us END) AS median, MAX(delay_us) AS longest
 FROM (

@@ -62,7 +62,10 @@ export type OperatorVerbs = {
   hasObjectsOf: (kind: string) => Promise<boolean>
   /** How many objects a request would ask for. @throws Failure */
   askable: (request: Pick<AskRequest, 'kind' | 'ids'>) => Promise<number>
-  /** Begins to ask a reaction for objects as they are now, or finds the same request that was interrupted. @throws Failure */
+  /**
+   * Begins to ask a reaction for objects as they are now, or finds the same request that was interrupted. @throws
+   * Failure
+   */
   beginAsk: (request: AskRequest) => Promise<AskRun>
   /** Asks for the next page. @throws Failure; nothing of the page was asked for then. */
   askNext: (run: AskRun) => Promise<AskStep>

@@ -7,8 +7,8 @@ import { ASK_BATCH } from '../limits.js'
 import { beginAction, readCounts } from './audit-log.js'
 
 /*
- * An operator asks a reaction for objects as they are now, on purpose. As a rebuild does, it walks through the ids of all
- * objects, a page to a transaction, and how far it is stands in the record of the action and moves with the page.
+ * An operator asks a reaction for objects as they are now, on purpose. As a rebuild does, it walks through the ids of
+ * all objects, a page to a transaction, and how far it is stands in the record of the action and moves with the page.
  */
 
 export type AskRequest = {

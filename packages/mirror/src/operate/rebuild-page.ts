@@ -16,8 +16,8 @@ export type PageHead = { id: string; kind: string; subjects: Subjects }
 type HeadRow = { id: string; kind: string; user_id: string | null; organization_id: string | null; bytes: unknown }
 
 /**
- * The next ids after `after`, of heads and of typed rows alike, since a row whose head is gone is found in its own table
- * alone. Whichever list was cut short says where the page ends: behind its end there may be more. Locks nothing.
+ * The next ids after `after`, of heads and of typed rows alike, since a row whose head is gone is found in its own
+ * table alone. Whichever list was cut short says where the page ends: behind its end there may be more. Locks nothing.
  */
 export async function readPage(transaction: Transaction, kinds: readonly TypedKind[], after: string): Promise<Page> {
   const heads = await transaction.query<HeadRow>(

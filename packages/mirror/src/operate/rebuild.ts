@@ -105,7 +105,7 @@ async function lockPage(
   const heads = await readHeads(transaction, [...new Set([...ids, ...rowIds])].sort())
   const isLocked = (id: string | null) => id === null || kindOfId.has(id)
   if (heads.some(({ subjects }) => !isLocked(subjects.userId) || !isLocked(subjects.organizationId))) {
-    throw new Failure('contention', 'heads_moved', 'an object came to name somebody else before it was locked')
+    throw new Failure('contention', 'heads_moved', 'an object changed its owner before it was locked')
   }
   return heads
 }

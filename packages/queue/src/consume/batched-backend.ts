@@ -33,9 +33,10 @@ export type TogetherOptions = {
  *
  * - Events that are finished in the same turn of the event loop, which are those of one batch, go there as one script.
  * - Where a worker asks for one event it gets all that it will ask for next, locked with the tokens that it will use.
- *   What it does not ask for after all is handed back.
- * - Leases are renewed together, before anybody looks for those that ran out, and a lease that ran out unnoticed is taken
- *   again. BullMQ gives such an event up, and a process that was frozen would be the first to take it for stalled.
+ * What it does not ask for after all is handed back.
+ * - Leases are renewed together, before anybody looks for those that ran out, and a lease that ran out unnoticed is
+ * taken
+ * again. BullMQ gives such an event up, and a process that was frozen would be the first to take it for stalled.
  */
 export class Together {
   readonly #client: RedisClient & LeaseScripts & BatchScripts

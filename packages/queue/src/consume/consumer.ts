@@ -156,9 +156,9 @@ export function consume(options: ConsumerOptions): Consumer {
 }
 
 /**
- * Whether Redis is gone: the connection is down, or silent for much longer. On a busy machine Redis may be late, and what
- * the worker holds would wait for the end of its leases. Waits are counted and not measured: after each of them a process
- * that got no processor meanwhile reads the answer that has arrived.
+ * Whether Redis is gone: the connection is down, or silent for much longer. On a busy machine Redis may be late, and
+ * what the worker holds would wait for the end of its leases. Waits are counted and not measured: after each of them a
+ * process that got no processor meanwhile reads the answer that has arrived.
  */
 async function isGone(client: RedisClient): Promise<boolean> {
   let isHere: boolean | undefined
@@ -236,7 +236,9 @@ export function retryDelay(attemptsMade: number, random: () => number, pace = EV
   return Math.max(1, Math.round(delayMs * (1 - RETRY_JITTER + 2 * RETRY_JITTER * random())))
 }
 
-/** This process got too little of the processor to renew them; it goes on, and nothing of it counts against the events. */
+/**
+ * This process got too little of the processor to renew them; it goes on, and nothing of it counts against the events.
+ */
 class LeasesLost extends Error {
   override readonly name = 'LeasesLost'
 

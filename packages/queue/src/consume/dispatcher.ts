@@ -57,27 +57,26 @@ type Held = {
  * Where events wait in the worker. Processors hand theirs in one by one; the line makes batches of them, keeps a few in
  * flight, and holds everything while the breaker is open. An event is in one of these states:
  *
- *   healthy   waits for a batch
- *   suspect   was started before and never finished: it may have killed the worker that had it. Suspects run alone, one
- *             at a time, each after this worker was entered into its job, and is taken out when the run is over,
- *             whatever came of it. So a worker that dies with a suspect has died of it, the healthy events beside it are
- *             not blamed, and neither is a suspect whose run ended in an outage
- *   blocked   its last try was blocked: it runs alone, in a lane of its own, so that no other event waits for its lock
- *   running
- *   settled   done, failed, or handed back: the processor tells the queue
+ * healthy waits for a batch
+ * suspect was started before and never finished: it may have killed the worker that had it. Suspects run alone, one
+ * at a time, each after this worker was entered into its job, and is taken out when the run is over,
+ * whatever came of it. So a worker that dies with a suspect has died of it, the healthy events beside it are
+ * not blamed, and neither is a suspect whose run ended in an outage
+ * blocked its last try was blocked: it runs alone, in a lane of its own, so that no other event waits for its lock
+ * running
+ * settled done, failed, or handed back: the processor tells the queue
  *
- *   healthy | suspect | blocked ─► running ─► settled
- *                  ▲                  │
- *                  └───── outage ─────┘   the breaker opens, and the event is held as it was before
- *
+ * healthy | suspect | blocked ─► running ─► settled
+ * ▲ │
+ * └───── outage ─────┘ the breaker opens, and the event is held as it was before
  * After each healthy round a suspect has its turn, and after each suspect a healthy round: neither waits for all of the
  * other.
- *
- * An outage may be the fault of one event, which the database refuses in the words of an outage. It is found so: a batch
- * that ended in an outage leaves half of its size to the next, until one event fails alone. That one goes to the back of
- * its list, so that it is not the breaker's next probe. When it fails alone once more, others have succeeded meanwhile
- * and the canary passes, the database works for all but it: it is set aside as blocked. It uses no attempt, for nothing
- * here can tell whether the fault is its own or the database's, and an outage must never add up to a dead letter.
+ * An outage may be the fault of one event, which the database refuses in the words of an outage. It is found so: a
+ * batch that ended in an outage leaves half of its size to the next, until one event fails alone. That one goes to the
+ * back of its list, so that it is not the breaker's next probe. When it fails alone once more, others have succeeded
+ * meanwhile and the canary passes, the database works for all but it: it is set aside as blocked. It uses no attempt,
+ * for nothing here can tell whether the fault is its own or the database's, and an outage must never add up to a dead
+ * letter.
  */
 export class Line {
   readonly #options: LineOptions
@@ -156,8 +155,8 @@ export class Line {
   }
 
   /**
-   * Finishes what can be finished; while the breaker is open, that is nothing, and everything held goes back. Blocked events
-   * go back in any case: each may wait for a lock, one after the other.
+   * Finishes what can be finished; while the breaker is open, that is nothing, and everything held goes back. Blocked
+   * events go back in any case: each may wait for a lock, one after the other.
    */
   close(): void {
     this.#closed = true
@@ -168,8 +167,8 @@ export class Line {
   }
 
   /**
-   * Waits no longer for batches that run: their events are released too. A transaction that commits after all has written
-   * the ledger, and the next worker finds a duplicate.
+   * Waits no longer for batches that run: their events are released too. A transaction that commits after all has
+   * written the ledger, and the next worker finds a duplicate.
    */
   release(): void {
     this.#isReleased = true
@@ -213,8 +212,8 @@ export class Line {
   }
 
   /**
-   * One event instead of a batch: if the database still fails, little has been tried. Never the one that was tried last:
-   * it stands at the back of its list. Where there is no other, nothing can tell whether it is the event or the
+   * One event instead of a batch: if the database still fails, little has been tried. Never the one that was tried
+   * last: it stands at the back of its list. Where there is no other, nothing can tell whether it is the event or the
    * database, and it is set aside for the next event to show.
    */
   #runFirstAfterOutage(): void {

@@ -11,12 +11,11 @@ import {
 } from '../limits.js'
 
 /**
- * How starved of processor time this process is, by the lateness of its timers, and the consequence for its work.
- * A process that renews its leases late needs longer ones, and one with turns of the event loop that take seconds should
+ * How starved of processor time this process is, by the lateness of its timers, and the consequence for its work. A
+ * process that renews its leases late needs longer ones, and one with turns of the event loop that take seconds should
  * take less into each: else its events return as stalled jobs before it has got to them, and nothing is ever finished.
- *
- * One late timer says nothing: a process that was frozen for a while is not starved. Nor does the time of a batch: while
- * it waits for the database, its leases are renewed.
+ * One late timer says nothing: a process that was frozen for a while is not starved. Nor does the time of a batch:
+ * while it waits for the database, its leases are renewed.
  */
 export class Load implements Disposable {
   readonly #clock: () => number

@@ -120,7 +120,8 @@ async function tell(
     }
     throw new DelayedError()
   }
-  // A killer's dead letter keeps the record of the workers that died, which tells it from one that was condemned by mistake.
+  // A killer's dead letter keeps the record of the workers that died, which tells it from one that was condemned by
+  // mistake.
   const clearsSuspicion = failure.class === 'killer' ? 0 : 1
   if (!(await client.clerkStarts(key(id), token, delivery.attempt, clearsSuspicion))) throw new WaitingError()
   throw judge(delivery, disposition, observer, pace)
@@ -133,10 +134,10 @@ function blockedReasonOf({ failedReason }: Job): Failure | undefined {
 }
 
 /**
- * A worker enters itself into the job that it is about to run alone, and takes itself out when the run is over. One that
- * is still entered and alive has a run under way, or lost its lease to a slow machine; one that is dead, or has been
- * silent for so long that it counts as dead, went with the run. So nothing but a death counts against an event, however
- * often leases are lost, and nobody need be there at the moment of it to count.
+ * A worker enters itself into the job that it is about to run alone, and takes itself out when the run is over. One
+ * that is still entered and alive has a run under way, or lost its lease to a slow machine; one that is dead, or has
+ * been silent for so long that it counts as dead, went with the run. So nothing but a death counts against an event,
+ * however often leases are lost, and nobody need be there at the moment of it to count.
  */
 function crashRecordOf(jobKey: string, { client, presence }: JobContext): CrashRecord {
   return {
@@ -159,8 +160,8 @@ async function enteredBefore(
 
 /**
  * A suspect that was run alone before is the likeliest of all to end this worker. It waits until every event that died
- * with it last time has a place in the line before it, and so costs none of them another death. False: the process is to
- * stop.
+ * with it last time has a place in the line before it, and so costs none of them another death. False: the process is
+ * to stop.
  */
 async function othersWentFirst(jobKey: string, context: JobContext): Promise<boolean> {
   if ((await enteredBefore(jobKey, context)).length === 0) return true

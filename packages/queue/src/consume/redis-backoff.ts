@@ -33,7 +33,7 @@ export class Refusals implements Disposable {
     if (!this.#goesOn()) return null
     if (this.lacksRight)
       return 'the account lacks a right in Redis: ACL LOG there, or queue.error in this log, names it'
-    return `Redis refuses what this worker asks: ${errorWord(this.#last.message)}`
+    return `Redis refuses this worker’s commands: ${errorWord(this.#last.message)}`
   }
 
   /** Returns whether it is news. */

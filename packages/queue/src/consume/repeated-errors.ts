@@ -1,8 +1,8 @@
 import { ERROR_REPEATS_MS } from '../limits.js'
 
 /**
- * Errors of the blocking connections while the main connection works. Each attempt to reconnect fails alike, for as long
- * as the outage lasts: an error is news when it was not seen for longer than two attempts take.
+ * Errors of the blocking connections while the main connection works. Each attempt to reconnect fails alike, for as
+ * long as the outage lasts: an error is news when it was not seen for longer than two attempts take.
  */
 export class RepeatedErrors {
   readonly #lastMs = new Map<string, number>()

@@ -16,8 +16,8 @@ export class WorkerWedged extends Error {
 
 /**
  * KEYS: wait, meta, active, probe. ARGV: ms that the probe lives. The event that is to be taken next; nil when there is
- * none, or when the queue is paused, runs as many events as it is allowed to, or has a limit of its speed. The write fails
- * where a worker could not take the event either: in a Redis that is full, or a replica.
+ * none, or when the queue is paused, runs as many events as it is allowed to, or has a limit of its speed. The write
+ * fails where a worker could not take the event either: in a Redis that is full, or a replica.
  */
 const NEXT = `
 redis.call('SET', KEYS[4], '1', 'PX', ARGV[1])

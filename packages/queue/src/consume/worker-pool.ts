@@ -17,8 +17,8 @@ export type CrewOptions = {
 
 /**
  * A worker for each partition, as these come and go; none takes events until told to. They share what this process may
- * have in hand in equal parts: so a partition with a backlog takes nothing from the others, and has less of this process
- * than if it were alone.
+ * have in hand in equal parts: so a partition with a backlog takes nothing from the others, and has less of this
+ * process than if it were alone.
  */
 export class Crew {
   readonly #options: CrewOptions

@@ -95,8 +95,8 @@ export type Presence = {
 }
 
 /**
- * Says again and again that this worker is alive; one that says nothing for PRESENCE_MS counts as dead. `lateMs`: so much
- * longer its word holds.
+ * Says again and again that this worker is alive; one that says nothing for PRESENCE_MS counts as dead. `lateMs`: so
+ * much longer its word holds.
  */
 export function announce(
   client: RedisClient,

@@ -32,8 +32,8 @@ export function encryptBody(text: string | Buffer, beside: string, keys: Envelop
 const ENCRYPTED = /^([\w.-]{1,32}):([\w-]+)$/
 
 /**
- * The text, or the reason that it cannot be decrypted. When the key of that id does not decrypt it, the others are tried:
- * a new key in the place of an old one loses no body for good, for the old one can be listed under any id.
+ * The text, or the reason that it cannot be decrypted. When the key of that id does not decrypt it, the others are
+ * tried: a new key in the place of an old one loses no body for good, for the old one can be listed under any id.
  */
 export function decryptBody(sealed: string, beside: string, keys: EnvelopeKeys): string | UndecryptedBody {
   const [, keyId = '?', base64 = ''] = ENCRYPTED.exec(sealed) ?? []

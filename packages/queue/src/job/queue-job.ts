@@ -101,7 +101,7 @@ export function parsedField(text: string | undefined): unknown {
 export const undecryptedFailure = ({ keyId, fault }: UndecryptedBody): Failure =>
   fault === 'key-missing'
     ? new Failure('unknown', 'envelope_key_missing', `its body is encrypted with the key ${keyId}, which is not here`)
-    : new Failure('poison', 'envelope_not_authentic', `its body is not what was encrypted with the key ${keyId}`)
+    : new Failure('poison', 'envelope_not_authentic', `its body was not encrypted with the key ${keyId}`)
 
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 

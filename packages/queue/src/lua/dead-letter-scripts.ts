@@ -27,10 +27,10 @@ end
 `
 
 /**
- * KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, score and id of the dead letter before, how many, how many bytes; for the
- * first page the score is '-inf' and the id ''. By score and id, so that dead letters which come or go meanwhile neither hide nor
- * repeat others. Dead letters that died in one millisecond are in the order of the bytes of their ids; Lua's own comparison
- * would go by the server's language.
+ * KEYS: failed, or delayed. ARGV: prefix of the jobs' keys, score and id of the dead letter before, how many, how many
+ * bytes; for the first page the score is '-inf' and the id ''. By score and id, so that dead letters which come or go
+ * meanwhile neither hide nor repeat others. Dead letters that died in one millisecond are in the order of the bytes of
+ * their ids; Lua's own comparison would go by the server's language.
  */
 const PAGE = `${READ_DEAD_LETTER}
 local function isBefore(one, other)

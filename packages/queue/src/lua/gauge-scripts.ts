@@ -2,8 +2,8 @@ import type { RedisClient } from '../redis/connection.js'
 
 /**
  * KEYS: wait, active, delayed, failed. ARGV: prefix of the jobs' keys, how many to look at from each end of a list.
- * Four counts, and the age in ms of the oldest event that waits or runs, 0 when there is none. Nothing is walked through:
- * both lists are in the order of queueing except for released events, which stand at their ends.
+ * Four counts, and the age in ms of the oldest event that waits or runs, 0 when there is none. Nothing is walked
+ * through: both lists are in the order of queueing except for released events, which stand at their ends.
  */
 const READ = `
 local wait, active, delayed, failed = unpack(KEYS)

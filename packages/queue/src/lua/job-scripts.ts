@@ -127,11 +127,11 @@ return #moved
 `
 
 /**
- * KEYS: keys of the queue, of any kind. ARGV: how many bytes, '1' to be given sealed ones too, then texts in lower case.
- * How many keys were looked at, and those that are jobs whose data holds one of the texts, in upper or lower case. Bodies are
- * searched where they lie: to carry a backlog's over the network would take longer than to
- * read it. Sealed ones have to be carried. A body in clear is a text within the data, where its own quotes are escaped:
- * no name in it can pass for the field.
+ * KEYS: keys of the queue, of any kind. ARGV: how many bytes, '1' to be given sealed ones too, then texts in lower
+ * case. How many keys were looked at, and those that are jobs whose data holds one of the texts, in upper or lower
+ * case. Bodies are searched where they lie: to carry a backlog's over the network would take longer than to read it.
+ * Sealed ones have to be carried. A body in clear is a text within the data, where its own quotes are escaped: no name
+ * in it can pass for the field.
  */
 const CONTAINING = `
 local found, bytesLeft = {}, tonumber(ARGV[1])

@@ -24,9 +24,9 @@ end
 `
 
 /**
- * ARGV: ms that a word holds, a producer's id, how many partitions it spreads events over, its report. Redis'
- * time, the count of partitions, then every number of partitions that events were ever spread over. A producer that needs
- * the last partition prevents its retirement.
+ * ARGV: ms that a word holds, a producer's id, how many partitions it spreads events over, its report. Redis' time, the
+ * count of partitions, then every number of partitions that events were ever spread over. A producer that needs the
+ * last partition prevents its retirement.
  */
 const REGISTER_PRODUCER = `${SHARED}
 local spread = tonumber(ARGV[3])

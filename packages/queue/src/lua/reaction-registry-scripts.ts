@@ -3,9 +3,8 @@ import type { RedisClient } from '../redis/connection.js'
 
 /*
  * The reaction registry holds the reactions that all workers request, and for which changes.
- *
- * KEYS of its scripts: the register, a hash of `version` and, for each `reaction:NAME`, its filters, one a line; and its
- * readers, a hash of the time of each reader's last look and its report: the version that all its work in flight
+ * KEYS of its scripts: the register, a hash of `version` and, for each `reaction:NAME`, its filters, one a line; and
+ * its readers, a hash of the time of each reader's last look and its report: the version that all its work in flight
  * uses, and the reactions that it registers. A version is a time, so that a register that was lost and made anew never
  * repeats one.
  */
@@ -81,8 +80,8 @@ return alive()
 `
 
 /**
- * ARGV: ms that a word holds, a reaction. Removes everything that no living worker registers: the reaction, or some of its
- * filters. In one step, so that no worker that begins meanwhile is passed over.
+ * ARGV: ms that a word holds, a reaction. Removes everything that no living worker registers: the reaction, or some of
+ * its filters. In one step, so that no worker that begins meanwhile is passed over.
  */
 const REMOVE = `${SHARED}
 local field = 'reaction:' .. ARGV[2]

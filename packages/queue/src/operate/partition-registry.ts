@@ -95,7 +95,8 @@ export async function openPartitionDesk(target: RedisTarget, namespace: string):
       if (may === 'in-use')
         return { kind: 'in-use', doors: producers.filter((producer) => producer.partitions > index) }
       const { key } = partitions(index + 1, namespace)[index] as Partition
-      // Closed before it leaves the registry: a producer that was frozen meanwhile finds it closed, and registers again.
+      // Closed before it leaves the registry: a producer that was frozen meanwhile finds it closed, and registers
+      // again.
       const events = await asQueueUnavailable(client.clerkClose(key('meta'), ...PLACES.map(key), token))
       if (events > 0) return { kind: 'not-empty', events }
       if ((await asQueueUnavailable(client.clerkEndRetiring(...keys, index, token))) === 1) return { kind: 'retired' }

@@ -1,9 +1,10 @@
 import { Cluster, type Redis } from 'ioredis'
 
 /**
- * ioredis 6.0 emits `end` for a disconnected client when its sockets are closed. A client that waits for its next attempt
- * to connect has none: it never ends, its queued commands never fail, and BullMQ, which waits for `end`, never closes the
- * worker. This function makes such a client end at once. The copies that BullMQ makes for blocking commands get the same.
+ * ioredis 6.0 emits `end` for a disconnected client when its sockets are closed. A client that waits for its next
+ * attempt to connect has none: it never ends, its queued commands never fail, and BullMQ, which waits for `end`, never
+ * closes the worker. This function makes such a client end at once. The copies that BullMQ makes for blocking commands
+ * get the same.
  */
 export function endOnDisconnect<C extends Redis | Cluster>(client: C): C {
   const disconnect = client.disconnect.bind(client)

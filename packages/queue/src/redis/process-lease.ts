@@ -21,8 +21,8 @@ export function withProcessLease<T extends RedisClient>(client: T): T & ProcessL
 }
 
 /**
- * The right of one process at a time to do a piece of work. A process that dies keeps the others waiting until its lease
- * runs out; a process that was frozen beyond that may work beside its successor, so the work must bear it.
+ * The right of one process at a time to do a piece of work. A process that dies keeps the others waiting until its
+ * lease runs out; a process that was frozen beyond that may work beside its successor, so the work must bear it.
  */
 export class ProcessLease {
   readonly #client: ProcessLeaseScripts

@@ -17,8 +17,8 @@ export type RedisInspection = {
 }
 
 /**
- * Writes a key to each partition and reads the settings that decide whether Redis keeps acknowledged writes, of a cluster
- * the worst of all masters. @throws when one of them does not answer.
+ * Writes a key to each partition and reads the settings that decide whether Redis keeps acknowledged writes, of a
+ * cluster the worst of all masters. @throws when one of them does not answer.
  */
 export async function inspectRedis(client: RedisClient, partitions: Partitions): Promise<RedisInspection> {
   const writes = [...partitions].map(({ key }) => client.set(key('clerk-mirror:probe'), '1', 'PX', PROBE_TTL_MS))

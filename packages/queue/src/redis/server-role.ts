@@ -80,8 +80,9 @@ export class MasterConnector extends AbstractConnector {
 }
 
 /**
- * Options by which a client leaves a server with a changed role, and the delays between its attempts. BullMQ's copies of
- * a client share them. `resend`: refused commands are sent again on the next connection, else the caller has the error.
+ * Options by which a client leaves a server with a changed role, and the delays between its attempts. BullMQ's copies
+ * of a client share them. `resend`: refused commands are sent again on the next connection, else the caller has the
+ * error.
  */
 export function reconnectOnRoleError(resend: boolean, leave: (error: Error) => void) {
   let attempts = 0
