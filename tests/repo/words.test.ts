@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { files, read } from './tree.js'
+import { codeFiles, files, read } from './tree.js'
 
 /*
  * Our language is hard to read where relative clauses stand in the place of nouns. These words count such clauses:
@@ -42,4 +42,12 @@ test('documents have nouns in the place of relative clauses, each of them', () =
 
 test('the README is short', () => {
   expect(wordsIn(withoutCode(read('README.md')))).toBeLessThanOrEqual(README_WORDS_MAX)
+})
+
+const COMMENT = /\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/[^\n]*/g
+const comments = codeFiles().map((path): Text => ({ path, text: (read(path).match(COMMENT) ?? []).join('\n') }))
+
+test('comments have nouns in the place of relative clauses', () => {
+  expect(comments.length).toBeGreaterThan(500)
+  expect(densityOf(comments), worst(comments)).toBeLessThanOrEqual(PER_1000_MAX)
 })
