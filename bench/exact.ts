@@ -15,7 +15,7 @@ export async function assertExact(stage: Stage, deliveries: readonly Delivery[])
   const rows = await stage.tables.ledgerRows()
   if (undecided.length > 0) throw new Error(`the run is not valid: ${undecided.length} events were lost`)
   if (rows !== expected.eventIds.size) throw new Error(`the run is not valid: ${rows} rows in the ledger`)
-  const ids = [...expected.heads.keys()]
+  const ids = [...expected.objects.keys()]
   const found = differences(expected, await stage.tables.read(ids))
   if (found.length > 0) {
     throw new Error(`the run is not valid: ${found.length} differences: ${JSON.stringify(found.slice(0, SHOWN))}`)
@@ -31,8 +31,8 @@ export async function assertLedger(stage: Stage, count: number): Promise<void> {
 const IDS_AT_ONCE = 5_000
 
 /**
- * For events that the model does not know or that are too many for it: the ledger has so many rows, each head is at its
- * object's newest event, and the typed table has a row for each. @throws when it is not so.
+ * For events that the model does not know or that are too many for it: the ledger has so many rows, each object row is
+ * at its object's newest event, and the typed table has a row for each. @throws when it is not so.
  */
 export async function assertNewest(
   { database }: Stage,
@@ -49,11 +49,11 @@ export async function assertNewest(
   const ids = [...newest.keys()]
   for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
     const some = ids.slice(from, from + IDS_AT_ONCE)
-    const heads = await database.query<{ id: string; event_id: string }[]>(
+    const objects = await database.query<{ id: string; event_id: string }[]>(
       'SELECT id, event_id FROM mirror.clerk_objects WHERE id IN (?)',
       [some],
     )
-    const right = heads.filter(({ id, event_id }) => newest.get(id) === event_id).length
+    const right = objects.filter(({ id, event_id }) => newest.get(id) === event_id).length
     const rows = await count(`mirror.${table} WHERE clerk_id IN (?)`, [some])
     if (right !== some.length || rows !== some.length) {
       throw new Error(

@@ -11,7 +11,7 @@ import { membershipOf } from './traffic.js'
 
 const MANY = 1_000
 
-/** Memberships that all name one organization lock one head, and those of many organizations do not. */
+/** Memberships that all name one organization lock one object row, and those of many organizations do not. */
 export async function organizationSection(stage: Stage, owned: Releasers, { quick, say }: Run): Promise<Report> {
   const workers = [await stage.start('worker', owned), await stage.start('worker', owned)]
   const drain =

@@ -57,7 +57,7 @@ export async function reactionsSection(stage: Stage, owned: Releasers, { quick, 
     about:
       `the road with reactions beside the road without, on ${EVENTS} events each, from the first request until the last ` +
       'event is committed and out of the queue; each on a worker of its own that is warm. The receiver runs on the same ' +
-      'machine; at the end each webhook is held against its signature and against what ledger and heads say was done. ' +
+      'machine; at the end each webhook is held against its signature and against what ledger and object rows say was done. ' +
       'Reactions give way to events: most of them run when the worker has caught up.',
     rows: reacting.map((name) => {
       const names = [perS(median(rates(name))), `none: ${perS(median(rates('none')))}`] as const

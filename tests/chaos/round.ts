@@ -58,7 +58,7 @@ export async function runRound(stage: Stage, options: RoundOptions): Promise<Rou
   totals.snapshots += watch.snapshots()
   expectWorlds(stage.expected, stream.delivered)
   expectDiscarded(stage.expected, deadLetters.discarded)
-  for (const userId of stage.own.keys()) if (stage.expected.heads.get(userId)?.deleted) stage.own.delete(userId)
+  for (const userId of stage.own.keys()) if (stage.expected.objects.get(userId)?.deleted) stage.own.delete(userId)
   const checks: Check[] = [
     { name: 'promises are kept', found: violations },
     { name: 'everything comes to rest', found: unquiet },

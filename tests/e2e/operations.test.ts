@@ -103,7 +103,7 @@ test('the trace of a dead letter says why, when it is replayed by whom, and how 
   expect(trace?.steps).toContainEqual(expect.objectContaining({ kind: 'operator', actor: 'grace', action: 'replay' }))
 })
 
-test('a user is traced from their head, with the events that were decided and those in the queue', async () => {
+test('a user is traced from their object row, with the events that were decided and those in the queue', async () => {
   const ada = clerkId('user')
   const { id: first } = await world.send(user(ada, 1000, 'ada'))
   await world.settled()

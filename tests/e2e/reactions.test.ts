@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import type { CurrentObject, Reaction, Run } from '../../apps/worker/src/reactions/reaction.js'
+import type { CurrentObject, Reaction, ReactionRun } from '../../apps/worker/src/reactions/reaction.js'
 import { clerkEvent, clerkId, clerkUser } from '../support/clerk-events.js'
 import { openReceiver } from '../support/http/receiver.js'
 import { reckonReactions, webhooksTo } from '../support/reactions.js'
@@ -44,7 +44,7 @@ test('a receiver hears of a user who is created, changed and deleted, once each,
 })
 
 test('a reaction in code gets the object, what changed and a key, and only what it wants', async () => {
-  const runs: (Omit<Run, 'object'> & { object: CurrentObject | null })[] = []
+  const runs: (Omit<ReactionRun, 'object'> & { object: CurrentObject | null })[] = []
   const recorder: Reaction = {
     name: 'recorder',
     wants: [{ on: 'user.updated', fields: ['username'] }, 'organization.*'],

@@ -85,7 +85,7 @@ test('a dead letter whose cause was mended is replayed and applied', async () =>
   expect(await row(ada)).toMatchObject({ username: 'odd' })
 })
 
-test('an event of an unknown type gets its head and its ledger row', async () => {
+test('an event of an unknown type gets its object row and its ledger row', async () => {
   const { id } = await world.send(clerkEvent('somethingNew.happened', { id: 'new_1', colour: 'green' }))
   await world.settled()
   expect(await outcome(id)).toBe('applied')

@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { expect, test } from 'vitest'
 import { entryOf, type Import, importsOf, isRelative, oursOf, packageOf, targetOf } from './imports.js'
 import { isApp, sources, workspaceOf, workspaces } from './tree.js'
@@ -40,6 +41,18 @@ const THIRD_PARTIES: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['packages/runtime/'],
   undici: ['apps/worker/', 'packages/clerk-api/'],
   svix: ['apps/ingest/', 'apps/worker/', 'packages/devstack/'],
+}
+
+/** Within a package: the folders that each folder may import from. Files beside the folders are free. */
+const FOLDERS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  'packages/mirror': {
+    database: ['generated'],
+    projections: ['database'],
+    apply: ['database', 'generated', 'projections'],
+    migrate: ['database'],
+    profiles: ['apply', 'database', 'generated'],
+    operate: ['apply', 'database', 'generated', 'migrate', 'projections'],
+  },
 }
 
 const imports = sources().flatMap(importsOf)
@@ -109,6 +122,20 @@ test('a relative import stays in its own package and leads to a file', () => {
   })
   expect(astray.map(said)).toEqual([])
 })
+
+test('the folders of a package import one way', () => {
+  const upwards = imports.filter((each) => {
+    const folders = FOLDERS[home(each)]
+    const [from, to] = [each.file, targetPath(each)].map((path) => path.slice(`${home(each)}/src/`.length).split('/'))
+    if (!folders || !isRelative(each.to ?? '') || from?.length !== 2 || to?.length !== 2) return false
+    const [folder = '', other = ''] = [from[0], to[0]]
+    return folder !== other && !folders[folder]?.includes(other)
+  })
+  expect(upwards.map(said)).toEqual([])
+})
+
+/** The imported path as it is written; the file need not exist, for Prisma's client is there only after a build. */
+const targetPath = ({ file, to }: Import) => posix.join(posix.dirname(file), to ?? '')
 
 /** Prisma's client is there only after a build. */
 const isGenerated = ({ to }: Import) => to !== null && to !== undefined && /^\.{1,2}\/generated\//.test(to)

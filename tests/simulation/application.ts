@@ -12,8 +12,8 @@ export type Edited = 'written' | 'refused' | 'unavailable'
 const TRIES = 20
 
 /**
- * The profile editor, as every writer of a user's row must be: it locks the user's head first, a stub if it is absent,
- * and a tombstone refuses.
+ * The profile editor, as every writer of a user's row must be: it locks the user's object row first, a stub if it is
+ * absent, and a tombstone refuses.
  */
 export async function edit(connection: DatabaseConnection, change: Edit): Promise<Edited> {
   for (let attempt = 1; ; attempt += 1) {
@@ -37,11 +37,11 @@ async function editOnce(connection: DatabaseConnection, { userId, tagline, block
     "INSERT INTO clerk_objects (id, kind, updated_at_ms, timestamp_ms) VALUES (?, 'user', 0, 0) ON DUPLICATE KEY UPDATE id = id",
     [userId],
   )
-  const [head] = await connection.query<{ deleted_at: Date | null }[]>(
+  const [user] = await connection.query<{ deleted_at: Date | null }[]>(
     'SELECT deleted_at FROM clerk_objects WHERE id = ?',
     [userId],
   )
-  if (head?.deleted_at !== null) {
+  if (user?.deleted_at !== null) {
     await connection.rollback()
     return 'refused'
   }

@@ -15,13 +15,13 @@ export function expectedMirror(events: readonly SimulatedEvent[]): ExpectedMirro
   const gone = new Set(told.filter(({ deletes }) => deletes).map(({ body }) => body.data.id))
   const orphaned = told.filter(({ names }) => names.some((name) => gone.has(name))).map(({ body }) => body.data.id)
   const dead = new Set([...gone, ...orphaned])
-  const expected: ExpectedMirror = { heads: new Map(), rows: new Map(), outcomes: new Map() }
+  const expected: ExpectedMirror = { objects: new Map(), rows: new Map(), outcomes: new Map() }
   for (const id of new Set(events.map(({ objectId }) => objectId))) {
     const versions = told.filter(({ body }) => body.data.id === id)
     const newest = versions.filter(({ deletes }) => !deletes).sort(newestFirst)[0]
     for (const version of versions) expected.outcomes.set(version.eventId, outcomes(version, newest, versions, dead))
     if (dead.has(id) || newest === undefined) {
-      expected.heads.set(id, { deleted: true, eventIds: versions.map(({ eventId }) => eventId) })
+      expected.objects.set(id, { deleted: true, eventIds: versions.map(({ eventId }) => eventId) })
       continue
     }
     const whom = [...versions].sort(newestFirst).map(({ kind, body }) => about(kind, body.data))
@@ -29,7 +29,7 @@ export function expectedMirror(events: readonly SimulatedEvent[]): ExpectedMirro
     const organizationId = whom.map((each) => each.organizationId).find((each) => each !== null) ?? null
     const text = JSON.stringify(newest.body.data, (key, value) => (key === 'public_inviter_data' ? null : value))
     const { kind, updatedAtMs, timestampMs, eventId } = newest
-    expected.heads.set(id, {
+    expected.objects.set(id, {
       deleted: false,
       kind,
       updatedAtMs,

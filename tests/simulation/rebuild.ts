@@ -11,7 +11,7 @@ export async function rebuild({ appliers: [mirror] }: Site): Promise<Failure | n
     const run = await mirror.beginRebuild({ actor: 'simulation', tables: TYPED_TABLES, restart: true })
     for (;;) if ((await mirror.rebuildNext(run)).isDone) return null
   } catch (error) {
-    // A kill, a deadlock too many or a table that is away. A head that cannot be read would be poison.
+    // A kill, a deadlock too many or a table that is away. An object row that cannot be read would be poison.
     if (error instanceof Failure && error.class !== 'poison') return error
     throw error
   }

@@ -1,12 +1,12 @@
 import { decode, type Envelope, Failure, parseMirroredKinds } from '@clerk-mirror/events'
-import type { Arrival } from '@clerk-mirror/mirror'
+import type { DecodedEvent } from '@clerk-mirror/mirror'
 import {
   changesBetween,
   type MirrorTables,
   type OwnData,
   type Violation,
-  wrongHeads,
   wrongLedger,
+  wrongObjects,
   wrongOwnData,
   wrongRows,
 } from '../support/invariants.js'
@@ -113,7 +113,7 @@ async function deliver(run: Run, round: number, { applier, eventIds }: Delivery)
 }
 
 /** As the worker does it: the bytes are decoded anew with every delivery. */
-function arrivalOf({ eventOf }: Run, eventId: string, receivedAtMs: number): Arrival {
+function arrivalOf({ eventOf }: Run, eventId: string, receivedAtMs: number): DecodedEvent {
   const event = eventOf.get(eventId)
   if (!event) throw new Error(`the history delivers ${eventId}, which it does not have`)
   const { type, objectId, body } = event
@@ -150,10 +150,10 @@ async function whenQuiet(run: Run, history: History): Promise<Violation[]> {
   const { site, journal } = run
   const expected = expectedMirror(history.events)
   const tables = await site.oracle.tables()
-  const dead = [...expected.heads].filter(([, head]) => head.deleted).map(([id]) => id)
+  const dead = [...expected.objects].filter(([, object]) => object.deleted).map(([id]) => id)
   const living = new Map([...run.own].filter(([userId]) => !willBeDeleted(run, userId)))
   return [
-    ...wrongHeads(expected.heads, tables),
+    ...wrongObjects(expected.objects, tables),
     ...wrongRows(expected.rows, tables),
     ...wrongLedger(expected.outcomes, tables),
     ...wrongOwnData(living, tables),

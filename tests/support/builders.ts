@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { decode, type Envelope, type EventSource, parseMirroredKinds } from '@clerk-mirror/events'
-import type { Arrival } from '@clerk-mirror/mirror'
+import type { DecodedEvent } from '@clerk-mirror/mirror'
 
 /** An event as Clerk would send it: a type, a body's `data`, and the version's two times. */
 export type EventOptions = {
@@ -15,7 +15,7 @@ export type EventOptions = {
 const everything = parseMirroredKinds('*')
 
 /** The mirror's input for this event, as the worker makes it. */
-export function arrival(type: string, objectId: string, options: EventOptions = {}): Arrival {
+export function decodedEvent(type: string, objectId: string, options: EventOptions = {}): DecodedEvent {
   const { id = `msg_${randomBytes(10).toString('hex')}`, at = 1000, timestamp = at + 20, source = 'clerk' } = options
   const isDelete = type.endsWith('.deleted') && type !== 'organizationMembership.deleted'
   const data = { id: objectId, ...(isDelete ? { deleted: true } : { updated_at: at }), ...options.data }
@@ -32,9 +32,9 @@ export const TIME_BASE = 1_700_000_000_000
 
 const shifted = (key: string, value: unknown) => (key === 'updated_at' ? Number(value) + TIME_BASE : value)
 
-export const userCreated = (id: string, options?: EventOptions) => arrival('user.created', id, options)
-export const userUpdated = (id: string, options?: EventOptions) => arrival('user.updated', id, options)
-export const userDeleted = (id: string, options?: EventOptions) => arrival('user.deleted', id, options)
+export const userCreated = (id: string, options?: EventOptions) => decodedEvent('user.created', id, options)
+export const userUpdated = (id: string, options?: EventOptions) => decodedEvent('user.updated', id, options)
+export const userDeleted = (id: string, options?: EventOptions) => decodedEvent('user.deleted', id, options)
 
 export const membership = (
   type: 'created' | 'updated' | 'deleted',
@@ -42,7 +42,7 @@ export const membership = (
   of: { user: string; organization: string },
   options: EventOptions = {},
 ) =>
-  arrival(`organizationMembership.${type}`, id, {
+  decodedEvent(`organizationMembership.${type}`, id, {
     ...options,
     data: { organization: { id: of.organization }, public_user_data: { user_id: of.user }, ...options.data },
   })

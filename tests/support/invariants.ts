@@ -9,7 +9,7 @@ export type TextRow = { readonly [column: string]: string | null }
 export type MirrorTables = ReadonlyMap<string, readonly TextRow[]>
 export type Query = <Row>(sql: string, params?: unknown[]) => Promise<Row[]>
 
-export type ExpectedHead =
+export type ExpectedObject =
   /** The first of several deletes gives a tombstone its version, and the order of arrival decides which that is. */
   | { deleted: true; eventIds: readonly string[] }
   | {
@@ -24,7 +24,7 @@ export type ExpectedHead =
     }
 
 export type ExpectedMirror = {
-  heads: Map<string, ExpectedHead>
+  objects: Map<string, ExpectedObject>
   /** Typed rows by `table clerk_id`; a column that is not named may hold anything. */
   rows: Map<string, TextRow>
   /** Of each event, the outcomes that its one ledger row may have. */
@@ -104,15 +104,15 @@ async function tracesIn(query: Query, columns: readonly Column[], markers: reado
 
 type HalfCommitted = { id: string; what: string }
 
-// One statement, and so one snapshot. A head is no stub once an event made it, or a tombstone.
+// One statement, and so one snapshot. An object row is no stub once an event made it, or a tombstone.
 const HALF_COMMITTED = `
-  SELECT h.id, 'the head names an event that the ledger lacks' AS what
+  SELECT h.id, 'the object row names an event that the ledger lacks' AS what
   FROM clerk_objects h LEFT JOIN webhook_events e ON e.event_id = h.event_id
   WHERE h.event_id IS NOT NULL AND e.event_id IS NULL
   UNION ALL
   SELECT e.event_id, 'the ledger shows an event that is not decided' FROM webhook_events e WHERE e.outcome = 'pending'
   UNION ALL
-  SELECT e.event_id, 'the ledger says applied, and the object has no head'
+  SELECT e.event_id, 'the ledger says applied, and the object has no object row'
   FROM webhook_events e LEFT JOIN clerk_objects h ON h.id = e.object_id
   WHERE e.outcome = 'applied' AND h.event_id IS NULL`
 
@@ -127,7 +127,7 @@ const violation = (invariant: string, object: string, what: string, expected: un
 })
 
 /** I2: the object rows equal the model's, and there are no others. A stub does not count. */
-export function wrongHeads(expected: ExpectedMirror['heads'], tables: MirrorTables): Violation[] {
+export function wrongObjects(expected: ExpectedMirror['objects'], tables: MirrorTables): Violation[] {
   const rows = (tables.get('clerk_objects') ?? []).filter(
     (row) => row['event_id'] !== null || row['deleted_at'] !== null,
   )
@@ -135,28 +135,29 @@ export function wrongHeads(expected: ExpectedMirror['heads'], tables: MirrorTabl
   const wrong: Violation[] = []
   for (const id of new Set([...expected.keys(), ...found.keys()])) {
     const [want, have] = [expected.get(id), found.get(id)]
-    if (!want || !have) wrong.push(violation('I2', id, 'head', want ? 'a head' : 'none', have ? 'a head' : 'none'))
+    if (!want || !have)
+      wrong.push(violation('I2', id, 'object row', want ? 'an object row' : 'none', have ? 'an object row' : 'none'))
     else if (want.deleted) wrong.push(...wrongTombstone(id, want.eventIds, have))
     else wrong.push(...wrongColumns(`${id}`, { ...columnsOf(want), deleted_at: null, tombstone_source: null }, have))
   }
   return wrong
 }
 
-const columnsOf = (head: Extract<ExpectedHead, { deleted: false }>): TextRow => ({
-  kind: head.kind,
-  updated_at_ms: String(head.updatedAtMs),
-  timestamp_ms: String(head.timestampMs),
-  event_id: head.eventId,
-  user_id: head.userId,
-  organization_id: head.organizationId,
-  data: head.data,
+const columnsOf = (object: Extract<ExpectedObject, { deleted: false }>): TextRow => ({
+  kind: object.kind,
+  updated_at_ms: String(object.updatedAtMs),
+  timestamp_ms: String(object.timestampMs),
+  event_id: object.eventId,
+  user_id: object.userId,
+  organization_id: object.organizationId,
+  data: object.data,
 })
 
-function wrongTombstone(id: string, eventIds: readonly string[], head: TextRow): Violation[] {
-  if (head['deleted_at'] === null) return [violation('I2', id, 'head', 'a tombstone', 'alive')]
-  if (head['data'] !== null) return [violation('I3', id, 'data of a tombstone', null, head['data'])]
-  if (eventIds.includes(head['event_id'] ?? '')) return []
-  return [violation('I2', id, 'event_id of a tombstone', `one of ${eventIds.join(' ')}`, head['event_id'])]
+function wrongTombstone(id: string, eventIds: readonly string[], object: TextRow): Violation[] {
+  if (object['deleted_at'] === null) return [violation('I2', id, 'object row', 'a tombstone', 'alive')]
+  if (object['data'] !== null) return [violation('I3', id, 'data of a tombstone', null, object['data'])]
+  if (eventIds.includes(object['event_id'] ?? '')) return []
+  return [violation('I2', id, 'event_id of a tombstone', `one of ${eventIds.join(' ')}`, object['event_id'])]
 }
 
 function wrongColumns(object: string, want: TextRow, have: TextRow): Violation[] {

@@ -1,5 +1,5 @@
-import { environment, run } from '@clerk-mirror/runtime'
+import { environment, runProcess } from '@clerk-mirror/runtime'
 import { readConsoleConfig } from './config.js'
 import { startConsole } from './start.js'
 
-await run('console', () => readConsoleConfig(environment()), startConsole)
+await runProcess('console', () => readConsoleConfig(environment()), startConsole)

@@ -5,9 +5,9 @@ import {
   isLoopback,
   listenError,
   openMetrics,
+  type ProcessContext,
   Releasers,
   readinessOf,
-  type Surroundings,
   warnOfClearText,
 } from '@clerk-mirror/runtime'
 import type { ConsoleConfig } from './config.js'
@@ -20,7 +20,7 @@ import { buildServer } from './server.js'
 export type ConsoleProcess = AsyncDisposable & { port: number }
 
 /** Starts the console. Neither Redis nor the database need be there: the pages name the missing one. */
-export async function startConsole(config: ConsoleConfig, { log, signal }: Surroundings): Promise<ConsoleProcess> {
+export async function startConsole(config: ConsoleConfig, { log, signal }: ProcessContext): Promise<ConsoleProcess> {
   await using owned = new Releasers()
   const { host, trustProxy, keepAliveMs } = config
   const redis = config.redis.reveal()

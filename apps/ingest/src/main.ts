@@ -1,5 +1,5 @@
-import { environment, run } from '@clerk-mirror/runtime'
+import { environment, runProcess } from '@clerk-mirror/runtime'
 import { readIngestConfig } from './config.js'
 import { startIngest } from './start.js'
 
-await run('ingest', () => readIngestConfig(environment()), startIngest)
+await runProcess('ingest', () => readIngestConfig(environment()), startIngest)

@@ -8,10 +8,10 @@ import {
   listenError,
   openMetrics,
   openTracing,
+  type ProcessContext,
   Releasers,
   readinessOf,
   releaseName,
-  type Surroundings,
   serveHealth,
   warnOfClearText,
 } from '@clerk-mirror/runtime'
@@ -25,7 +25,7 @@ import { buildServer } from './server.js'
 export type Ingest = AsyncDisposable & { port: number; metricsPort: number }
 
 /** Starts ingest. Redis need not be there: until it is, the answer is 503. */
-export async function startIngest(config: IngestConfig, { log, signal }: Surroundings): Promise<Ingest> {
+export async function startIngest(config: IngestConfig, { log, signal }: ProcessContext): Promise<Ingest> {
   await using owned = new Releasers()
   const keys = config.signingKeys.reveal()
   warnOfClearText(log, { redis: config.redis.reveal() })

@@ -2,7 +2,7 @@ import {
   type CheckedSignatureHeaders,
   eventIdOf,
   isNeverStored,
-  type Peeked,
+  type PeekResult,
   peek,
   type SigningKey,
   verifySignature,
@@ -69,7 +69,7 @@ async function enqueueTraced(
 
 function incomingEventOf(
   eventId: string,
-  { type, objectId, userId, instanceId }: Peeked & { kind: 'event' },
+  { type, objectId, userId, instanceId }: PeekResult & { kind: 'event' },
   body: Buffer,
   receivedAtMs: number,
 ): IncomingEvent {

@@ -1,5 +1,5 @@
-import { environment, run } from '@clerk-mirror/runtime'
+import { environment, runProcess } from '@clerk-mirror/runtime'
 import { readProfilesConfig } from './config.js'
 import { startProfiles } from './start.js'
 
-await run('profiles', () => readProfilesConfig(environment()), startProfiles)
+await runProcess('profiles', () => readProfilesConfig(environment()), startProfiles)

@@ -4,9 +4,9 @@ import {
   HttpEdge,
   listenError,
   openMetrics,
+  type ProcessContext,
   Releasers,
   readinessOf,
-  type Surroundings,
   serveHealth,
   warnOfClearText,
 } from '@clerk-mirror/runtime'
@@ -21,7 +21,7 @@ import { buildServer } from './server.js'
 export type ProfilesProcess = AsyncDisposable & { port: number; metricsPort: number }
 
 /** Starts the pages and the API. The database need not be there: until it is, the answer is 503. */
-export async function startProfiles(config: ProfilesConfig, { log, signal }: Surroundings): Promise<ProfilesProcess> {
+export async function startProfiles(config: ProfilesConfig, { log, signal }: ProcessContext): Promise<ProfilesProcess> {
   await using owned = new Releasers()
   const metrics = openMetrics('profiles')
   const profiles = owned.use(openProfiles(config.database.reveal()))

@@ -14,17 +14,17 @@ import { type RequestedReactions, registerRecorder } from './reaction-runtime/re
 import type { ReactionList } from './reaction-runtime/start-reactions.js'
 import { exportInstallation, installationRecorder } from './record-installation.js'
 
-/** The checks that a worker passes before it works, and the settings that its heartbeat carries. */
+/** The checks that a worker passes before it takes work, and the settings that its heartbeat carries. */
 export type Agreement = {
   guard: InstallationGuard
   /** Resolves when the database works, belongs to this queue, and the reactions that all workers request are known. */
   probe: () => Promise<void>
-  /** The handler of events, behind all that. */
+  /** Wraps the handler of events in these checks. */
   agreed: (handle: Handle) => Handle
   settings: () => WorkerSettings
 }
 
-type Around = {
+type AgreementContext = {
   config: WorkerConfig
   target: RedisTarget
   partitions: Partitions
@@ -36,9 +36,9 @@ type Around = {
   fail: (reason: ProcessFailure) => void
 }
 
-/** Begins to compare and to register. */
-export function openAgreement(owned: Releasers, around: Around): Agreement {
-  const { config, target, partitions, mirror, reactions, requested, log, metrics, fail } = around
+/** Starts comparing and registering. */
+export function openAgreement(owned: Releasers, context: AgreementContext): Agreement {
+  const { config, target, partitions, mirror, reactions, requested, log, metrics, fail } = context
   const guard = owned.use(
     openInstallationGuard({
       queue: openQueueInstallation(target, partitions, 'worker'),

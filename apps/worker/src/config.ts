@@ -40,19 +40,19 @@ import type { Reaction } from './reactions/reaction.js'
 
 export type WorkerConfig = {
   redis: Secret<RedisTarget>
-  /** Those that it serves: these, or all that are on the register of the namespace. */
+  /** The partitions that the worker serves: these, or all that are registered under the namespace. */
   partitions: readonly Partition[] | { namespace: string }
   database: Secret<DatabaseOptions>
-  /** Open what ingest has encrypted. */
+  /** Decrypt the bodies that ingest has encrypted. */
   envelopeKeys?: Secret<EnvelopeKeys> | undefined
   mirroredKinds: KindsSetting
   reactions: readonly Reaction[]
   changeWebhooks?: ChangeWebhookConfig | undefined
   /** Without it there are no notifications about dead letters. */
   notifyUrl?: Secret<string> | undefined
-  /** The way to receivers of changes and notices. */
+  /** For requests to receivers of changes and alerts. */
   proxies?: ProxySettings
-  /** No traces are made without it. */
+  /** Without it, no traces are recorded. */
   tracesUrl?: string | undefined
   host: string
   port: number

@@ -11,25 +11,27 @@ export type InstallationObserver = {
   stamped: (stamp: InstallationStamp) => void
   /** Redis had lost the mark, and with it its data: this process has begun a new epoch. */
   queueLost: (stamp: InstallationStamp) => void
-  /** Queue and database belonged together, and do not any more: the process must end. */
+  /** Queue and database belonged together, and no longer do: the process must end. */
   separated: (refusal: InstallationRefusal) => void
 }
 
 export type InstallationGuard = Disposable & {
   /** Waits for Redis, and resolves when queue and database belong together. @throws Failure of class `outage` */
   ready: () => Promise<void>
-  /** The same for a batch at hand: a comparison of the last second serves. @throws Failure of class `outage` */
+  /**
+   * As `ready`, for a batch at hand: a comparison within the last second suffices. @throws Failure of class `outage`
+   */
   demand: () => Promise<void>
   /** The installation that both belong to, as of the last comparison; null before the first. */
   stamp: () => InstallationStamp | null
-  /** The handler behind the demand. */
+  /** The handler, which runs only once `demand` has passed. */
   guarded: (handle: Handle) => Handle
 }
 
 type Options = {
   queue: QueueInstallation
   database: DatabaseInstallation
-  /** Names the cause where a pool of connections only tells that it got none. */
+  /** Names the cause, where a pool reports only that it got no connection. */
   canary: () => Promise<void>
   observer: InstallationObserver
 }
@@ -91,7 +93,7 @@ export function openInstallationGuard(options: Options): InstallationGuard {
 
 type Found = { kind: 'together'; stamp: InstallationStamp } | { kind: 'refused'; refusal: InstallationRefusal }
 
-/** Compares the marks, and writes those that are missing. */
+/** Compares the marks, and writes missing ones. */
 async function belongTogether({ queue, database, canary, observer }: Options): Promise<Found> {
   const mark = async (wanted: InstallationStamp, written: (stamp: InstallationStamp) => void): Promise<Found> => {
     const { isWritten, stamp } = await queue.stamp(wanted)
@@ -129,7 +131,7 @@ async function belongTogether({ queue, database, canary, observer }: Options): P
 const REFUSALS: ReadonlySet<string> = new Set(['installation_mismatch', 'database_unstamped'])
 const isRefusal = (error: unknown) => error instanceof Failure && REFUSALS.has(error.code)
 
-/** Nothing can be applied meanwhile, and no event is to blame. */
+/** An outage: nothing can be applied, and no event is at fault. */
 function asOutage(error: unknown): Failure {
   if (error instanceof Failure) return new Failure('outage', error.code, error.message, error)
   const cause = error instanceof Error ? error.message : String(error)

@@ -1,18 +1,18 @@
 /** Every limit of the worker's own, with its reason. docs/settings.md lists them. */
 
 /** Milliseconds between two messages to people: chat services take one a second, and people read more slowly. */
-export const NOTICE_GAP_MS = 10_000
+export const ALERT_GAP_MS = 10_000
 /** Causes in one message; the others follow in the next. */
-export const NOTICE_CAUSES_MAX = 10
+export const ALERT_CAUSES_MAX = 10
 /** Causes that wait for their message, at most: while the receiver is down, memory must not fill with them. */
-export const NOTICES_PENDING_MAX = 100
+export const ALERTS_PENDING_MAX = 100
 /** Milliseconds for an answer of the receiver. */
-export const NOTICE_ANSWER_MS = 5_000
+export const ALERT_ANSWER_MS = 5_000
 /** Rides out a restart of the receiver. Afterwards the next dead letter of the cause is sent as its first. */
-export const NOTICE_RETRY_DELAYS_MS = [1_000, 5_000, 30_000, 120_000] as const
+export const ALERT_RETRY_DELAYS_MS = [1_000, 5_000, 30_000, 120_000] as const
 /** Milliseconds after which Redis is asked again whether a cause is new: ten thousand dead letters at once ask it once.
  * */
-export const NOTICE_ASK_AGAIN_MS = 600_000
+export const ALERT_CLAIM_AGAIN_MS = 600_000
 
 /** Milliseconds for which a comparison of the installations of queue and database serves: a worker under load asks both
  * once a second; and between looks of a worker that has nothing to do. */
@@ -36,8 +36,8 @@ export const RETRY_AFTER_MAX_MS = 86_400_000
 
 /** Runs that begin together while the worker is behind with events, of all its reactions, and milliseconds until the next
  * may: 160 a second cost a tenth of a processor, and are half a million an hour. */
-export const TURN_RUNS = 32
-export const TURN_GAP_MS = 200
+export const THROTTLED_RUNS = 32
+export const THROTTLE_GAP_MS = 200
 
 /** Rows of the outbox that are handed over at once: some 10 ms of Redis, 20 of MySQL. */
 export const RELAY_PAGE = 256

@@ -1,5 +1,5 @@
-import { environment, run } from '@clerk-mirror/runtime'
+import { environment, runProcess } from '@clerk-mirror/runtime'
 import { readWorkerConfig } from './config.js'
 import { startWorker } from './start.js'
 
-await run('worker', () => readWorkerConfig(environment()), startWorker)
+await runProcess('worker', () => readWorkerConfig(environment()), startWorker)

@@ -2,16 +2,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { AlertClaims, Reason } from '@clerk-mirror/queue/consume'
 import { NO_PROXIES, type ProxySettings, printable, proxyFor } from '@clerk-mirror/runtime'
 import {
-  NOTICE_ANSWER_MS,
-  NOTICE_ASK_AGAIN_MS,
-  NOTICE_CAUSES_MAX,
-  NOTICE_GAP_MS,
-  NOTICE_RETRY_DELAYS_MS,
-  NOTICES_PENDING_MAX,
+  ALERT_ANSWER_MS,
+  ALERT_CAUSES_MAX,
+  ALERT_CLAIM_AGAIN_MS,
+  ALERT_GAP_MS,
+  ALERT_RETRY_DELAYS_MS,
+  ALERTS_PENDING_MAX,
 } from './limits.js'
 import { type Outgoing, openOutgoing } from './reaction-runtime/outgoing.js'
 
-/** A dead letter as people are told of it: its cause, and the type of the event that had it first. */
+/** A dead letter to alert people of: its cause, and the type of the first event with it. */
 export type Alert = { type: string; reason: Reason }
 
 export type NotifierOptions = {
@@ -20,99 +20,103 @@ export type NotifierOptions = {
   proxies?: ProxySettings | undefined
   claims: AlertClaims
   observer: { notified: (causes: number) => void; failed: (causes: number, error: Error) => void }
-  pace?: Pace
+  timing?: NotifierTiming
 }
 
-export type Pace = { gapMs: number; answerMs: number; retryDelaysMs: readonly number[] }
+export type NotifierTiming = { gapMs: number; answerMs: number; retryDelaysMs: readonly number[] }
 
 export type Notifier = AsyncDisposable & {
-  /** Never waits and never throws: whoever is told is none of the events' business. */
-  deadLettered: (news: Alert) => void
+  /** Never waits and never throws: events must not depend on the receiver of alerts. */
+  deadLettered: (alert: Alert) => void
 }
 
-const PACE: Pace = { gapMs: NOTICE_GAP_MS, answerMs: NOTICE_ANSWER_MS, retryDelaysMs: NOTICE_RETRY_DELAYS_MS }
+const TIMING: NotifierTiming = { gapMs: ALERT_GAP_MS, answerMs: ALERT_ANSWER_MS, retryDelaysMs: ALERT_RETRY_DELAYS_MS }
 
-/** Tells people of the first dead letter of each cause, in the background. */
+/** Alerts people to the first dead letter of each cause, in the background. */
 export function openNotifier(options: NotifierOptions): Notifier {
-  const { claims, observer, pace = PACE, proxies = NO_PROXIES } = options
+  const { claims, observer, timing = TIMING, proxies = NO_PROXIES } = options
   const url = new URL(options.url)
   const receiver = openOutgoing({ url, proxy: proxyFor(url, proxies), connections: 1 })
   const stop = new AbortController()
   const pending = new Map<string, Alert>()
-  const askedAtMs = new Map<string, number>()
-  let notifying: Promise<void> | undefined
+  const claimedAtMs = new Map<string, number>()
+  let sending: Promise<void> | undefined
 
-  const notify = async (): Promise<void> => {
+  const sendAll = async (): Promise<void> => {
     while (pending.size > 0 && !stop.signal.aborted) {
-      const first = [...pending.values()].slice(0, NOTICE_CAUSES_MAX)
+      const first = [...pending.values()].slice(0, ALERT_CAUSES_MAX)
       for (const { reason } of first) pending.delete(reason.fingerprint)
-      const claimed = await claim(first, claims, askedAtMs)
+      const claimed = await claim(first, claims, claimedAtMs)
       if (claimed.length === 0) continue
       try {
-        await deliver(receiver, messageOf(claimed), pace, stop.signal)
+        await deliver(receiver, messageOf(claimed), timing, stop.signal)
         observer.notified(claimed.length)
       } catch (error) {
         for (const { reason } of claimed) {
-          askedAtMs.delete(reason.fingerprint)
+          claimedAtMs.delete(reason.fingerprint)
           await claims.withdraw(reason.fingerprint).catch(() => {})
         }
         observer.failed(claimed.length, error instanceof Error ? error : new Error(String(error)))
       }
-      await pause(pace.gapMs, undefined, { signal: stop.signal }).catch(() => {})
+      await pause(timing.gapMs, undefined, { signal: stop.signal }).catch(() => {})
     }
-    notifying = undefined
+    sending = undefined
   }
 
   return {
-    deadLettered(news) {
-      const { fingerprint } = news.reason
-      const askedMs = askedAtMs.get(fingerprint) ?? Number.NEGATIVE_INFINITY
-      const isKnown = performance.now() - askedMs < NOTICE_ASK_AGAIN_MS
-      if (isKnown || pending.has(fingerprint) || pending.size >= NOTICES_PENDING_MAX) return
-      pending.set(fingerprint, news)
-      notifying ??= notify()
+    deadLettered(alert) {
+      const { fingerprint } = alert.reason
+      const askedMs = claimedAtMs.get(fingerprint) ?? Number.NEGATIVE_INFINITY
+      const isKnown = performance.now() - askedMs < ALERT_CLAIM_AGAIN_MS
+      if (isKnown || pending.has(fingerprint) || pending.size >= ALERTS_PENDING_MAX) return
+      pending.set(fingerprint, alert)
+      sending ??= sendAll()
     },
     async [Symbol.asyncDispose]() {
       stop.abort()
-      await notifying
+      await sending
       receiver[Symbol.dispose]()
     },
   }
 }
 
-/** Those that no process has told of today. */
-async function claim(alerts: readonly Alert[], claims: AlertClaims, asked: Map<string, number>): Promise<Alert[]> {
+/** Returns the alerts that no process has sent today. */
+async function claim(
+  alerts: readonly Alert[],
+  claims: AlertClaims,
+  claimedAtMs: Map<string, number>,
+): Promise<Alert[]> {
   const claimed: Alert[] = []
-  // Causes are few; should they ever be many, forgetting them costs a question each.
-  if (asked.size > NOTICES_PENDING_MAX) asked.clear()
+  // Causes are few; if they ever become many, forgetting them costs one request each.
+  if (claimedAtMs.size > ALERTS_PENDING_MAX) claimedAtMs.clear()
   for (const each of alerts) {
     const { fingerprint } = each.reason
-    // Redis is away: then no dead letter was stored either, and it will be dead-lettered again.
+    // Redis is away: then no dead letter was stored either, and the event will be dead-lettered again.
     const isOurs = await claims.claim(fingerprint).catch(() => null)
-    if (isOurs !== null) asked.set(fingerprint, performance.now())
+    if (isOurs !== null) claimedAtMs.set(fingerprint, performance.now())
     if (isOurs) claimed.push(each)
   }
   return claimed
 }
 
 /**
- * Codes and paths only, a cause a line whatever its type holds. The brackets and the ampersand are what chat services
- * read as markup.
+ * Codes and paths only, one line for each cause. Brackets and ampersand are escaped, because chat services read them as
+ * markup.
  */
-function messageOf(news: readonly Alert[]): string {
-  const lines = news.map(({ type, reason }) =>
+function messageOf(alerts: readonly Alert[]): string {
+  const lines = alerts.map(({ type, reason }) =>
     printable(`• ${reason.class}/${reason.code} (cause ${reason.fingerprint}, first with ${type}): ${reason.message}`),
   )
-  const causes = news.length === 1 ? 'a new cause' : `${news.length} new causes`
+  const causes = alerts.length === 1 ? 'a new cause' : `${alerts.length} new causes`
   const text = [`clerk-mirror: events are given up for ${causes}`, ...lines, 'See: clerk-mirror dead-letters list']
   return text.join('\n').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
-/** @throws when the receiver refuses, or has not taken it at the last try. */
+/** @throws when the receiver refuses, or the last try fails. */
 async function deliver(
   receiver: Outgoing,
   text: string,
-  { answerMs, retryDelaysMs }: Pace,
+  { answerMs, retryDelaysMs }: NotifierTiming,
   stop: AbortSignal,
 ): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
@@ -133,7 +137,7 @@ async function post(
     const headers = { 'content-type': 'application/json' }
     const { status } = await receiver.post(headers, JSON.stringify({ text }), signal)
     if (status >= 200 && status < 300) return null
-    // A refusal stays one; being busy passes.
+    // Retried: a busy receiver recovers. Final: a refusal.
     const isFinal = status < 500 && status !== 408 && status !== 429
     return { error: new Error(`the receiver answered with ${status}`), isFinal }
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Log, Metrics, ProcessFailure } from '@clerk-mirror/runtime'
 import type { InstallationGuard, InstallationObserver } from './installation-guard.js'
 
-/** Where the installation is logged; `fail` ends the process. */
+/** Logs the events of the installation; `fail` ends the process. */
 export const installationRecorder = (log: Log, fail: (reason: ProcessFailure) => void): InstallationObserver => ({
   stamped: ({ id, epoch }) => log.info({ event: 'installation.stamped', installation: id, epoch }),
   queueLost: ({ id, epoch }) =>

@@ -12,10 +12,10 @@ import {
   type Check,
   openMetrics,
   openTracing,
+  type ProcessContext,
   Releasers,
   readinessOf,
   type Secret,
-  type Surroundings,
   serveHealth,
   warnOfClearText,
 } from '@clerk-mirror/runtime'
@@ -24,22 +24,22 @@ import { BlockedCauses } from './blocked-causes.js'
 import type { WorkerConfig } from './config.js'
 import { handlerFor } from './handle.js'
 import { type Alert, type Notifier, type NotifierOptions, openNotifier } from './notify.js'
+import { withSpans } from './otel-spans.js'
 import { requestedReactions } from './reaction-runtime/requested-reactions.js'
 import { listReactions, startReactions } from './reaction-runtime/start-reactions.js'
 import { warnOfReceivers } from './reaction-runtime/webhook-settings.js'
 import { causeOf, recorder } from './telemetry.js'
-import { traced } from './trace.js'
 
 export type WorkerProcess = AsyncDisposable & { port: number }
 
-/** Starts a worker. Neither Redis nor the database need be there: it waits for both. */
-export async function startWorker(config: WorkerConfig, { log, signal, fail }: Surroundings): Promise<WorkerProcess> {
+/** Starts a worker. Neither Redis nor the database needs to be up: the worker waits for both. */
+export async function startWorker(config: WorkerConfig, { log, signal, fail }: ProcessContext): Promise<WorkerProcess> {
   await using owned = new Releasers()
   const metrics = openMetrics('worker')
   const tracing = owned.use(await openTracing('worker', config.tracesUrl, log))
-  const tell = (news: Alert) => notifier?.deadLettered(news)
+  const notify = (alert: Alert) => notifier?.deadLettered(alert)
   const blocked = new BlockedCauses()
-  const record = recorder(log, metrics, tell, blocked)
+  const record = recorder(log, metrics, notify, blocked)
   const reactions = owned.use(listReactions(config))
   const requested = requestedReactions(reactions)
   const mirror = owned.use(
@@ -65,12 +65,15 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
   })
   const notifier =
     config.notifyUrl && notifierTo(config, config.notifyUrl, openAlertClaims(target, partitions), owned, record.notices)
-  // After the port is ours: a process that cannot start must not take events.
+  // After the port is bound: a process that cannot start must not take events.
   const consumer = owned.use(
     consume({
       target,
       partitions,
-      handle: traced(record.timed(agreement.agreed(handlerFor(mirror, config.mirroredKinds, record.handled))), tracing),
+      handle: withSpans(
+        record.timed(agreement.agreed(handlerFor(mirror, config.mirroredKinds, record.handled))),
+        tracing,
+      ),
       probe: agreement.probe,
       settings: agreement.settings,
       observer: { ...record.observer, wedged: fail },
@@ -82,16 +85,16 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: S
     await startReactions(
       reactions,
       { ...config, partitions },
-      { log, metrics, tell, fail, isBehind: consumer.isBehind, guard: agreement.guard },
+      { log, metrics, notify, fail, isSaturated: consumer.isSaturated, guard: agreement.guard },
     ),
   )
-  // The consumer of events ends while those of the reactions do: the deadline of the process holds for all of them.
+  // The consumer of events stops while those of the reactions do: the process' deadline covers all of them.
   owned.defer(consumer.beginStop)
   const released = owned.move()
   return { port: health.port, [Symbol.asyncDispose]: () => released[Symbol.asyncDispose]() }
 }
 
-/** Known before anything is acquired that uses them, and released after it. */
+/** Opened before everything that uses them, and released after it. */
 function partitionsOf({ redis, partitions }: WorkerConfig, owned: Releasers): Partitions {
   return 'namespace' in partitions ? owned.use(openPartitionRegistry(redis.reveal(), partitions.namespace)) : partitions
 }
@@ -99,11 +102,11 @@ function partitionsOf({ redis, partitions }: WorkerConfig, owned: Releasers): Pa
 function notifierTo(
   { proxies }: WorkerConfig,
   url: Secret<string>,
-  notices: AlertClaims,
+  claims: AlertClaims,
   owned: Releasers,
   observer: NotifierOptions['observer'],
 ): Notifier {
-  return owned.use(openNotifier({ url: url.reveal(), proxies, claims: owned.use(notices), observer }))
+  return owned.use(openNotifier({ url: url.reveal(), proxies, claims: owned.use(claims), observer }))
 }
 
 async function redisCheck(consumer: Consumer): Promise<Check> {
@@ -112,7 +115,7 @@ async function redisCheck(consumer: Consumer): Promise<Check> {
   return cause === null ? { ok: true } : { ok: false, cause }
 }
 
-/** An open breaker knows the cause already; asking the database again would tell no more. */
+/** An open breaker knows the cause already; the database would tell no more. */
 async function databaseCheck(consumer: Consumer, mirror: Mirror, blocked: BlockedCauses): Promise<Check> {
   const breaker = consumer.breaker()
   if (breaker.kind !== 'closed') return { ok: false, cause: breaker.failure.message }

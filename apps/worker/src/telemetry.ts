@@ -72,13 +72,13 @@ const metricsOf = (metrics: Metrics) => ({
   }),
   notices: metrics.counter({
     name: 'clerk_mirror_notices_total',
-    help: 'Causes of dead letters with a notification, by result: told or failed',
+    help: 'Causes of dead letters that alerts were sent for, by result: told or failed',
     labels: ['result'],
   }),
 })
 
-/** Where each thing that happens to an event is counted, logged and told, once and together. */
-export function recorder(log: Log, metrics: Metrics, tell: (news: Alert) => void, causes: BlockedCauses) {
+/** The one place where events are counted, logged and alerted on. */
+export function recorder(log: Log, metrics: Metrics, notify: (alert: Alert) => void, causes: BlockedCauses) {
   const counters = metricsOf(metrics)
   counters.breaker.set({}, 0)
   return {
@@ -126,7 +126,7 @@ export function recorder(log: Log, metrics: Metrics, tell: (news: Alert) => void
       },
       failed: (causes, err) => {
         counters.notices.inc({ result: 'failed' }, causes)
-        log.warn({ event: 'notice.failed', causes, err }, 'the notification of these dead letters failed')
+        log.warn({ event: 'notice.failed', causes, err }, 'the alert of these dead letters could not be sent')
       },
     } satisfies NotifierOptions['observer'],
     observer: {
@@ -140,7 +140,7 @@ export function recorder(log: Log, metrics: Metrics, tell: (news: Alert) => void
         const { eventId, type } = envelope
         const { class: failureClass, code, message } = failure
         log.error({ event: 'event.dead_lettered', eventId, type, attempt, class: failureClass, code }, message)
-        tell({ type, reason: reasonOf(failure) })
+        notify({ type, reason: reasonOf(failure) })
       },
       blocked: ({ envelope }, { code, message }) => {
         if (!causes.add(code, message)) return
@@ -168,5 +168,5 @@ function logBreaker(state: BreakerState, log: Log, setOpen: (open: 0 | 1) => voi
   else log.error({ event: 'breaker.opened', code, downMs }, `${message}: holding events until it works again`)
 }
 
-/** A start-up check that failed, in the words of the failure. */
+/** The cause of a failed start-up check. */
 export const causeOf = (error: unknown): string => (error instanceof Failure ? error.message : 'the check failed')

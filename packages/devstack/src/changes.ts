@@ -2,10 +2,10 @@ import { CULTURES, TEAMS } from './names.js'
 import { newAccount, newAddress, newImageUrl, newUsername, type Person } from './people.js'
 import type { Random } from './random.js'
 
-/** Most updates of real users are sign-ins: `last_sign_in_at` moves and nothing that anybody looks at. */
+/** Most updates of real users are sign-ins: `last_sign_in_at` moves, and no visible member changes. */
 const SIGN_INS_IN_TEN = 3
 
-/** Changes a person as between two events, in place; the caller moves the clock. */
+/** The change of a person between two events, in place; the caller moves the clock. */
 export function changePerson(person: Person, random: Random, atMs: number): void {
   if (random.integer(1, 10) <= SIGN_INS_IN_TEN) person.lastSignInAtMs = atMs
   else random.pick(CHANGES)(person, random)
@@ -23,7 +23,7 @@ const CHANGES: readonly [Change, ...Change[]] = [
   (person, random) => {
     person.username = random.chance(0.15) ? null : newUsername(random, person.handle)
   },
-  // The new address becomes the primary one without becoming the first: the list's order says nothing.
+  // The new address becomes the primary one without becoming the first: the list's order means nothing.
   (person, random) => {
     const added = newAddress(random, person.handle)
     person.emails.push(added)

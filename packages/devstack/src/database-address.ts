@@ -2,7 +2,7 @@ import { connectionConfig, type DatabaseOptions, parseDatabaseUrl } from '@clerk
 import type { ConnectionConfig } from 'mariadb'
 import { StartFault } from './faults.js'
 
-/** The bare driver's options for `DATABASE_URL`. Throws StartFault when the URL is not valid. */
+/** The bare driver's options for `DATABASE_URL`. Throws StartFault for an invalid URL. */
 export function databaseAddress(url: string): ConnectionConfig & { host: string; port: number } {
   const options = parsed(url)
   return { ...connectionConfig(options, 'work'), host: options.host, port: options.port }

@@ -7,16 +7,13 @@ export interface Difference {
   found: string
 }
 
-/**
- * The actual content of the tables, in the terms of the model. `data` is the stored object's text, null once it is
- * deleted.
- */
+/** The actual content of the tables, in the model's terms. `data` is the object row's text, null once it is deleted. */
 export interface Found {
   users: Map<string, Row>
-  heads: Map<string, FoundHead>
+  objects: Map<string, FoundObject>
 }
 
-export interface FoundHead {
+export interface FoundObject {
   updatedAtMs: number
   timestampMs: number
   eventId: string | null
@@ -24,7 +21,7 @@ export interface FoundHead {
   data: string | null
 }
 
-/** One entry for each column of each user that is not as the model says; empty when all is right. */
+/** One entry for each column of each user that differs from the model; empty when all is right. */
 export function differences(expected: Expected, found: Found): Difference[] {
   const list: Difference[] = []
   const compare = (clerkId: string, column: string, want: unknown, have: unknown) => {
@@ -45,9 +42,9 @@ export function differences(expected: Expected, found: Found): Difference[] {
       )
     }
   }
-  for (const clerkId of everyKey(expected.heads, found.heads)) {
-    const [want, have] = [expected.heads.get(clerkId), found.heads.get(clerkId)]
-    compare(clerkId, 'clerk_objects', want && 'a head', have && 'a head')
+  for (const clerkId of everyKey(expected.objects, found.objects)) {
+    const [want, have] = [expected.objects.get(clerkId), found.objects.get(clerkId)]
+    compare(clerkId, 'clerk_objects', want && 'an object row', have && 'an object row')
     if (want === undefined || have === undefined) continue
     compare(clerkId, 'deleted_at', want.deleted, have.deleted)
     compare(clerkId, 'event_id', want.eventId, have.eventId)
@@ -62,7 +59,7 @@ function everyKey(expected: Map<string, unknown>, found: Map<string, unknown>): 
   return new Set([...expected.keys(), ...found.keys()])
 }
 
-/** Backup codes are secrets that never reach MySQL, be it that the field is left out or emptied. */
+/** Backup codes are secrets that never reach MySQL: the member is either absent or emptied. */
 function withoutBackupCodes(user: ClerkUser): ClerkUser {
   const phones = user['phone_numbers'] as object[]
   return { ...user, phone_numbers: phones.map((phone) => ({ ...phone, backup_codes: undefined })) }

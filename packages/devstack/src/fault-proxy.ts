@@ -1,29 +1,29 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** Stands between a client and a server on this machine, and injects the chosen faults into their traffic. */
+/** A proxy between a client and a server on this machine that injects faults on demand. */
 export interface FaultProxy extends AsyncDisposable {
   /** On 127.0.0.1. */
   readonly port: number
-  /** Ends every fault. A half-open connection stays dead, as after the other end has forgotten it. */
+  /** Ends every fault. A connection that was half-open stays dead, like one whose other end has lost its state. */
   pass(): void
-  /** Resets every connection there is; new ones are made as before. */
+  /** Resets every open connection; new ones are made as before. */
   cut(): void
   /** Resets every connection, and each new one at once. */
   refuse(): void
-  /** All bytes arrive so many milliseconds later, each way. */
+  /** Delays all bytes by this many milliseconds, each way. */
   delay(ms: number): void
-  /** Connections stay open, new ones are made, and nothing that is sent on them arrives, now or later. */
+  /** Connections stay open, new ones are made, and no byte sent on them arrives, now or later. */
   halfOpen(): void
-  /** From now on new connections go to the server on this port; those that there are stay where they are. */
+  /** From now on new connections go to the server on this port; open ones stay. */
   retarget(targetPort: number): void
-  /** Resets each connection on which the client sends this text; null ends it. Apart from the other faults. */
+  /** Resets each connection on which the client sends this text; null ends it. Independent of the other faults. */
   breakOn(text: string | null): void
 }
 
-/** Listens at once; the server behind it need not be there. Without a port it takes a free one. */
+/** Listens at once; the server behind it need not be up. Without a port it takes a free one. */
 export async function openFaultProxy({ port, targetPort }: { port?: number; targetPort: number }): Promise<FaultProxy> {
-  // Half-open allowed: a client that has ended its side may still get an answer.
+  // Half-open allowed: a client that has finished sending may still be answered.
   const server = createServer({ allowHalfOpen: true })
   server.listen(port ?? 0, LOOPBACK)
   await once(server, 'listening')
@@ -103,7 +103,7 @@ class Connection {
   readonly #server: Socket
   readonly #faults: { readonly delayMs: number; readonly forbidden: string | null }
   #isSwallowed = false
-  /** The last bytes of the client: a text may come in two pieces. */
+  /** The end of the client's last bytes: a text may come in two pieces. */
   #tail = ''
 
   constructor(client: Socket, targetPort: number, faults: { delayMs: number; forbidden: string | null }) {
@@ -118,7 +118,7 @@ class Connection {
     for (const socket of [this.#client, this.#server]) if (!socket.destroyed) socket.resetAndDestroy()
   }
 
-  /** Both ends keep their sockets and believe that the other is there. */
+  /** Both ends keep their sockets and believe that the other is alive. */
   swallow(): void {
     this.#isSwallowed = true
     for (const socket of [this.#client, this.#server]) socket.resume()
@@ -137,7 +137,7 @@ class Connection {
         else to.once('drain', () => from.resume())
       })
     })
-    from.on('error', () => {}) // its close tells
+    from.on('error', () => {}) // its 'close' event follows
     from.once('end', () => line.push(() => void (this.#isSwallowed || to.end())))
     from.once('close', () => line.push(() => void (this.#isSwallowed || to.destroy())))
   }
@@ -151,7 +151,7 @@ class Connection {
   }
 }
 
-/** Does one thing after the other, each not before its delay is over. */
+/** Runs tasks in order, each not before its delay is over. */
 class DelayLine {
   readonly #faults: { readonly delayMs: number }
   readonly #waiting: { atMs: number; act: () => void }[] = []

@@ -1,6 +1,6 @@
 import { StackError } from './services/stack-error.js'
 
-/** An expected fault of how or where we were started: its message is for people and is shown without a stack. */
+/** An expected fault of the call or the environment: its message is for people and is shown without a stack. */
 export class StartFault extends Error {
   override readonly name = 'StartFault'
 }
@@ -13,7 +13,7 @@ export class UsageFault extends Error {
 const EXIT_USAGE = 2
 const EXIT_FAILURE = 1
 
-/** Tells people why the program ended, and returns its exit code. */
+/** Prints the error that ended the program, and returns the exit code. */
 export function reportFault(error: unknown): number {
   const isExpected = [StartFault, UsageFault, StackError].some((known) => error instanceof known)
   const text = error instanceof Error ? (isExpected ? error.message : error.stack) : String(error)

@@ -9,9 +9,9 @@ export {
   type StandInRequest,
   standInObject,
 } from './clerk-stand-in/index.js'
-export { type Difference, differences, type Found, type FoundHead } from './differences.js'
+export { type Difference, differences, type Found, type FoundObject } from './differences.js'
 export { type FaultProxy, openFaultProxy } from './fault-proxy.js'
-export { type ClerkUser, type Expected, expectedTables, type Head, type Row } from './model.js'
+export { type ClerkUser, type Expected, type ExpectedObject, expectedTables, type Row } from './model.js'
 export { type SendOptions, type SendReport, send } from './sender.js'
 export {
   openServices,

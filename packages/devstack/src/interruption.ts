@@ -1,15 +1,15 @@
-/** A second signal that comes this soon is the first one again: the terminal sends it to us, and npm passes it on. */
+/** A second signal this soon is a copy of the first: the terminal sends it, and npm passes it on. */
 const SAME_SIGNAL_MS = 1000
 const LOOK_FOR_PARENT_EVERY_MS = 1000
 
 export interface Interruption extends Disposable {
-  /** Aborted when we are told to stop. */
+  /** Aborted when the program is told to stop. */
   readonly signal: AbortSignal
 }
 
 /**
- * Listens for Ctrl-C and its relatives from now on. A second signal means haste: the process dies of it at once, and
- * its children end when they see that it is gone.
+ * Listens for Ctrl-C and similar signals from now on. A second signal ends the process at once, and its children end
+ * when they notice.
  */
 export function interruption(npmLifecycleEvent: string | undefined): Interruption {
   const controller = new AbortController()
@@ -25,7 +25,7 @@ export function interruption(npmLifecycleEvent: string | undefined): Interruptio
     process.kill(process.pid, name)
   }
   for (const name of SIGNALS) process.on(name, stop)
-  // npm passes SIGTERM on to its shell, which dies of it and tells us nothing.
+  // npm passes SIGTERM on to its shell, which dies of it without passing it on.
   const startedBy = process.ppid
   const isOrphaned = () => npmLifecycleEvent !== undefined && process.ppid !== startedBy
   const watch = setInterval(() => isOrphaned() && controller.abort(), LOOK_FOR_PARENT_EVERY_MS).unref()

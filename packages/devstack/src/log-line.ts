@@ -1,14 +1,14 @@
-/** The form of a process' line for people. */
+/** The part of a process' line that is shown on the terminal. */
 export interface Notable {
   text: string
-  /** The same for lines that say the same of different events. */
+  /** Equal for lines that say the same of different events. */
   topic: string
 }
 
-/** Undefined for lines that belong into the log file alone. */
+/** Undefined for lines that belong only in the log file. */
 export function notable(line: string): Notable | undefined {
   const entry = parsedEntry(line)
-  // Not one of our log lines: a list of configuration faults, or the words of Node itself.
+  // Not one of our log lines: a list of configuration faults, or a message of Node itself.
   if (entry === undefined) return /^\s*(at |$)/.test(line) ? undefined : { text: line, topic: line }
   const { level, event = '', msg } = entry
   if (level !== 'warn' && level !== 'error' && level !== 'fatal') return undefined

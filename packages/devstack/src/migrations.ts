@@ -15,7 +15,7 @@ export interface MigrationOptions {
 /** The reason stands at the end of the CLI's output. */
 const SHOWN_LINES = 6
 
-/** Applies the migrations as an operator would: through the CLI. Throws StartFault with its output. */
+/** Applies the migrations as an operator would: through the CLI. Throws StartFault with the CLI's output. */
 export async function applyMigrations({ script, cwd, env, logFile }: MigrationOptions): Promise<void> {
   const child = spawn(process.execPath, [...NODE_FLAGS, script, 'migrate'], {
     ...{ cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },

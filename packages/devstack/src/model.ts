@@ -1,31 +1,37 @@
 /** Columns by name: times in milliseconds since 1970, JSON as its text. */
 export type Row = Record<string, string | number | boolean | null>
 export type ClerkUser = { id: string; updated_at?: number; [field: string]: unknown }
-export type Head = { updatedAtMs: number; timestampMs: number; eventId: string; deleted: boolean; data: ClerkUser }
-/** The expected tables once all these events are processed; keys are Clerk's user ids. */
-export type Expected = { users: Map<string, Row>; heads: Map<string, Head>; eventIds: Set<string> }
+export type ExpectedObject = {
+  updatedAtMs: number
+  timestampMs: number
+  eventId: string
+  deleted: boolean
+  data: ClerkUser
+}
+/** The expected tables once all these events were processed; keys are Clerk's user ids. */
+export type Expected = { users: Map<string, Row>; objects: Map<string, ExpectedObject>; eventIds: Set<string> }
 
 /**
- * The mirror's rules once more, as plainly as they can be said, sharing no code with the mirror and blind to the order
- * of the deliveries: a result on which both agree is right, or was misunderstood twice in the same way.
+ * The mirror's rules a second time, as plainly as possible, sharing no code with the mirror and independent of the
+ * order of the deliveries: where both agree, the result is right, or was misunderstood twice in the same way.
  */
 export function expectedTables(deliveries: Iterable<{ eventId: string; body: string }>): Expected {
-  const expected: Expected = { users: new Map(), heads: new Map(), eventIds: new Set() }
+  const expected: Expected = { users: new Map(), objects: new Map(), eventIds: new Set() }
   for (const { eventId, body } of deliveries) {
     const { data, timestamp, type }: { data: ClerkUser; timestamp?: number; type: string } = JSON.parse(body)
     const stampedMs = timestamp === undefined || timestamp >= 1e11 ? timestamp : timestamp * 1000
     const updatedAtMs = data.updated_at ?? stampedMs ?? 0
     const deleted = type.endsWith('.deleted')
-    const head = { updatedAtMs, timestampMs: stampedMs ?? updatedAtMs, eventId, deleted, data }
-    const rival = expected.heads.get(data.id)
-    if (rival === undefined || outranks(head, rival)) expected.heads.set(data.id, head)
+    const object = { updatedAtMs, timestampMs: stampedMs ?? updatedAtMs, eventId, deleted, data }
+    const rival = expected.objects.get(data.id)
+    if (rival === undefined || outranks(object, rival)) expected.objects.set(data.id, object)
     expected.eventIds.add(eventId)
   }
-  for (const [id, head] of expected.heads) if (!head.deleted) expected.users.set(id, userRow(head.data))
+  for (const [id, object] of expected.objects) if (!object.deleted) expected.users.set(id, userRow(object.data))
   return expected
 }
 
-function outranks(a: Head, b: Head): boolean {
+function outranks(a: ExpectedObject, b: ExpectedObject): boolean {
   if (a.deleted !== b.deleted) return a.deleted
   if (a.updatedAtMs !== b.updatedAtMs) return a.updatedAtMs > b.updatedAtMs
   if (a.timestampMs !== b.timestampMs) return a.timestampMs > b.timestampMs

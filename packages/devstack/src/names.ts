@@ -1,7 +1,7 @@
 export interface Culture {
   given: readonly [string, ...string[]]
   family: readonly [string, ...string[]]
-  /** The names of this culture in addresses and user names, which Clerk wants in Latin letters. */
+  /** Names of this culture in addresses and user names, for which Clerk requires Latin letters. */
   handles: readonly [string, ...string[]]
 }
 
@@ -38,7 +38,7 @@ export const CULTURES: readonly [Culture, ...Culture[]] = [
   },
 ]
 
-/** Reserved by RFC 2606: no mail to a sample address is ever delivered. */
+/** Reserved by RFC 2606: mail to a sample address reaches no one. */
 export const MAIL_HOSTS: readonly [string, ...string[]] = ['example.com', 'example.org', 'example.net', 'mail.example']
 
 export const TEAMS: readonly [string, ...string[]] = ['design', 'platform', 'küche', 'ops', '営業']

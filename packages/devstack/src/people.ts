@@ -1,7 +1,7 @@
 import { CULTURES, MAIL_HOSTS } from './names.js'
 import type { Random } from './random.js'
 
-/** A person as Clerk knows one; times in milliseconds since 1970. */
+/** A person as Clerk stores one; times in milliseconds since 1970. */
 export interface Person {
   id: string
   firstName: string | null

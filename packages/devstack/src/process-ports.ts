@@ -11,7 +11,7 @@ export interface ProcessPorts {
   METRICS_PORT: number
 }
 
-/** The ports that are set, and for each that is not the next free one from its default on. Throws StartFault. */
+/** The configured ports, and for each other process the next free one from its default on. Throws StartFault. */
 export async function chooseProcessPorts(env: Environment): Promise<ProcessPorts> {
   const taken = new Set<number>()
   const choose = async (names: readonly string[], from: string): Promise<number> => {
@@ -30,7 +30,7 @@ export async function chooseProcessPorts(env: Environment): Promise<ProcessPorts
   }
 }
 
-/** Ports without a configured number: of a stack that is gone in a minute. */
+/** Any free ports: for a stack that is gone in a minute. */
 export async function anyProcessPorts(): Promise<ProcessPorts> {
   const ports = {
     INGEST_PORT: await choosePort(),

@@ -3,7 +3,7 @@ import type { Progress } from './traffic-run.js'
 
 export interface ProgressView {
   show(progress: Progress): void
-  /** Keeps the last shown text and begins a new line. */
+  /** Keeps the last output and begins a new line. */
   end(): void
 }
 
@@ -35,7 +35,7 @@ export function progressBars(output: Output): ProgressView {
   }
 }
 
-/** A line a second while something moves, for logs and other programs. */
+/** A line a second while there is progress, for logs and other programs. */
 export function progressLines(write: (progress: Progress) => void): ProgressView {
   let last: Progress | undefined
   let shownAtMs = 0

@@ -1,4 +1,4 @@
-/** A source of chance that is the same on every machine for the same seed. */
+/** A random source that is the same on every machine for the same seed. */
 export interface Random {
   /** 0 ≤ x < 1 */
   fraction(): number
@@ -6,7 +6,7 @@ export interface Random {
   integer(low: number, high: number): number
   chance(share: number): boolean
   pick<T>(choices: readonly [T, ...T[]]): T
-  /** The body of a KSUID, as Clerk and Svix put it behind their prefixes. */
+  /** The body of a KSUID, which Clerk and Svix append to their prefixes. */
   base62(length: number): string
   shuffled<T>(items: readonly T[]): T[]
 }

@@ -4,9 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 const ASK_EVERY_MS = 100
 const ANSWER_WITHIN_MS = 3000
 
-/**
- * Asks `/readyz` until it says ready. Returns the missing dependency when that takes too long; undefined once ready.
- */
+/** Polls `/readyz` until it is ready. Returns the missing dependencies on a timeout; undefined once ready. */
 export async function untilReady(
   url: string,
   { withinMs, signal }: { withinMs: number; signal: AbortSignal },
@@ -23,7 +21,7 @@ interface ReadyzBody {
   checks?: Record<string, { ok: boolean; cause?: string }>
 }
 
-/** Undefined when ready; else the causes, as people would want to read them. */
+/** Undefined when ready; otherwise the causes, for people. */
 async function reasonNotReady(url: string): Promise<string | undefined> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })

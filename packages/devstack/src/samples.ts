@@ -21,10 +21,7 @@ export interface SampleOptions {
   say: (line: string) => void
 }
 
-/**
- * Sends the samples that the plan asks for; undefined when it asks for none. Prints its steps and the look of the
- * table.
- */
+/** Sends the samples that the plan includes; undefined without any. Prints its steps and the resulting table. */
 export async function sendSamples(stack: Stack, options: SampleOptions): Promise<RunResult | undefined> {
   const { plan, say, progress, signal, isThrowAway } = options
   if (plan.samples === 'never') return undefined
@@ -51,13 +48,13 @@ export async function sendSamples(stack: Stack, options: SampleOptions): Promise
   return result
 }
 
-/** Ingest ignores the events of another instance than the one that is set. */
+/** Ingest ignores events of any instance but the configured one. */
 export function instanceOf(env: Environment): { instanceId?: string } {
   const instanceId = setting(env, 'CLERK_INSTANCE_ID')
   return instanceId === undefined ? {} : { instanceId }
 }
 
-/** The setting may list several while the secret is rotated; ingest takes a signature by any of them. */
+/** The setting may list several while the secret is rotated; ingest accepts a signature by any of them. */
 export function firstSecret(env: Environment): string {
   return setting(env, 'CLERK_WEBHOOK_SIGNING_SECRET')?.split(/[\s,]+/)[0] ?? ''
 }

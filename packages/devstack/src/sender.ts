@@ -12,9 +12,9 @@ export interface SendOptions {
   signingSecret: string
   /** Deliveries in flight. */
   concurrency: number
-  /** Deliveries begun per second at most; as many as go through without it. */
+  /** Deliveries begun per second at most; unlimited without it. */
   rate?: number
-  /** Aborted: requests in flight finish, and no further one begins. */
+  /** When aborted, deliveries in flight are finished, and no further ones begin. */
   signal: AbortSignal
   onDelivered: (delivered: number, retries: number) => void
 }
@@ -24,7 +24,7 @@ export interface SendReport {
   accepted: number
   /** Tries that were answered 429 or 5xx, or not at all, and made again. */
   retries: number
-  /** Given up, with the last answer in words. The first one ends the run: another try would not change the answer. */
+  /** Given up, with the last answer as text. The first one ends the run: another try would not change the answer. */
   refused: { delivery: Delivery; answer: string }[]
   /** Milliseconds from request to 2xx, ascending. */
   latenciesMs: number[]
@@ -34,9 +34,9 @@ export interface SendReport {
 /** Svix's own limit for one try. */
 const ANSWER_WITHIN_MS = 15_000
 const FIRST_BACKOFF_MS = 100
-/** Svix waits for hours; a person at a simulation does not, and its longest outage is a minute or two. */
+/** Svix waits for hours; a simulation has a viewer, and its longest outage is a minute or two. */
 const LONGEST_BACKOFF_MS = 3000
-/** The longest that a simulation is meant to last with its services away; then something is wrong for good. */
+/** The longest that a simulation is meant to last with its services away; then something is permanently wrong. */
 const PATIENCE_MS = 10 * 60_000
 
 /** Sends like a patient Svix: the same id and a fresh signature with every try, until the answer is final. */
@@ -45,7 +45,7 @@ export async function send(deliveries: readonly Delivery[], options: SendOptions
   const line = new Line(options)
   const startedAtMs = performance.now()
   const queue = deliveries.entries()
-  // Every lane that waits listens to it.
+  // Every waiting lane listens to it.
   setMaxListeners(0, options.signal)
   const lane = async () => {
     for (const [index, delivery] of queue) {
@@ -84,7 +84,7 @@ async function deliver(delivery: Delivery, line: Line, options: SendOptions, rep
   }
 }
 
-/** 0 stands for no answer at all. */
+/** 0 means no answer. */
 const isPassing = (status: number) => status === 0 || status === 408 || status === 429 || status >= 500
 
 async function until(atMs: number, signal: AbortSignal): Promise<void> {
@@ -100,7 +100,7 @@ interface Answer {
 }
 
 /**
- * node:http and not fetch, which costs several times as much: the sender shares its machine with the processes under
+ * node:http instead of fetch, which costs several times as much: the sender shares its machine with the servers under
  * load.
  */
 class Line {
@@ -153,7 +153,7 @@ class Line {
 
 function answerOf(status: number, body: string): Answer {
   const code = /"(?:code|status)":"(\w+)"/.exec(body)?.[1]
-  // An event that is acknowledged and thrown away is as lost to a simulation as one that is refused.
+  // An event that is acknowledged and ignored is as lost to a simulation as one that is refused.
   const isAccepted = status >= 200 && status < 300 && code !== 'ignored'
   return { status, isAccepted, text: code === undefined ? String(status) : `${status} ${code}` }
 }

@@ -46,7 +46,7 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const
 
-// Far beyond the capacity of one sender: the bounds only catch slips of the finger before memory runs out.
+// Far beyond the capacity of one sender: the bounds only catch typing errors before memory runs out.
 const MOST_USERS = 1_000_000
 const MOST_UPDATES = 1000
 const MOST_IN_FLIGHT = 1000

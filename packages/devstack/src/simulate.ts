@@ -52,7 +52,7 @@ interface Target {
   settings: Environment
 }
 
-/** The environment wins over the running stack's own file. */
+/** The environment takes precedence over the running stack's own settings. */
 async function findTarget({ url }: SimulateOptions, env: Environment): Promise<Target> {
   // A port of 0 is any free one: which one, only the stack knows.
   const set = Object.entries(env).filter(([name, value]) => setting(env, name) !== undefined && value !== '0')

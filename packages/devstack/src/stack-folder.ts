@@ -45,9 +45,9 @@ function kept(path: string, makeUp: () => string): string {
 const settingsPath = (dataDir: string) => join(dataDir, 'stack.env')
 
 /**
- * The running stack's own choices (ports, its secret, its own services), in the form of an `.env` file: the
- * same names configure every process, so `simulate` and the CLI reach the stack with them. Services and secrets that
- * came from the environment are not in it: a configured secret is not copied to another place.
+ * The settings that the running stack chose for itself (ports, its secret, its own services), in the form of an `.env`
+ * file: the same names configure every process, so `simulate` and the CLI reach the stack with them. Services and
+ * secrets that came from the environment are not in it: a configured secret is not copied to another place.
  */
 export function writeStackSettings(dataDir: string, settings: Readonly<Record<string, string>>): void {
   forgetStackSettings(dataDir) // an old file would keep its mode

@@ -35,32 +35,32 @@ export interface Stack extends AsyncDisposable {
   services: Services
   /** Every setting that the processes run with, by its environment name. */
   settings: Environment
-  /** The settings among them that were made up or chosen here. */
+  /** The settings among them that were generated or chosen here. */
   chosen: Readonly<Record<string, string>>
   /**
-   * `console` is null when none runs: it needs a token, which is made up only for a stack of our own. On throw-away
+   * `console` is null when none runs: it needs a token, which is generated only for a stack of our own. On throw-away
    * data neither it nor `profiles` runs.
    */
   urls: { webhooks: string; ingest: string; worker: string; metrics: string } & Record<Shown, string | null>
   processes: Processes
-  /** Brings the tables up to date; does nothing where they are others' to migrate. */
+  /** Brings the tables up to date; does nothing where others migrate them. */
   migrate: () => Promise<void>
 }
 
 export type Processes = Readonly<Partial<Record<ProcessName, SupervisedProcess>>>
 
-/** The addresses for a browser. */
+/** The apps with pages for a browser. */
 type Shown = 'console' | 'profiles'
 export type ProcessName = (typeof PROCESS_NAMES)[number]
 
 export const PROCESS_NAMES = ['ingest', 'worker', 'console', 'profiles'] as const
 
-/** Where debuggers look for Node, Visual Studio Code among them. */
+/** The default port of Node's debuggers, Visual Studio Code among them. */
 export const INSPECT_PORT = 9229
 const DATABASE_NAME = 'clerk_mirror'
 /** Compiling caches, first connections and a cold disk; a process that takes longer will not come. */
 const READY_WITHIN_MS = 60_000
-/** Services that others run may be away; then the processes wait for them, and we say so and go on. */
+/** Services that others run may be away; then the processes wait for them, and the start goes on with a notice. */
 const CONFIGURED_READY_WITHIN_MS = 10_000
 
 const SCRIPTS = {
@@ -73,8 +73,8 @@ const SCRIPTS = {
 
 /**
  * Services, tables, console, profiles, worker and ingest. Disposing of it stops ingest, then lets the worker drain,
- * then stops the started services. Throws StartFault and StackError, and the signal's reason when it is aborted on the
- * way.
+ * then stops the services that it started. Throws StartFault and StackError, and the signal's reason when it is aborted
+ * on the way.
  */
 export async function openStack(options: StackOptions): Promise<Stack> {
   const { plan, dataDir, say, signal } = options
@@ -170,18 +170,18 @@ function chooseSettings(
   const ownSecret = plan.isOwnStack && plan.signingSecret === undefined
   return {
     ...Object.fromEntries(entries),
-    // So that traffic is sent in the name of the accepted instance.
+    // The instance id for test traffic: events of others are ignored.
     ...(instanceId !== undefined && { CLERK_INSTANCE_ID: instanceId }),
     ...(plan.redisUrl === undefined && { REDIS_URL: services.redis.url }),
     ...(plan.databaseUrl === undefined && { DATABASE_URL: `${services.database.adminUrl}${DATABASE_NAME}` }),
     ...(ownSecret && { CLERK_WEBHOOK_SIGNING_SECRET: keptSigningSecret(dataDir) }),
     ...(plan.isOwnStack && setting(env, 'CONSOLE_TOKEN') === undefined && { CONSOLE_TOKEN: keptConsoleToken(dataDir) }),
-    // The sample: a line in the worker's log for every sign-up.
+    // The sample reaction: a line in the worker's log for each new user.
     ...(plan.isOwnStack && setting(env, 'REACTIONS') === undefined && { REACTIONS: 'log-new-users' }),
   }
 }
 
-/** Throw-away data are gone before anybody could look at them. */
+/** Throw-away data are gone before they could be viewed. */
 const runsConsole = ({ plan, env, isThrowAway }: StackOptions): boolean =>
   !isThrowAway && (plan.isOwnStack || setting(env, 'CONSOLE_TOKEN') !== undefined)
 
@@ -199,7 +199,7 @@ function urlsOf(env: Environment, runs: Record<Shown, boolean>): Stack['urls'] {
   }
 }
 
-/** How a process that listens on `HOST` and this setting's port is reached from this machine. */
+/** The address on this machine of a process that listens on `HOST` and this setting's port. */
 export function baseUrl(env: Environment, portSetting: string): string {
   const host = setting(env, 'HOST') ?? SETTINGS.HOST.default
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host

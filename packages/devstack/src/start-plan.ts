@@ -9,21 +9,21 @@ export interface StartFlags {
   sample: boolean
 }
 
-/** The plan of `npm start`, decided from the environment before the first step. */
+/** The plan of `npm start`, decided from the environment before any step. */
 export interface StartPlan {
-  /** Configured services; absent ones are brought up. */
+  /** Configured services; absent ones are started. */
   redisUrl?: string
   databaseUrl?: string
-  /** Neither is configured: the stack is our own, and only then is anything made up, installed or sent. */
+  /** Neither is configured: the stack is our own, and only then is anything generated, installed or sent. */
   isOwnStack: boolean
-  /** The tables are ours: in a database of others, its operator applies the migrations. */
+  /** The tables are ours; a database that others run is migrated by its operators. */
   migrates: boolean
   samples: 'always' | 'into empty tables' | 'never'
-  /** Of the environment; absent when one has to be made up. */
+  /** From the environment; absent when one has to be generated. */
   signingSecret?: string
 }
 
-/** Throws StartFault: the message names the setting to add or to leave out. */
+/** Throws StartFault: the message names the setting to add or remove. */
 export function planStart(env: Environment, { once, sample }: StartFlags): StartPlan {
   if (once) return { isOwnStack: true, migrates: true, samples: 'always' }
 
@@ -54,7 +54,7 @@ export function planStart(env: Environment, { once, sample }: StartFlags): Start
   }
 }
 
-/** A setting that is there and not blank: `.env` files leave a setting to its default as `NAME=`. */
+/** A setting that is present and not blank: in `.env` files, `NAME=` leaves it to the default. */
 export function setting(env: Environment, name: string): string | undefined {
   const value = env[name]?.trim()
   return value === '' ? undefined : value

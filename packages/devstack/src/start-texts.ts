@@ -11,7 +11,7 @@ const FROM: Record<ServiceSource, string> = {
   packages: 'private',
 }
 
-/** The programs and their addresses, as aligned lines. */
+/** The addresses of all parts, as aligned lines. */
 export function stackSummary({ urls, services, chosen }: Stack, plan: StartPlan): string[] {
   const { REDIS_URL: redis, DATABASE_URL: database, CLERK_WEBHOOK_SIGNING_SECRET: secret } = chosen
   const rows: (readonly [string, string])[] = [
@@ -31,7 +31,7 @@ export function stackSummary({ urls, services, chosen }: Stack, plan: StartPlan)
   return ['', ...rows.map(([name, text]) => `  ${name.padEnd(9)} ${text}`)]
 }
 
-/** A made-up token is known only here: it is shown now and kept in a file that only its owner can read. */
+/** Only this program knows a generated token: it is shown here and kept in a file that only its owner can read. */
 function consoleRows(url: string | null, account: string | undefined): [string, string][] {
   if (url === null) return []
   const token = account?.split(':').at(-1)
@@ -40,7 +40,7 @@ function consoleRows(url: string | null, account: string | undefined): [string, 
   return [['console', `${url}   ${how}`]]
 }
 
-/** Not offered where the tables may be in earnest. */
+/** Not offered where the tables may be a production database's. */
 const SIMULATE: [string, string] = [
   'npm run simulate -- --users 1000 --shuffle --duplicates 0.3',
   'thousands of events, and the tables come out right',

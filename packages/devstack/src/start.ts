@@ -32,7 +32,7 @@ until Ctrl-C. Data lives in ./.data and survives; npm run dev:reset removes it.
 const { stdout } = process
 const say = (line: string) => void stdout.write(`${line}\n`)
 
-/** Until we are told to stop; returns the exit code. */
+/** Runs until the program is told to stop; returns the exit code. */
 async function main(args: string[], env: Environment): Promise<number> {
   const flags = readFlags(args)
   if (flags === 'help') {

@@ -13,37 +13,39 @@ export interface ProcessOptions {
   name: string
   /** The path of the compiled main file. */
   script: string
-  /** Where a debugger attaches, on loopback. */
+  /** The port for a debugger, on loopback. */
   inspectPort?: number | undefined
   cwd: string
   env: Readonly<Record<string, string | undefined>>
-  /** Takes everything that the process prints. */
+  /** Receives the whole output of the process. */
   logFile: string
-  /** Takes the lines for people: warnings, errors, restarts. */
+  /** Receives the lines for people: warnings, errors, restarts. */
   say: (line: string) => void
 }
 
-/** A crash is mended at once; a process that cannot stay up must not fill the screen or the machine. */
+/**
+ * A crash is followed by a restart at once; a process that cannot stay up must not fill the screen or load the machine.
+ */
 const FIRST_BACKOFF_MS = 500
 const LONGEST_BACKOFF_MS = 15_000
-/** A process that lived this long did not die of its start, and its next death counts as the first. */
+/** A process that lived this long did not fail at its start, and its next failure counts as the first. */
 const SETTLED_AFTER_MS = 30_000
 /** Longer than the processes' own shutdown deadline, after which they exit by themselves. */
 const STOPPED_WITHIN_MS = 45_000
 
-/** For so long a repeated line is not shown again; the log has it all. */
+/** A message that repeats within this time is not shown again; the log has all of them. */
 const SAME_TOPIC_MS = 10_000
 
 /**
- * Loaded before the process's own code. We may be killed in a way that we cannot answer; the closed channel then tells
- * our children, which have no terminal to hear from. The channel alone must not keep alive a process that has finished.
+ * Loaded before the process's own code. This process may be killed without a chance to react; the closed channel then
+ * tells its children, which have no terminal. The channel alone must not keep alive a process that has finished.
  */
 const DIE_WITH_PARENT = `data:text/javascript,${encodeURIComponent(`
   process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'))
   process.channel.unref()
 `)}`
 
-/** A process that, once it has come up, is started again whenever it exits, until it is disposed of. */
+/** A process that, once up, is restarted whenever it exits, until it is disposed of. */
 export class SupervisedProcess implements AsyncDisposable {
   readonly #options: ProcessOptions
   readonly #log: WriteStream
@@ -64,8 +66,8 @@ export class SupervisedProcess implements AsyncDisposable {
   }
 
   /**
-   * Waits until `/readyz` at this address says ready; returns the missing dependency when that takes too long. Throws
-   * StartFault when the process exits before: a fault of its configuration does not go away by starting it again.
+   * Waits until `/readyz` at this address is ready; returns the missing dependencies on a timeout. Throws StartFault
+   * when the process exits before: a restart does not fix its configuration.
    */
   async comeUp(readyzUrl: string, { withinMs, signal }: { withinMs: number; signal: AbortSignal }) {
     const { signal: ended } = this.#ended
@@ -76,7 +78,7 @@ export class SupervisedProcess implements AsyncDisposable {
     return reason
   }
 
-  /** Lets the process drain and end, and starts its script as it is now. */
+  /** Lets the process drain and end, and starts the present version of its script. */
   async restart(): Promise<void> {
     await this.#stop()
     if (this.#isDisposed) return
@@ -87,12 +89,12 @@ export class SupervisedProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true
-    this.#ended.abort() // callers that still wait for the start
+    this.#ended.abort() // callers that still wait for it to come up
     await this.#stop()
     await new Promise<void>((resolve) => this.#log.end(() => resolve()))
   }
 
-  /** SIGTERM, and waits until the process has drained and is gone; SIGKILL if it does not go. */
+  /** SIGTERM, then waits until the process has drained and ended; SIGKILL on a timeout. */
   async #stop(): Promise<void> {
     this.#isStopping = true
     clearTimeout(this.#restart)

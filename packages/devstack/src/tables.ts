@@ -1,23 +1,23 @@
 import { createConnection, createPool } from 'mariadb'
 import { databaseAddress } from './database-address.js'
-import type { Found, FoundHead } from './differences.js'
+import type { Found, FoundObject } from './differences.js'
 import { StartFault } from './faults.js'
 import type { Row } from './model.js'
 
-/** The mirror's tables as an onlooker sees them: read with the bare driver, without the mirror's code. */
+/** The mirror's tables from outside: read with the bare driver, without the mirror's code. */
 export interface Tables extends AsyncDisposable {
   areEmpty(): Promise<boolean>
   /** The outcome of each of these events that has a row in the ledger. */
   outcomesOf(eventIds: readonly string[]): Promise<Map<string, string>>
-  /** How many rows the ledger has in all. */
+  /** The total number of rows in the ledger. */
   ledgerRows(): Promise<number>
-  /** Rows and heads of these users; of everybody without ids. */
+  /** Rows and object rows of these users; without ids, of all users. */
   read(clerkIds?: readonly string[]): Promise<Found>
-  /** The first users in the order in which they came, with how many there are. */
+  /** The oldest users, and the total number. */
   firstUsers(limit: number): Promise<{ rows: Row[]; total: number }>
 }
 
-/** So many ids in one statement keep it far below any server's `max_allowed_packet`. */
+/** This many ids in one statement keep it far below any server's `max_allowed_packet`. */
 const IDS_PER_STATEMENT = 1000
 // A person waits for the first, and a frozen server is given time to wake up during the second.
 const CONNECT_WITHIN_MS = 5000
@@ -28,8 +28,8 @@ const COLUMNS = [
   ...['banned', 'locked', 'two_factor_enabled', 'created_at', 'updated_at', 'last_sign_in_at', 'public_metadata'],
 ].join(', ')
 
-/** Without stubs: a stub only holds a place that is locked or written for a test, and is no head to readers. */
-const HEADS = '(SELECT * FROM clerk_objects WHERE event_id IS NOT NULL OR deleted_at IS NOT NULL) AS heads'
+/** Without stubs: a stub only reserves a row for a lock or a probe, and is no object to readers. */
+const OBJECTS = '(SELECT * FROM clerk_objects WHERE event_id IS NOT NULL OR deleted_at IS NOT NULL) AS objects'
 
 /** Throws StartFault when the server cannot be reached. Afterwards it may come and go. */
 export async function openTables(databaseUrl: string): Promise<Tables> {
@@ -62,7 +62,7 @@ export async function openTables(databaseUrl: string): Promise<Tables> {
   }
   return {
     async areEmpty() {
-      return (await count('users')) + (await count(HEADS)) + (await count('webhook_events')) === 0
+      return (await count('users')) + (await count(OBJECTS)) + (await count('webhook_events')) === 0
     },
     async outcomesOf(eventIds) {
       const sql = 'SELECT event_id, outcome FROM webhook_events'
@@ -72,10 +72,10 @@ export async function openTables(databaseUrl: string): Promise<Tables> {
     ledgerRows: () => count('webhook_events'),
     async read(clerkIds) {
       const users = await inChunks<UserRow>(`SELECT ${COLUMNS} FROM users`, 'clerk_id', clerkIds)
-      const heads = await inChunks<HeadRow>(`SELECT * FROM ${HEADS}`, 'id', clerkIds)
+      const objects = await inChunks<ObjectRow>(`SELECT * FROM ${OBJECTS}`, 'id', clerkIds)
       return {
         users: new Map(users.map((row) => [row.clerk_id, userOf(row)])),
-        heads: new Map(heads.map((row) => [row.id, headOf(row)])),
+        objects: new Map(objects.map((row) => [row.id, objectOf(row)])),
       }
     },
     async firstUsers(limit) {
@@ -90,7 +90,7 @@ export async function openTables(databaseUrl: string): Promise<Tables> {
 
 type UserRow = Row & { clerk_id: string }
 
-interface HeadRow {
+interface ObjectRow {
   id: string
   updated_at_ms: number
   timestamp_ms: number
@@ -107,7 +107,7 @@ function userOf({ clerk_id: _key, ...row }: UserRow): Row {
 
 const timeMs = (text: unknown) => (typeof text === 'string' ? Date.parse(`${text.replace(' ', 'T')}Z`) : null)
 
-function headOf(row: HeadRow): FoundHead {
+function objectOf(row: ObjectRow): FoundObject {
   return {
     updatedAtMs: row.updated_at_ms,
     timestampMs: row.timestamp_ms,

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import { printable } from '@clerk-mirror/runtime'
 
-/** The destination of our output: a person, a log or another program. */
+/** A destination of output: a terminal, a log or another program. */
 export interface Output {
   write(text: string): unknown
   isTTY?: boolean
@@ -13,12 +13,12 @@ export function styled(output: Output, style: Style, text: string): string {
   return output.isTTY === true ? styleText(style, text) : text
 }
 
-/** Two columns for Chinese, Japanese, Korean and emoji; none for characters that only change the one before. */
+/** Two columns for Chinese, Japanese, Korean and emoji; none for combining characters. */
 const WIDE =
   /\p{Emoji_Presentation}|\p{Extended_Pictographic}\ufe0f|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6]/u
 const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/** Text in exactly so many columns of a terminal: padded, or cut with an ellipsis. */
+/** Text in exactly this many columns of a terminal: padded, or cut with an ellipsis. */
 export function fitted(text: string, columns: number): string {
   const characters = [...GRAPHEMES.segment(visible(text))].map(({ segment }) => ({ segment, width: width(segment) }))
   const total = characters.reduce((sum, character) => sum + character.width, 0)

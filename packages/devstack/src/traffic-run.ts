@@ -12,9 +12,9 @@ export interface RunOptions {
   tables: Tables
   concurrency: number
   rate?: number
-  /** `own users`: others may be in the tables too. `everything`: nothing else may be in them. */
+  /** `own users`: the tables may hold others too. `everything`: they must hold nothing else. */
   compare: 'own users' | 'everything'
-  /** Aborted: sending or waiting ends soon, and nothing is compared. */
+  /** When aborted, sending or waiting ends soon, and nothing is compared. */
   signal: AbortSignal
   onProgress: (progress: Progress) => void
 }
@@ -27,7 +27,7 @@ export interface RunResult {
   sent: SendReport
   deliveries: number
   events: number
-  /** From the first request until the last event stood in the ledger, as far as it came. */
+  /** From the first request until the last event was in the ledger, as far as it got there. */
   tookMs: number
   /** How many events had each outcome. */
   outcomes: Map<string, number>
@@ -37,12 +37,12 @@ export interface RunResult {
   stopped: boolean
 }
 
-/** For so long nothing may move: a database that is away for a minute, and the worker's finding that it is back. */
+/** A stall of this length fails the run: it covers a database that is away for a minute, and the worker's recovery. */
 const STUCK_AFTER_MS = 120_000
-/** Each look is a query for missing events, on the database under load. */
+/** Each poll is a query for the missing events, on the database under load. */
 const LOOK_EVERY_MS = 200
 
-/** Sends the traffic, waits until every event was decided, and holds the tables against the model. */
+/** Sends the traffic, waits until every event was decided, and compares the tables with the model. */
 export async function runTraffic(traffic: Traffic, options: RunOptions): Promise<RunResult> {
   const startedAtMs = performance.now()
   const { deliveries, events } = traffic
@@ -64,7 +64,7 @@ export async function runTraffic(traffic: Traffic, options: RunOptions): Promise
   result.stopped = options.signal.aborted
   if (result.stopped) return result
 
-  const own = [...expected.heads.keys()]
+  const own = [...expected.objects.keys()]
   result.differences = differences(
     expected,
     await options.tables.read(options.compare === 'everything' ? undefined : own),
@@ -79,7 +79,7 @@ async function waitForLedger(eventIds: ReadonlySet<string>, options: RunOptions)
   let unreadable: unknown
   while (!options.signal.aborted) {
     const open = [...eventIds].filter((id) => !decided.has(id))
-    // The database may be away for a while: a simulation is also run to see the mirror come through that.
+    // The database may be away for a while: a simulation may also show that the mirror survives that.
     const found = await options.tables.outcomesOf(open).catch((error: unknown) => {
       unreadable = error
       return new Map<string, string>()

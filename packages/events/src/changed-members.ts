@@ -1,15 +1,15 @@
 import { eachMember, isOpening, QUOTE, SPACE, skipSpace, skipValue } from './json-text.js'
 
 /**
- * The names of the members whose value differs between two objects, those that only one of them has included; sorted.
- * White space, escapes and the order of members are spelling and no change. Clerk nearly always prints a value that did
- * not change as it printed it before, so equal text is looked for first.
+ * The names of the members whose value differs between two objects, including those that only one of them has; sorted.
+ * White space, escapes and the order of members are spelling and no change. Clerk nearly always prints an unchanged
+ * value as before, so equal text is tried first.
  */
 export function changedMembers(before: string, after: string): string[] {
   return changedInStep(before, after) ?? changedInAnyOrder(before, after)
 }
 
-/** One walk where both have the same members in the same order, as nearly always; null where they have not. */
+/** One walk over two objects with the same members in the same order, the usual case; null for others. */
 function changedInStep(before: string, after: string): string[] | null {
   const changed = new Set<string>()
   let at = skipSpace(before, skipSpace(before, 0) + 1)
@@ -22,7 +22,7 @@ function changedInStep(before: string, after: string): string[] | null {
     const value = skipSpace(before, at + start - key)
     const isSame = before.startsWith(after.slice(start, end + 1), value)
     const valueEnd = isSame ? value + end - start : skipValue(before, value)
-    // Of a member that is there twice, the last one counts.
+    // Of a duplicate member, the last one counts.
     if (isSame || isSameValue(before.slice(value, valueEnd), after.slice(start, end))) changed.delete(name)
     else changed.add(name)
     at = skipSpace(before, skipSpace(before, valueEnd) + 1)
@@ -52,7 +52,7 @@ function isSameValue(one: string | undefined, other: string | undefined): boolea
   return isContainer ? canonical(one) === canonical(other) : canonicalScalar(one) === canonicalScalar(other)
 }
 
-/** A list or object that is being read: what is known of it, and of an object the name whose value comes next. */
+/** A list or object that is being read: its content so far, and in an object the name of the next value. */
 type Open = { members: Map<string, string> | null; items: string; name: string | null }
 
 const BRACE = 0x7b
@@ -62,8 +62,8 @@ const CLOSING_BRACE = 0x7d
 const CLOSING_BRACKET = 0x5d
 
 /**
- * One spelling for all spellings of a value. With a stack of its own, for a body may nest as deep as it is long; texts
- * are put together by `+`, which copies nothing, or each level would copy all that lies in it.
+ * One spelling for all spellings of a value. Uses its own stack, because a body may nest as deep as it is long; texts
+ * are joined by `+`, which copies nothing, or each level would copy its whole content.
  */
 function canonical(text: string): string {
   const open: Open[] = []
@@ -109,17 +109,17 @@ function closed({ members, items }: Open): string {
 const canonicalScalar = (text: string): string =>
   text.charCodeAt(0) === QUOTE ? textOf(decoded(text)) : canonicalNumber(text)
 
-/** With its length, so that no text can pass for the end of itself. */
+/** Prefixed with its length, so that no text can be mistaken for the end of itself. */
 const textOf = (value: string) => `${value.length}"${value}`
 
-/** The string that stands between these quotes. */
+/** The string between these quotes. */
 const decoded = (quoted: string): string => (quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1))
 
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
-/** Characters of a number beyond which its text alone counts: no number of Clerk's has as many. */
+/** Length of a number beyond which only its text counts: no number of Clerk's is as long. */
 const NUMBER_LENGTH_MAX = 64
 
-/** Exact, where JSON.parse would take two large integers for one. A literal is itself. */
+/** Exact, where JSON.parse would read two large integers as one. A literal is itself. */
 function canonicalNumber(text: string): string {
   const [isNumber, sign, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? []
   if (isNumber === undefined || text.length > NUMBER_LENGTH_MAX) return text

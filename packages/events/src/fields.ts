@@ -2,7 +2,7 @@ import { memberText } from './json-text.js'
 
 /*
  * Tolerant readers of Clerk's objects. A field that is absent, null or of another type is null: an object that can be
- * keyed is mirrored whatever the rest looks like, since users of the application write much of it.
+ * keyed is mirrored, even if the rest is odd, since users of the application write much of it.
  */
 export type JsonObject = { readonly [key: string]: unknown }
 
@@ -11,7 +11,7 @@ export const asObject = (value: unknown): JsonObject | null =>
 
 export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
-/** Well-formed text; null when empty, as Clerk's old shapes write "" for what is not there. */
+/** Well-formed text; null when empty, because Clerk's old shapes write "" for an absent value. */
 export const text = (value: unknown): string | null =>
   typeof value === 'string' && value !== '' ? value.toWellFormed() : null
 
@@ -32,7 +32,7 @@ export const wholeNumber = (value: unknown): number | null =>
 
 const OBJECT_ID = /^[!-~]{1,64}$/
 
-/** An id that the tables can key by: their ASCII collation pads, so `'a '` would be `'a'`. */
+/** An id that can be a key in the tables: their ASCII collation pads, so `'a '` would be `'a'`. */
 export const id = (value: unknown): string | null => (typeof value === 'string' && OBJECT_ID.test(value) ? value : null)
 
 /** Clerk's own text of a member that is an object, such as metadata. `source` is the text of `data`. */

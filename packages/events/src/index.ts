@@ -1,6 +1,6 @@
 export { membersThatDiffer } from './api-copy.js'
 export { changedMembers } from './changed-members.js'
-export { type Change, type Decoded, decode } from './decode.js'
+export { type Change, type DecodeResult, decode } from './decode.js'
 export { type Envelope, type EventSource, eventIdOf } from './envelope.js'
 export { Failure, type FailureClass } from './failure.js'
 export { id as asObjectId } from './fields.js'
@@ -19,9 +19,9 @@ export {
   type ObjectOf,
   type TypedKind,
 } from './kinds/index.js'
-export type { Subjects } from './kinds/kind.js'
+export type { Owners } from './kinds/kind.js'
 export { isNeverStored, type KindsSetting, kindOf, type MirroredKinds, parseMirroredKinds } from './mirrored-kinds.js'
-export { type Peeked, peek } from './peek.js'
+export { type PeekResult, peek } from './peek.js'
 export {
   type Addresses,
   addressesOf,

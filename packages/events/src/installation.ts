@@ -9,16 +9,16 @@ export type InstallationCode = 'installation_mismatch' | 'database_unstamped'
 
 export type InstallationRefusal = { code: InstallationCode; message: string }
 
-/** How the marks of a queue and a database stand to each other. */
+/** The relation between the marks of a queue and a database. */
 export type InstallationMatch =
   | { kind: 'match'; stamp: InstallationStamp }
-  /** Neither is marked, or the database alone and the queue never was: a new installation. */
+  /** Neither is marked, or only the database is and the queue never was: a new installation. */
   | { kind: 'new'; stamp: InstallationStamp | null }
   /** The queue has lost its data, or went back to older ones; the stamp is that of the database. */
   | { kind: 'queue-lost'; stamp: InstallationStamp }
   /** The queue's epoch is ahead, as after an interrupted write or when an older database was restored. */
   | { kind: 'database-behind'; stamp: InstallationStamp }
-  /** They belong to different installations; or the database is new, and which of the two is wrong cannot be told. */
+  /** They belong to different installations; or the database is new, and it is unknown which of the two is wrong. */
   | { kind: 'conflict'; refusal: InstallationRefusal }
 
 export function matchInstallations(

@@ -1,7 +1,7 @@
 /*
- * Work on JSON as text. The mirror keeps Clerk's own text: parsing and printing it again would round large integers,
- * drop duplicate keys and overflow the stack on deep nesting. All of it expects text that JSON.parse has accepted, so
- * it only has to find where values begin and end.
+ * Operations on JSON as text. The mirror keeps Clerk's own text: parsing and printing it again would round large
+ * integers, drop duplicate keys and overflow the stack on deep nesting. All functions expect text that JSON.parse has
+ * accepted, so they only have to find where values begin and end.
  */
 
 export const QUOTE = 0x22
@@ -37,7 +37,7 @@ export function elementTexts(text: string): string[] {
 
 type Visit = (key: number, keyEnd: number, start: number, end: number) => void
 
-/** Tells of each member where its key stands, quotes included, and where its value. */
+/** Calls `visit` for each member with the positions of its key, quotes included, and of its value. */
 export function eachMember(text: string, visit: Visit): void {
   let at = skipSpace(text, skipSpace(text, 0) + 1)
   while (text.charCodeAt(at) === QUOTE) {
@@ -81,17 +81,17 @@ export function wellFormedText(text: string): string {
   return text.replace(ESCAPES, (sequence) => (isLone(sequence) ? '\\ufffd' : sequence)).toWellFormed()
 }
 
-/** Whether the string from one quote to behind the other says `key`, which may be written with escapes. */
+/** Whether the string between these two positions, quotes included, is `key`, which may be written with escapes. */
 function isKey(text: string, start: number, end: number, key: string): boolean {
   if (end - start === key.length + 2) return text.startsWith(key, start + 1)
-  // An escape is longer than what it stands for.
+  // An escape is longer than its character.
   if (end - start < key.length + 2) return false
   const quoted = text.slice(start, end)
   return quoted.includes('\\') && JSON.parse(quoted) === key
 }
 
-// By codes and not by characters: this walks over every byte that the mirror stores. Each step goes forward, so that it
-// ends on any text.
+// By codes and not by characters: this walks over every byte that the mirror stores. Each step goes forward, so that
+// the walk ends on any text.
 
 export function skipSpace(text: string, from: number): number {
   let at = from
@@ -133,10 +133,10 @@ export function skipValue(text: string, from: number): number {
   return at
 }
 
-/** What stands before the next bracket or escape. Some strings at once: each takes a place to go back to. */
+/** The text before the next bracket or escape. At most 100 strings at a time: each costs a place to backtrack to. */
 const PLAIN = /[^"{}[\]]*(?:"[^"\\]*"[^"{}[\]]*){0,100}/y
 
-/** Native code reads the most of a body. It ends outside of a string, wherever that is. */
+/** Native code reads most of a body. The match always ends outside of a string. */
 function skipPlain(text: string, from: number): number {
   PLAIN.lastIndex = from
   PLAIN.test(text)

@@ -1,16 +1,16 @@
-/** They carry one-time codes and magic links: they reach not even Redis, whatever is configured. */
+/** They carry one-time codes and magic links, and never even reach Redis, whatever the setting. */
 const NEVER_STORED: readonly string[] = ['email', 'sms']
 
 export type MirroredKinds = (kind: string) => boolean
 
-/** A setting of kinds; `text` is the same for settings of the same words. */
+/** A setting of kinds; `text` is equal for settings with the same words. */
 export type KindsSetting = MirroredKinds & { readonly text: string }
 
 const KIND_NAME = /^-?[A-Za-z][\w.]*$/
 
 /**
- * `*` is every kind, a name adds one, `-name` leaves one out: `*,-session`, `user,organization`.
- * Throws an Error that names what it cannot read.
+ * `*` is every kind, a name adds one, `-name` excludes one: `*,-session`, `user,organization`. Throws an Error that
+ * names the unreadable part.
  */
 export function parseMirroredKinds(raw: string): KindsSetting {
   const words = raw.split(/[\s,]+/).filter((word) => word !== '')
@@ -26,7 +26,7 @@ export function parseMirroredKinds(raw: string): KindsSetting {
 
 export const isNeverStored = (type: string): boolean => NEVER_STORED.includes(kindOf(type))
 
-/** `organizationMembership.deleted` is about an `organizationMembership`. */
+/** The kind of `organizationMembership.deleted` is `organizationMembership`. */
 export const kindOf = (type: string): string => {
   const dot = type.lastIndexOf('.')
   return dot === -1 ? type : type.slice(0, dot)

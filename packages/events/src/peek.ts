@@ -3,27 +3,27 @@ import { asObject, text } from './fields.js'
 import { kindNamed } from './kinds/index.js'
 import { kindOf } from './mirrored-kinds.js'
 
-export type Peeked =
+export type PeekResult =
   | ({ kind: 'event' } & Pick<Envelope, 'type' | 'objectId' | 'instanceId'> & { userId: string | null })
   | { kind: 'not-an-event'; code: 'invalid_json' | 'not_an_object' | 'missing_type'; message: string }
 
-/** Reads the same whether a text was made of its bytes one by one or as UTF-8. */
+/** Text that decodes the same from latin1 and from UTF-8. */
 const PLAIN = /^[ -~]*$/
 
 /**
- * What ingest needs to know of a body. Everything else that may be wrong with it is the worker's to judge, where a
- * wrong judgement costs a dead letter and not an event.
+ * The fields that ingest needs from a body. Every other fault of a body is left to the worker, where a wrong judgement
+ * costs a dead letter and not an event.
  */
-export function peek(body: Buffer): Peeked {
-  // One character for each byte is made and parsed faster, and is JSON if and only if the UTF-8 is: all that JSON
-  // itself consists of is ASCII.
+export function peek(body: Buffer): PeekResult {
+  // Text with one character for each byte is made and parsed faster, and is JSON if and only if the UTF-8 is: JSON's
+  // own syntax is ASCII.
   const seen = read(body.toString('latin1'))
   if (seen.kind === 'not-an-event') return seen
   const { type, objectId, instanceId, userId } = seen
   return PLAIN.test(`${type}${objectId}${instanceId}${userId}`) ? seen : read(body.toString('utf8'))
 }
 
-function read(source: string): Peeked {
+function read(source: string): PeekResult {
   const parsed = parseJson(source)
   if (parsed === undefined) return { kind: 'not-an-event', code: 'invalid_json', message: 'The body is not JSON.' }
   const event = asObject(parsed)
@@ -33,9 +33,9 @@ function read(source: string): Peeked {
     return { kind: 'not-an-event', code: 'missing_type', message: 'The body has no "type" that is a string.' }
   }
   const data = asObject(event['data'])
-  const userId = data && kindNamed(kindOf(type)).subjects(data).userId
+  const userId = data && kindNamed(kindOf(type)).owners(data).userId
   const instanceId = text(event['instance_id'])
-  // As Redis will give it back: a type that came back otherwise would be another than the one that a body is bound to.
+  // In the form in which Redis returns it: the body is bound to the type, and an altered type would not match.
   return { kind: 'event', type: type.toWellFormed(), objectId: text(data?.['id']), userId, instanceId }
 }
 

@@ -3,12 +3,12 @@ import { isKnownKind, KINDS_THAT_OUTLIVE_THEIR_USER, kindNamed } from './kinds/i
 import { parseJson } from './peek.js'
 
 /*
- * How an erasure recognises a person in Clerk's objects: by the user id, and by e-mail addresses and telephone numbers,
+ * An erasure recognises a person in Clerk's objects by the user id, and by e-mail addresses and telephone numbers,
  * which stand in invitations and waitlist entries before any user id does.
  */
 
 export type Addresses = {
-  /** In lower case. Clerk verified them, or took them from an administrator, so that nobody else has them. */
+  /** In lower case. Clerk verified them, or took them from an administrator: they belong to this person alone. */
   own: ReadonlySet<string>
   /** In lower case. Not verified: the address may be another person's. */
   unverified: ReadonlySet<string>
@@ -17,8 +17,8 @@ export type Addresses = {
 export type Person = { userId: string; addresses: Addresses }
 
 /**
- * `theirs`: the object is about the person. `mention`: the object belongs to somebody else, or holds the id or an
- * address in a place that says nothing about whose it is; `members` are the top-level members that do.
+ * `theirs`: the object belongs to the person. `mention`: the object belongs to another person, or holds the id or an
+ * address in a place that says nothing about its owner; `members` are the top-level members with a mention.
  */
 export type Tie = { kind: 'theirs' } | { kind: 'mention'; members: readonly string[] }
 
@@ -46,20 +46,20 @@ export type PersonsObject = {
   kind: string
   id: string | null
   data: JsonObject
-  /** The user whom an earlier version named. */
+  /** The user that an earlier version named. */
   userId?: string | null
 }
 
-/** An empty object for a text that is none. */
+/** An empty object for text that is no JSON object. */
 export const asJsonObject = (text: string): JsonObject => asObject(parseJson(text)) ?? {}
 
-/** An empty object where the text is no object, or its member is none. */
+/** An empty object where the text is no JSON object, or its member is none. */
 export const asJsonMember = (text: string, name: string): JsonObject => asObject(asJsonObject(text)[name]) ?? {}
 
-/** Null where neither the id nor an address of the person stands in the object. */
+/** Null where the object contains neither the id nor an address of the person. */
 export function tieTo(person: Person, { kind, id, data, userId: earlier = null }: PersonsObject): Tie | null {
-  const { subjects, addresses = [], references = [] } = kindNamed(kind)
-  const { userId: named, organizationId } = subjects(data)
+  const { owners, addresses = [], references = [] } = kindNamed(kind)
+  const { userId: named, organizationId } = owners(data)
   const userId = named ?? earlier
   const isShared = KINDS_THAT_OUTLIVE_THEIR_USER.includes(kind)
   if (id === person.userId || (userId === person.userId && !isShared)) return { kind: 'theirs' }
@@ -70,8 +70,8 @@ export function tieTo(person: Person, { kind, id, data, userId: earlier = null }
   for (const [name, value] of Object.entries(data)) {
     const texts = textsIn(value)
     if (!isOthers && !isKnownKind(kind)) {
-      // A kind that the mirror does not know, and that names no other user. What an organization owns is not a person's
-      // for having been made by them.
+      // An unknown kind that names no other user. An object of an organization is not a person's for having been made
+      // by them.
       if (texts.some(isOwn) || (value === person.userId && organizationId === null)) return { kind: 'theirs' }
     }
     if (references.includes(name) && value === person.userId) continue
@@ -87,7 +87,7 @@ export function mentions({ userId, addresses }: Person, text: string): boolean {
   return [...addresses.own, ...addresses.unverified].some((address) => isWordOf(lower, address, OF_ADDRESSES))
 }
 
-/** What continues an id, and what continues an address to either side: x.ada@example.com is not ada@example.com. */
+/** Characters that continue an id, or an address on either side: x.ada@example.com is not ada@example.com. */
 const OF_IDS = { before: /\w$/, after: /^\w/ }
 const OF_ADDRESSES = { before: /[\w.+%-]$/, after: /^(?:[\w-]|\.\w)/ }
 
@@ -99,12 +99,12 @@ export function isWordOf(text: string, word: string, { before, after }: typeof O
   return false
 }
 
-/** Longest runs of characters that JSON writes as they are, of whatever writer. */
+/** Longest runs of characters that every JSON writer prints unescaped. */
 const PLAIN_RUNS = /[\w.@+-]+/g
 
 /**
- * Fragments, in lower case, of which every JSON text that names the person holds at least one, in whatever case: for a
- * search that cannot parse.
+ * Lower-case fragments; every JSON text that names the person holds at least one of them, in any case: for a search
+ * that cannot parse.
  */
 export function searchTextsOf({ userId, addresses }: Person): string[] {
   const longest = (address: string) =>
@@ -114,7 +114,8 @@ export function searchTextsOf({ userId, addresses }: Person): string[] {
 }
 
 /**
- * Every string below a value, names of members included. Counts instead of recursing: JSON nests as deep as it is long.
+ * Every string below a value, names of members included. Uses a stack instead of recursion: JSON nests as deep as it is
+ * long.
  */
 function textsIn(value: unknown): string[] {
   const texts: string[] = []

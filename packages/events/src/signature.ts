@@ -84,8 +84,9 @@ export function checkSignatureHeaders(rawHeaders: readonly string[], nowMs: numb
 }
 
 /**
- * Verifies a Svix signature over the raw bytes, in Svix' and in the Standard Webhooks' header names; Svix' win.
- * The same verdicts as the vendors' libraries but for timestamps that are no plain number, which those parse leniently.
+ * Verifies a Svix signature over the raw bytes, with Svix' or the Standard Webhooks' header names; Svix' take
+ * precedence. Agrees with the vendors' libraries except for timestamps that are no plain number, which those parse
+ * leniently.
  */
 export function verifySignature(
   headers: CheckedSignatureHeaders,
@@ -130,7 +131,7 @@ type NamedHeaders = { id?: string; timestamp?: string; signature?: string }
 const isPart = (name: string): name is keyof NamedHeaders =>
   name === 'id' || name === 'timestamp' || name === 'signature'
 
-/** The name of a header that was repeated, or the three values. */
+/** The name of a repeated header, or the three values. */
 function namedHeaders(rawHeaders: readonly string[]): NamedHeaders | string {
   const svix: NamedHeaders = {}
   const standard: NamedHeaders = {}

@@ -1,19 +1,21 @@
 import { Failure } from '@clerk-mirror/events'
-import { type Arrival, applyBatch } from './apply/apply.js'
-import { type Applied, applyIsolated, type LockWait } from './apply/isolate.js'
+import { applyBatch, type DecodedEvent } from './apply/apply.js'
+import { canary } from './apply/canary.js'
+import type { FutureVersion } from './apply/future-versions.js'
+import { BlockedObjects, findHeldRows } from './apply/held-rows.js'
+import { type ApplyResult, applyIsolated, type LockWait } from './apply/isolate.js'
 import type { Reactions } from './apply/outbox.js'
 import { type ReactionReads, reactionReads } from './apply/reaction-reads.js'
-import { exceedsPacket, type PacketLimit, partsFor } from './apply/split-batch.js'
-import { canary } from './database/canary.js'
+import { exceedsPacket, splitBatch } from './apply/split-batch.js'
 import { onFreshConnection, openPrisma } from './database/connection.js'
 import { LOCK_WAIT_TIMEOUT_S, SHORT_LOCK_WAIT_TIMEOUT_S } from './database/connection-limits.js'
 import type { DatabaseOptions } from './database/database-url.js'
 import { isLockWait, packetTooLarge } from './database/failures.js'
-import { type ForeignConstraint, foreignConstraints } from './database/foreign-constraints.js'
-import { BlockedObjects, findHeldRows } from './database/held-rows.js'
+import type { PacketLimit } from './database/packet-limit.js'
 import { inTransaction, type Transaction } from './database/transaction.js'
 import { FOREIGN_CONSTRAINTS_KEPT_MS, TRANSACTION_MS, TRANSACTION_WAIT_MS } from './limits.js'
-import { type FutureVersion, noteFutureVersions } from './operate/future-versions.js'
+import { type ForeignConstraint, foreignConstraints } from './operate/foreign-constraints.js'
+import { noteFutureVersions } from './operate/future-versions.js'
 import { type DatabaseInstallation, databaseInstallation } from './operate/installation.js'
 import { type OperatorVerbs, operatorVerbs } from './operate/operator-verbs.js'
 import { type MirrorReads, mirrorReads } from './operate/reads.js'
@@ -23,30 +25,32 @@ export type Mirror = AsyncDisposable &
   MirrorReads &
   ReactionReads & {
     /**
-     * Applies a batch in one transaction, or a few where its server takes only little at once, and returns what became
-     * of each event, in the batch's order.
+     * Applies a batch in one transaction, or in several where the server takes only small packets, and returns the
+     * result of each event, in batch order.
      * @throws Failure of class `outage`; events that the failing call had already committed are duplicates next time.
      */
-    apply: (batch: readonly Arrival[]) => Promise<Applied[]>
+    apply: (batch: readonly DecodedEvent[]) => Promise<ApplyResult[]>
     /** Resolves when writes commit. @throws Failure of class `outage` that names the cause. */
     canary: () => Promise<void>
     installation: DatabaseInstallation
-    /** What the application added to the tables that can stop events; looked up anew after a minute. Never throws. */
+    /**
+     * Constraints that the application added to the tables and that can stop events; looked up again after a minute.
+     * Never throws.
+     */
     foreignConstraints: () => Promise<readonly ForeignConstraint[]>
   }
 
-/** A worker that was frozen in the middle of a transaction must not commit it by what was wanted before. */
+/** A worker that was frozen in the middle of a transaction must not commit it under outdated interests. */
 const reactionsOutdated = () =>
-  new Failure(
-    'outage',
-    'register_unread',
-    'which reactions are wanted was not known any more at the end of a transaction',
-  )
+  new Failure('outage', 'register_unread', 'the register of reactions was outdated at the end of a transaction')
 
 export type MirrorOptions = {
-  /** Without them, nothing is asked for. */
+  /** Without reactions, no requests are written. */
   reactions?: Reactions | null
-  /** Called after the commit, with objects that were found to have a version far in the future and not noted before. */
+  /**
+   * Called after the commit, with objects that turned out to have a version far in the future and were not noted
+   * before.
+   */
   onFutureVersions?: (found: readonly FutureVersion[]) => void
   clock?: () => number
   random?: () => number
@@ -64,8 +68,8 @@ function keptForeignConstraints(options: DatabaseOptions): Mirror['foreignConstr
   }
 }
 
-/** The connection goes back to its pool with the wait that it had. */
-async function waiting<T>(transaction: Transaction, wait: LockWait, work: () => Promise<T>): Promise<T> {
+/** Restores the usual wait before the connection returns to its pool. */
+async function withLockWait<T>(transaction: Transaction, wait: LockWait, work: () => Promise<T>): Promise<T> {
   if (wait === 'usual') return work()
   const set = (seconds: number) =>
     transaction.execute({ sql: `SET SESSION innodb_lock_wait_timeout = ${seconds}`, values: [] })
@@ -77,7 +81,7 @@ async function waiting<T>(transaction: Transaction, wait: LockWait, work: () => 
   }
 }
 
-/** Opens nothing yet: a worker starts, and waits, while the database is down. */
+/** Opens no connection yet: a worker starts, and waits, while the database is down. */
 export function openMirror(
   options: DatabaseOptions,
   { reactions = null, onFutureVersions, clock = Date.now, random = Math.random }: MirrorOptions = {},
@@ -85,49 +89,52 @@ export function openMirror(
   const packet: PacketLimit = { bytes: Number.POSITIVE_INFINITY }
   const prisma = openPrisma(options, packet)
   const limits = { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_MS }
-  /** The batch is committed: a note that cannot be made must not undo it. Then each of their events tells of them. */
-  const tellFuture = async (future: readonly FutureVersion[]) => {
+  /**
+   * The batch is committed: a note that fails must not undo it. Until it succeeds, each later event reports the
+   * version.
+   */
+  const reportFutureVersions = async (future: readonly FutureVersion[]) => {
     const unknown = await noteFutureVersions(prisma, future, clock()).catch(() => future)
     if (unknown.length > 0) onFutureVersions?.(unknown)
   }
   const attempts = {
-    async apply(batch: readonly Arrival[], wait: LockWait) {
-      const { outcomes, asked, future } = await inTransaction(prisma, limits, async (open) => {
+    async apply(batch: readonly DecodedEvent[], wait: LockWait) {
+      const { outcomes, requested, future } = await inTransaction(prisma, limits, async (open) => {
         const interests = reactions?.interests() ?? null
-        const applied = await waiting(open, wait, () => applyBatch(open, batch, clock(), interests))
+        const applied = await withLockWait(open, wait, () => applyBatch(open, batch, clock(), interests))
         if (reactions && !(await reactions.areCurrent(interests))) throw reactionsOutdated()
         return applied
       })
-      if (asked.size > 0) reactions?.onAsked(asked)
-      if (future.length > 0) await tellFuture(future)
+      if (requested.size > 0) reactions?.onRequested(requested)
+      if (future.length > 0) await reportFutureVersions(future)
       return outcomes
     },
-    heldRows: (batch: readonly Arrival[]) => findHeldRows(options, batch),
-    canary: () => canary({ database: options, asksForReactions: reactions !== null, random }),
+    heldRows: (batch: readonly DecodedEvent[]) => findHeldRows(options, batch),
+    canary: () => canary({ database: options, requestsReactions: reactions !== null, random }),
     random,
   }
   const blocked = new BlockedObjects()
-  const applyParts = async (batch: readonly Arrival[], wait: LockWait): Promise<Applied[]> => {
-    const applied: Applied[] = []
-    for (const part of partsFor(batch, packet)) applied.push(...(await applyIsolated(part, attempts, wait)))
+  const applySplit = async (batch: readonly DecodedEvent[], wait: LockWait): Promise<ApplyResult[]> => {
+    const applied: ApplyResult[] = []
+    for (const part of splitBatch(batch, packet)) applied.push(...(await applyIsolated(part, attempts, wait)))
     return applied.map((each, index) => {
-      const arrival = batch[index]
-      if (each.kind !== 'failed' || !arrival) return each
-      if (isLockWait(each.failure)) blocked.add(arrival)
-      return exceedsPacket(arrival, packet) ? { kind: 'failed', failure: packetTooLarge(each.failure) } : each
+      const event = batch[index]
+      if (each.kind !== 'failed' || !event) return each
+      if (isLockWait(each.failure)) blocked.add(event)
+      return exceedsPacket(event, packet) ? { kind: 'failed', failure: packetTooLarge(each.failure) } : each
     })
   }
   return {
     async apply(batch) {
-      const isApart = batch.map((arrival) => blocked.has(arrival))
+      const isApart = batch.map((event) => blocked.has(event))
       const usual = (
-        await applyParts(
+        await applySplit(
           batch.filter((_, index) => !isApart[index]),
           'usual',
         )
       ).values()
       const apart = (
-        await applyParts(
+        await applySplit(
           batch.filter((_, index) => isApart[index]),
           'short',
         )

@@ -117,8 +117,8 @@ function tieOfEvent(event: StoredEvent, person: Person): 'theirs' | 'mention' | 
   const data = asJsonMember(bodyOf(event), 'data')
   const id = asObjectId(data['id'])
   const tie = tieTo(person, { kind, id, data })?.kind ?? null
-  const { subjects, whenUserIsDeleted } = kindNamed(kind)
-  const isOthers = (kind === 'user' && id !== null) || subjects(data).userId !== null
+  const { owners, whenUserIsDeleted } = kindNamed(kind)
+  const isOthers = (kind === 'user' && id !== null) || owners(data).userId !== null
   if (tie === 'theirs' || isOthers || whenUserIsDeleted === 'clear-reference') return tie
   if (isWordOf(text, person.userId)) return 'theirs'
   return mentions(person, text) ? 'mention' : null

@@ -26,7 +26,7 @@ export type Mention =
 export type EraseResult =
   | {
       kind: 'erased'
-      /** Heads that became tombstones. */
+      /** Object rows that became tombstones. */
       objects: number
       /** Removed, by table. */
       rows: Counts

@@ -1,5 +1,5 @@
 import { KNOWN_KINDS } from '@clerk-mirror/events'
-import type { AskRequest, Mirror } from '@clerk-mirror/mirror'
+import type { BackfillRequest, Mirror } from '@clerk-mirror/mirror'
 import type { QueueDepth, QueueView, ReactionPartitions } from '@clerk-mirror/queue/operate'
 import type { Ledger } from './ledger.js'
 import { FORGET_PAGE } from './limits.js'
@@ -19,7 +19,7 @@ export type ReactionBacklog = {
   oldestAgeS: number
 }
 
-export type AskOptions = AskRequest & {
+export type AskOptions = BackfillRequest & {
   /** Counts, and asks for nothing. */
   dryRun?: boolean
   /** Stops after the page that is being asked for; the same request goes on from there. */
@@ -88,14 +88,14 @@ export function reactionOperations({ places, queue, ledger }: Around): ReactionO
       const mirror = ledger.required
       await demandKnown(mirror, request.reaction)
       await demandKind(mirror, request.kind)
-      const matched = await mirror.askable(request)
+      const matched = await mirror.countBackfill(request)
       if (dryRun) return { isDone: false, isResumed: false, matched, asked: 0 }
-      const run = await mirror.beginAsk(request)
+      const run = await mirror.beginBackfill(request)
       for (;;) {
-        const { isDone, asked } = await mirror.askNext(run)
+        const { isDone, requested } = await mirror.backfillNext(run)
         // Objects come and go meanwhile.
-        onProgress?.(asked, isDone ? asked : Math.max(matched, asked))
-        if (isDone || signal?.aborted) return { isDone, isResumed: run.isResumed, matched, asked }
+        onProgress?.(requested, isDone ? requested : Math.max(matched, requested))
+        if (isDone || signal?.aborted) return { isDone, isResumed: run.isResumed, matched, asked: requested }
       }
     },
     async remove(reaction, { actor }) {

@@ -17,7 +17,7 @@ export type RebuildProgress = RebuildCounts & { of: number }
 export type RebuildResult = { isDone: boolean; counts: RebuildCounts }
 
 /**
- * Makes the typed tables anew from the heads, beside workers that write them and without a call to Clerk.
+ * Makes the typed tables anew from the object rows, beside workers that write them and without a call to Clerk.
  * @throws Failure; the next call goes on where this one was.
  */
 export async function rebuild(mirror: Mirror, options: RebuildOptions): Promise<RebuildResult> {

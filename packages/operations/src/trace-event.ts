@@ -1,5 +1,5 @@
 import { compareVersions, decode, parseMirroredKinds, type Version } from '@clerk-mirror/events'
-import type { LedgerRow, Mirror, RecordedAction, StoredHead } from '@clerk-mirror/mirror'
+import type { LedgerRow, Mirror, RecordedAction, StoredObject } from '@clerk-mirror/mirror'
 import type { QueuedEvent, QueueView } from '@clerk-mirror/queue/operate'
 import { idsOf } from './dead-letter-filter.js'
 import type { Ledger } from './ledger.js'
@@ -8,7 +8,7 @@ import { TRACE_EVENTS, TRACE_WENT_ALONG } from './limits.js'
 import type { ReactionDesk } from './reaction-desk.js'
 import type { Comparison, EventTrace, ReactionTrace, TraceStep } from './trace-types.js'
 
-/** From queue, ledger and heads; null when neither queue nor ledger know of it. */
+/** From queue, ledger and object rows; null when neither queue nor ledger know of it. */
 export async function traceEvent(
   queue: QueueView,
   reactions: ReactionDesk,
@@ -21,11 +21,11 @@ export async function traceEvent(
   const known = queued
     ? await ledger.ask((mirror) => readKnown(mirror, id, queued))
     : await readKnown(ledger.required, id)
-  const { row = null, head = null, actions = [], outbox = [], along = [] } = known ?? {}
+  const { row = null, object = null, actions = [], outbox = [], along = [] } = known ?? {}
   if (!queued && !row) return null
   const objectId = queued?.envelope?.objectId ?? row?.objectId ?? null
   const runs = objectId === null ? [] : await reactions.to(id, [objectId, ...along])
-  const ours = (head?.version?.eventId === id && head.version) || null
+  const ours = (object?.version?.eventId === id && object.version) || null
   const version = ours ?? (queued && versionOf(queued))
   return {
     kind: 'event',
@@ -39,8 +39,8 @@ export async function traceEvent(
     reason: queued?.reason ?? null,
     lagMs: row ? Math.max(0, row.appliedAtMs - row.receivedAtMs) : null,
     version,
-    storedVersion: head?.version ?? null,
-    comparison: known ? compare(id, version, head, row) : 'unknown',
+    storedVersion: object?.version ?? null,
+    comparison: known ? compare(id, version, object, row) : 'unknown',
     reactions: [...outbox.map(inOutbox), ...runs],
     steps: stepsOf(queued, row, actions),
   }
@@ -55,11 +55,11 @@ async function readKnown(mirror: Mirror, id: string, queued?: QueuedEvent) {
   const objectId = ascii(queued?.envelope?.objectId ?? row?.objectId ?? null, 64)
   if (objectId === null) return { row, actions, outbox }
   const isDelete = /^(user|organization)\.deleted$/.test(queued?.type ?? row?.type ?? '')
-  const [head, along] = await Promise.all([
-    mirror.storedHead(objectId),
+  const [object, along] = await Promise.all([
+    mirror.storedObject(objectId),
     isDelete ? mirror.wentWith(objectId, TRACE_WENT_ALONG) : [],
   ])
-  return { row, actions, outbox, head, along }
+  return { row, actions, outbox, object, along }
 }
 
 const inOutbox = (asked: { reaction: string; objectId: string }): ReactionTrace => ({
@@ -75,7 +75,7 @@ function versionOf({ envelope }: QueuedEvent): Version | null {
   return decoded?.kind === 'change' ? decoded.change.version : null
 }
 
-function compare(id: string, version: Version | null, head: StoredHead | null, row: LedgerRow | null): Comparison {
+function compare(id: string, version: Version | null, head: StoredObject | null, row: LedgerRow | null): Comparison {
   if (head?.version?.eventId === id) return 'is-stored'
   if (head?.deletedAtMs != null) return 'deleted'
   if (!head?.version) return 'nothing-stored'

@@ -1,35 +1,35 @@
-import { isFarAhead, type Mirror, type StoredHead } from '@clerk-mirror/mirror'
+import { isFarAhead, type Mirror, type StoredObject } from '@clerk-mirror/mirror'
 import type { QueuedEvent, QueueView, StoredEvents } from '@clerk-mirror/queue/operate'
 import { TRACE_EVENTS, TRACE_SEARCH_MS } from './limits.js'
 import { stepOf } from './trace-event.js'
 import type { ObjectTrace } from './trace-types.js'
 
-/** From heads, ledger, audit and queue; null when none of them knows of the object. */
+/** From object rows, ledger, audit and queue; null when none of them knows of the object. */
 export async function traceObject(
   queue: QueueView,
   stored: StoredEvents,
   mirror: Mirror,
   id: string,
 ): Promise<ObjectTrace | null> {
-  const [head, rows, actions, { queued, isQueueSearched }] = await Promise.all([
-    mirror.storedHead(id),
+  const [object, rows, actions, { queued, isQueueSearched }] = await Promise.all([
+    mirror.storedObject(id),
     mirror.ledgerOf(id, TRACE_EVENTS),
     mirror.recordedActions({ subjectId: id, limit: TRACE_EVENTS }),
     searchQueue(queue, stored, id),
   ])
-  if (!head && rows.length === 0 && actions.length === 0 && queued.length === 0) return null
+  if (!object && rows.length === 0 && actions.length === 0 && queued.length === 0) return null
   return {
     kind: 'object',
     id,
-    objectKind: head?.kind ?? null,
-    state: stateOf(head),
-    version: head?.version ?? null,
-    isFarAhead: head?.version != null && head.deletedAtMs === null && isFarAhead(head.version, Date.now()),
-    userId: head?.userId ?? null,
-    organizationId: head?.organizationId ?? null,
-    syncedAtMs: head?.syncedAtMs ?? null,
-    deletedAtMs: head?.deletedAtMs ?? null,
-    deletedBy: head?.deletedBy ?? null,
+    objectKind: object?.kind ?? null,
+    state: stateOf(object),
+    version: object?.version ?? null,
+    isFarAhead: object?.version != null && object.deletedAtMs === null && isFarAhead(object.version, Date.now()),
+    userId: object?.userId ?? null,
+    organizationId: object?.organizationId ?? null,
+    syncedAtMs: object?.syncedAtMs ?? null,
+    deletedAtMs: object?.deletedAtMs ?? null,
+    deletedBy: object?.deletedBy ?? null,
     events: rows.map(({ eventId, type, outcome, attempts, receivedAtMs, appliedAtMs }) => ({
       ...{ id: eventId, type, outcome, attempts, receivedAtMs },
       decidedAtMs: appliedAtMs,
@@ -42,10 +42,10 @@ export async function traceObject(
   }
 }
 
-function stateOf(head: StoredHead | null): ObjectTrace['state'] {
-  if (!head) return 'nothing-stored'
-  if (head.deletedAtMs !== null) return 'deleted'
-  return head.version ? 'stored' : 'stub'
+function stateOf(object: StoredObject | null): ObjectTrace['state'] {
+  if (!object) return 'nothing-stored'
+  if (object.deletedAtMs !== null) return 'deleted'
+  return object.version ? 'stored' : 'stub'
 }
 
 /** Looks at every event in the queue, for as long as a person is ready to wait. */

@@ -80,7 +80,7 @@ export type ObjectTrace = {
   /** Its owners. */
   userId: string | null
   organizationId: string | null
-  /** When its head was last written. */
+  /** When its object row was last written. */
   syncedAtMs: number | null
   deletedAtMs: number | null
   /** The tombstone's source: clerk, parent, reconcile, operator. */

@@ -1,4 +1,4 @@
-import type { Mirror, Released } from '@clerk-mirror/mirror'
+import type { Mirror, VersionRelease } from '@clerk-mirror/mirror'
 import type { Ledger } from './ledger.js'
 import { FUTURE_LISTED } from './limits.js'
 
@@ -12,7 +12,7 @@ export type FutureObjectReport = {
   noticedAtMs: number
 }
 
-export type ReleaseResult = { id: string } & Released
+export type ReleaseResult = { id: string } & VersionRelease
 
 export type ReleaseOptions = {
   actor: string

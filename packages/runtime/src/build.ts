@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The version of the package that runs, and the commit it was built from. */
+/** The version of the running package, and the commit that it was built from. */
 export type Build = { version: string; commit: string }
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
-/** Characters of a commit that tell it from others. */
+/** Characters of a commit that distinguish it from others. */
 const SHORT_COMMIT = 8
 
 const COMMIT = /^[0-9a-f]{40}$/
@@ -18,7 +18,7 @@ export function readBuild(root = ROOT): Build {
   return { version, commit: commit ?? 'unknown' }
 }
 
-/** As processes tell it to each other: `0.1.0 1a2b3c4d`. */
+/** The form in which processes publish their release: `0.1.0 1a2b3c4d`. */
 export function releaseName(): string {
   const { version, commit } = readBuild()
   return `${version} ${commit.slice(0, SHORT_COMMIT)}`
@@ -36,7 +36,7 @@ function commitOfCheckout(root: string): string {
   return textOf(join(shared, branch)) || (packed.find((line) => line.endsWith(` ${branch}`))?.split(' ', 1)[0] ?? '')
 }
 
-/** Without white space around it; '' where there is no such file. */
+/** Trimmed; '' when the file is absent. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim()

@@ -24,7 +24,7 @@ export interface Fault {
   readonly problem: string
 }
 
-/** Everything that is wrong with a configuration, at once, by name. */
+/** All faults of a configuration, by name. */
 export class ConfigFaults extends Error {
   override readonly name = 'ConfigFaults'
   readonly code = 'config_invalid'
@@ -49,7 +49,7 @@ export function readConfig<C>(env: Environment, shape: (read: Read) => C, app?: 
     reader.throwFaults()
     return config
   } catch (error) {
-    // A shape that computes with a faulty setting's placeholder fails on it; the faults are the reason to show.
+    // A shape that computes with a faulty setting's placeholder fails on it; then the faults are the reason to report.
     reader.throwFaults()
     throw error
   }
@@ -86,7 +86,7 @@ class Reader implements Read {
     if (this.#faults.length > 0) throw new ConfigFaults(this.#faults)
   }
 
-  // White space around a value comes from a file or a clipboard; an empty value is how compose says "not set".
+  // White space around a value comes from a file or a clipboard; in compose an empty value means "not set".
   #set(name: SettingName): string | undefined {
     return this.#env[name]?.trim() || undefined
   }
@@ -101,8 +101,8 @@ class Reader implements Read {
     }
   }
 
-  // The shape has to run to its end for the other faults to be found, so a faulty setting must yield something.
-  // It is never seen: readConfig throws instead of returning.
+  // The shape has to run to its end for the other faults to be found, so a faulty setting must yield a placeholder.
+  // Callers never see it: readConfig throws instead of returning.
   #faulty<T>(name: SettingName, problem: string): T {
     if (!this.#faults.some((fault) => fault.name === name)) this.#faults.push({ name, problem })
     return undefined as T
@@ -114,7 +114,8 @@ function defaultOf(name: SettingName, app: AppName | undefined): string | undefi
   return (app && setting.defaultOf?.[app]) ?? setting.default
 }
 
-// Parsers promise not to quote the value, but they live elsewhere and a secret would be in the logs for good.
+// Parsers promise not to quote the value, but they belong to other packages, and a secret would be in the logs for
+// good.
 function problemOf(name: SettingName, raw: string, error: unknown): string {
   const setting: Setting = SETTINGS[name]
   if (!(error instanceof Error) || (setting.secret && error.message.includes(raw))) return 'is not valid'

@@ -9,12 +9,12 @@ export type ConnectionLimits = {
   bodyBytesMax: number
 }
 
-/** Why a connection was closed for others: its place, its memory, or no place was to be had. */
+/** The reason for closing a connection: another one needed its slot, its body's memory, or no slot could be freed. */
 export type CloseReason = 'displaced' | 'body_memory' | 'no_place'
 
 /**
- * State of a connection's requests. By request, for a client may send the next one before the answer to the last:
- * bytes that were counted for one and taken off for another would in the end refuse every body.
+ * State of a connection's requests. Per request, because a client may send the next one before the answer to the last:
+ * bytes that were counted for one and subtracted for another would in the end refuse every body.
  */
 type Held = {
   withBodies: Set<IncomingMessage>
@@ -68,7 +68,7 @@ export class Connections {
     return (this.#open.get(socket)?.working.size ?? 0) > 0
   }
 
-  /** The answer is on the way: the client's turn again, unless it has asked for more meanwhile. */
+  /** The answer has been sent: the client's turn again, unless it has sent another request meanwhile. */
   answered(request: IncomingMessage): void {
     const { socket } = request
     const held = this.#open.get(socket)

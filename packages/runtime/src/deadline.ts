@@ -1,4 +1,4 @@
-/** The work went on for longer than it was given. It is not cancelled, only no longer waited for. */
+/** The work exceeded its deadline. It is not cancelled, only no longer awaited. */
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded'
   readonly code = 'deadline_exceeded'
@@ -9,7 +9,7 @@ export class DeadlineExceeded extends Error {
 }
 
 /** @throws DeadlineExceeded, or the error of the work. */
-export async function within<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
+export async function withDeadline<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new DeadlineExceeded(deadlineMs)), deadlineMs)

@@ -12,9 +12,9 @@ export interface ErrorFields {
 }
 
 /**
- * Lists the kept fields instead of the dropped ones: libraries hang requests, queries with their parameters and whole
- * payloads on their errors, under names that no list can hold. For the same reason a thrown value that is not an
- * Error is not shown at all.
+ * Lists the kept fields instead of the dropped ones: libraries attach requests, queries with their parameters and whole
+ * payloads to their errors, under any name. For the same reason a thrown value that is not an Error is not shown at
+ * all.
  */
 export function errorFields(error: unknown, depthLimit = ERROR_CHAIN_LIMIT): ErrorFields {
   if (!(error instanceof Error)) {

@@ -1,7 +1,6 @@
 /**
- * All placeholders of secrets in our documents, and the secrets of the examples in the vendors' documents:
- * everybody can read them. A setting of a secret that holds one is refused. `tests/repo/example-secrets.test.ts` finds
- * those that are missing here.
+ * All placeholders of secrets in our documents, and the secrets of the examples in the vendors' documents: they are
+ * public. A setting of a secret that holds one is refused. `tests/repo/example-secrets.test.ts` finds missing ones.
  */
 export const EXAMPLE_SECRETS: readonly string[] = [
   'COPY_IT_FROM_THE_CLERK_DASHBOARD',

@@ -19,7 +19,7 @@ export class FailuresByAddress {
     this.#clock = clock
   }
 
-  /** Seconds that the address has to wait; 0 when it need not. */
+  /** Seconds that the address has to wait; 0 when it may continue. */
   waitS(address: string): number {
     const entry = this.#current(networkOf(address))
     if (!entry || entry.count < this.#limit.failuresMax) return 0
@@ -46,13 +46,13 @@ export class FailuresByAddress {
   }
 }
 
-/** As some gateways write `X-Forwarded-For`: `203.0.113.7:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`. */
+/** The forms of some gateways in `X-Forwarded-For`: `203.0.113.7:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`. */
 const WITH_PORT = /^(?:([\d.]{7,15}):\d{1,5}|\[([^\]]{2,50})\](?::\d{1,5})?)$/
 
 /**
- * One source is an IPv4 address, or the /64 of an IPv6 address, the allocation of one customer; a port
- * beside it does not count. A proxy passes on any text of a client, so all texts that are no address are one source
- * too, and nothing of it is kept.
+ * One source is an IPv4 address, or the /64 of an IPv6 address, the allocation of one customer; a port beside it does
+ * not count. A proxy passes on any text of a client, so all texts that are no address count as one source, and their
+ * content is not kept.
  */
 export function networkOf(written: string): string {
   const [, v4, v6] = WITH_PORT.exec(written) ?? []

@@ -17,7 +17,7 @@ export interface HealthOptions extends Address {
 }
 
 export interface HealthServer extends AsyncDisposable {
-  /** The port it got: another than asked for when that was 0. */
+  /** The actual port: differs from the setting when that was 0. */
   readonly port: number
 }
 

@@ -34,7 +34,7 @@ type Connection = {
 /** Node's HTTP parser of a connection. It is no public interface, see `stopsParsing`. */
 type Parser = { onIncoming?: (request: IncomingMessage, keepAlive: boolean) => number }
 
-/** Ends the parsing of the bytes that were read: an error to Node's parser. */
+/** An error code for Node's parser: ends the parsing of the bytes that were read. */
 const STOP_PARSING = -1
 
 /**
@@ -57,14 +57,14 @@ export class HttpEdge {
 
   /**
    * A server that passes requests to the listener through this edge. It sends no `100 Continue`: the listener does,
-   * once nothing but the body is left to be looked at.
+   * after every check but that of the body.
    */
   createServer({ silenceMs, ...options }: HttpServerOptions, listener: RequestListener): Server {
     const server = createServer(options)
     const receive: RequestListener = (request, response) => {
       if (this.#begins(request, response)) listener(request, response)
     }
-    // HTTP allows to ignore an expectation that is not understood: the request is judged as any other.
+    // HTTP allows a server to ignore an unknown expectation: the request is handled as any other.
     for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, receive)
     server.on('connection', (socket) => this.#admit(socket))
     if (silenceMs !== undefined) server.setTimeout(silenceMs)
@@ -73,7 +73,7 @@ export class HttpEdge {
   }
 
   /**
-   * Ends the listening, closes idle connections, and each other one after its last answer; resolves after the last.
+   * Stops listening, closes idle connections, and each other one after its last answer; resolves after the last.
    * Connections without an end are cut off after `drainMs`.
    */
   async close(drainMs = DRAIN_MS): Promise<void> {
@@ -138,7 +138,7 @@ export class HttpEdge {
     socket.destroy()
   }
 
-  /** Whether the request is to be served. */
+  /** Whether the request is to be handled. */
   #begins(request: IncomingMessage, response: ServerResponse): boolean {
     const { socket } = request
     const connection = this.#connections.get(socket)

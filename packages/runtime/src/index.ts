@@ -6,7 +6,14 @@ export { environment } from './environment.js'
 export { type FailureLimit, FailuresByAddress, networkOf } from './failures-by-address.js'
 export { type HealthOptions, type HealthServer, serveHealth } from './health.js'
 export { HttpEdge, type HttpEdgeOptions, type HttpServerOptions } from './http-edge.js'
-export { type ExitCode, type ProcessFailure, type RunOptions, run, type Start, type Surroundings } from './lifecycle.js'
+export {
+  type ExitCode,
+  type ProcessContext,
+  type ProcessFailure,
+  type ProcessOptions,
+  runProcess,
+  type Start,
+} from './lifecycle.js'
 export { type Log, type LogFields, type LogLevel, type LogOptions, openLog } from './logger.js'
 export {
   type Counter,

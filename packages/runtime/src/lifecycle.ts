@@ -1,19 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { ConfigFaults } from './config.js'
-import { DeadlineExceeded, within } from './deadline.js'
+import { DeadlineExceeded, withDeadline } from './deadline.js'
 import { SAME_SIGNAL_MS, SHUTDOWN_DEADLINE_MS } from './limits.js'
 import { type Log, type LogLevel, openLog } from './logger.js'
 import { PortInUse } from './port-in-use.js'
 
 export type ExitCode = 0 | 1
 
-export interface Surroundings {
+export interface ProcessContext {
   readonly log: Log
-  /** Aborts when the process is told to stop, also while it is still starting. */
+  /** aborts when the process is told to stop, also while it is still starting. */
   readonly signal: AbortSignal
-  /**
-   * Ends the process, which has found out that it cannot go on and that a new one can. Stops as for a signal; exit 1.
-   */
+  /** Ends a process that cannot go on while a new one could. Stops as for a signal; exit 1. */
   readonly fail: (reason: ProcessFailure) => void
 }
 
@@ -22,46 +20,46 @@ export interface ProcessFailure {
   readonly message: string
 }
 
-/** Acquires everything that the process needs; the result releases it, in reverse. */
-export type Start<C> = (config: C, surroundings: Surroundings) => Promise<AsyncDisposable>
+/** Acquires everything that the process needs; disposing of the result releases it, in reverse. */
+export type Start<C> = (config: C, context: ProcessContext) => Promise<AsyncDisposable>
 
-/** As far as the life of the process depends on it. */
+/** The settings that the life of the process depends on. */
 export interface LifeConfig {
   readonly logLevel: LogLevel
   /**
-   * Milliseconds between SIGTERM and the release: balancers need them to find out that the process is not ready any
-   * more, and it serves on until they do.
+   * Milliseconds between SIGTERM and the release: balancers need them to notice that the process is no longer ready,
+   * and it goes on serving meanwhile.
    */
   readonly shutdownDelayMs?: number
 }
 
-export interface RunOptions {
+export interface ProcessOptions {
   readonly shutdownDeadlineMs?: number
   readonly exit?: (code: ExitCode) => void
 }
 
 /**
  * The life of a process, from its configuration to its exit code; a main.ts is one call of it:
- * `await run('worker', () => readWorkerConfig(process.env), startWorker)`.
+ * `await runProcess('worker', () => readWorkerConfig(process.env), startWorker)`.
  *
  * configure ─► start ─► running ─► (SIGTERM: serving on) ─► stopping ─► exit
  *
  * - The configuration is faulty: the list goes to standard error, exit 1, and nothing has been opened.
  * - The start fails: one line in the log, exit 1. It has released its resources itself (Releasers).
  * - SIGTERM or SIGINT, in any state: the start is aborted or awaited, everything is released, exit 0; exit 1 when
- *   that fails, lasts longer than the deadline, or a second signal does not want to wait for it.
+ *   that fails, lasts longer than the deadline, or is cut short by a second signal.
  * - SIGTERM, which a supervisor sends, while the process runs: the signal aborts at once, and the release begins after
  *   the shutdown delay. SIGINT is Ctrl-C: there is no balancer to wait for. A second signal ends the delay.
- * - An uncaught error: the same, with exit 1. The state it left behind is unknown, so we do not go on.
- * - The process itself says that it cannot go on: the same, with exit 1.
+ * - An uncaught error: the same, with exit 1. The state that it left is unknown, so the process does not go on.
+ * - The process itself calls `fail`: the same, with exit 1.
  *
- * @returns once the process runs or has been told to exit.
+ * @returns once the process runs or is to exit.
  */
-export async function run<C extends LifeConfig>(
+export async function runProcess<C extends LifeConfig>(
   app: string,
   configure: () => C,
   start: Start<C>,
-  options: RunOptions = {},
+  options: ProcessOptions = {},
 ): Promise<void> {
   const exit = options.exit ?? ((code) => process.exit(code))
   let config: C
@@ -107,7 +105,7 @@ class Life {
     this.#exit = exit
   }
 
-  async begin(start: (signal: AbortSignal, fail: Surroundings['fail']) => Promise<AsyncDisposable>): Promise<void> {
+  async begin(start: (signal: AbortSignal, fail: ProcessContext['fail']) => Promise<AsyncDisposable>): Promise<void> {
     this.#listen()
     try {
       this.#started = start(this.#abort.signal, (reason) => this.#onFailure(reason))
@@ -167,7 +165,7 @@ class Life {
     const sinceMs = performance.now()
     this.#stoppingSinceMs = sinceMs
     try {
-      await within(this.#deadlineMs, this.#release())
+      await withDeadline(this.#deadlineMs, this.#release())
       this.#log.info({ event: 'process.stopped', durationMs: Math.round(performance.now() - sinceMs) })
     } catch (error) {
       this.#exitCode = 1

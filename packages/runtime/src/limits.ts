@@ -39,7 +39,7 @@ export const QUIET_TURNS = 200
 /** Probes and scrapes that are still unanswered when the process ends get this long. */
 export const HEALTH_DRAIN_MS = 500
 
-/** Probes commonly give up after 1 to 5 s; a check that has not answered by now has its answer. */
+/** Probes commonly give up after 1 to 5 s; a check that has not answered by now counts as failed. */
 export const READINESS_DEADLINE_MS = 2_000
 
 /** Ends before the readiness as a whole does, so that the answer can still name the check that hangs. */
@@ -59,7 +59,7 @@ export const KEEP_ALIVE_TIMEOUT_MS = 15_000
 /** A log line stays readable, and bounded, with any message of a database. */
 export const ERROR_MESSAGE_LIMIT_CHARS = 1_000
 
-/** Bytes of log lines that wait for a reader which does not read: some thousand lines, and then they are dropped. */
+/** Bytes of log lines that wait for a stalled reader: some thousand lines; further ones are dropped. */
 export const LOG_BUFFER_BYTES = 1024 * 1024
 
 /**
@@ -67,7 +67,7 @@ export const LOG_BUFFER_BYTES = 1024 * 1024
  */
 export const LOG_RETRY_MS = 10
 
-/** Milliseconds that a process which ends waits for the reader of its last lines; within the grace of 30 s. */
+/** Milliseconds that an ending process waits for the reader of its last lines; within the grace of 30 s. */
 export const LOG_FLUSH_MS = 2_000
 
 /** Deep enough for driver → client → package → app; also the end of a chain that refers to itself. */

@@ -1,7 +1,7 @@
 import { constants, openSync, writeSync } from 'node:fs'
 import { LOG_BUFFER_BYTES, LOG_FLUSH_MS, LOG_RETRY_MS } from './limits.js'
 
-/** Where a write cannot wait: EAGAIN while the reader of a pipe, a socket or a terminal does not read. */
+/** Codes of a write that would block: EAGAIN while the reader of a pipe, a socket or a terminal does not read. */
 const LATER = new Set(['EAGAIN', 'EINTR'])
 
 /**
@@ -11,7 +11,7 @@ const LATER = new Set(['EAGAIN', 'EINTR'])
  */
 export class LineOutput {
   readonly #fd: number
-  /** Told of lines that were dropped, once the reader takes lines again. */
+  /** Called with the number of dropped lines, once the reader takes lines again. */
   readonly #onBack: (dropped: number) => void
   /** The first one may be the rest of a line. */
   #waiting: Buffer[] = []
@@ -36,7 +36,7 @@ export class LineOutput {
     if (this.#waiting.length === 1) this.#send()
   }
 
-  /** Waits for the reader, but not for long: for the end of the process, which its last lines explain. */
+  /** Waits briefly for the reader: for the end of the process, which its last lines explain. */
   flush(): void {
     const deadlineMs = performance.now() + LOG_FLUSH_MS
     const clock = new Int32Array(new SharedArrayBuffer(4))
@@ -59,7 +59,7 @@ export class LineOutput {
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
       if (LATER.has(code)) {
-        // Node has no event for a descriptor that takes bytes again. The process may end meanwhile.
+        // Node has no event for a descriptor that becomes writable. The timer does not keep the process alive.
         this.#timer = setTimeout(() => this.#send(), LOG_RETRY_MS).unref()
         return
       }

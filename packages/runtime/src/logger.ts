@@ -48,7 +48,7 @@ export function openLog({ app, level, pretty: forPeople = process.stdout.isTTY, 
     },
     { write: forPeople ? prettily(writeLine) : (line: string) => writeLine(`${printable(line.trimEnd())}\n`) },
   )
-  // Before pino sees the fields, for it takes the text of a line without one from `err.message`.
+  // Before pino sees the fields, because for a line without a message it takes `err.message`.
   const at = (name: Exclude<LogLevel, 'silent'>) => (fields: LogFields, message?: string) => {
     if (log.isLevelEnabled(name)) log[name](safeToShow(fields), message)
   }
@@ -67,7 +67,8 @@ function shown(name: string, value: unknown): unknown {
   return value
 }
 
-// Not pino-pretty's stream: it hands lines on in a later tick, and a process that exits loses its last words.
+// Instead of pino-pretty's stream, which passes lines on in a later tick, so that an exiting process loses its last
+// lines.
 function prettily(writeLine: (line: string) => void): (line: string) => void {
   const prettify = pretty.prettyFactory({
     translateTime: 'SYS:HH:MM:ss.l',
@@ -79,7 +80,8 @@ function prettily(writeLine: (line: string) => void): (line: string) => void {
 }
 
 /**
- * Characters of foreign ids, types and messages must not command the terminal. Stacks have lines, all of them frames.
+ * Characters of foreign ids, types and messages must not command the terminal. Only stacks have several lines, all of
+ * them frames.
  */
 function printableFields(value: unknown, name = ''): unknown {
   if (typeof value === 'string')

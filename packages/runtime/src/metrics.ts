@@ -29,7 +29,7 @@ export interface Counter<L extends string> {
 
 export interface Gauge<L extends string> {
   set(labels: Labels<L>, value: number): void
-  /** Leaves no series, until it is set again: for values unknown to this process at present. */
+  /** Leaves no series until it is set again: for values that this process does not know at present. */
   clear(): void
 }
 
@@ -43,7 +43,7 @@ export interface Metrics {
   gauge<L extends string = never>(definition: MetricDefinition<L>): Gauge<L>
   histogram<L extends string = never>(definition: HistogramDefinition<L>): Histogram<L>
   /**
-   * Runs at each scrape, before the answer is written; for values that are asked for instead of told. Must not throw.
+   * Runs at each scrape, before the answer is written; for values that are polled instead of pushed. Must not throw.
    */
   beforeScrape(collect: () => Promise<void>): void
   /** The body and the content type of an answer to a Prometheus scrape. */
@@ -69,7 +69,7 @@ export function openMetrics(app: string): Metrics {
         set: (of, value) => gauge.set(of, value),
         clear() {
           gauge.reset()
-          // A gauge without labels is not empty then, but 0.
+          // A gauge without labels would be 0 instead of absent.
           if (labels.length === 0) gauge.remove()
         },
       }
@@ -87,7 +87,7 @@ export function openMetrics(app: string): Metrics {
   return metrics
 }
 
-/** Of every process. */
+/** Metrics of every process. */
 function exportProcess(metrics: Metrics): void {
   const build = metrics.gauge({
     name: 'clerk_mirror_build_info',

@@ -2,7 +2,7 @@ import { type Context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@op
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base'
-import { within } from './deadline.js'
+import { withDeadline } from './deadline.js'
 import { TRACES_FLUSH_MS } from './limits.js'
 import type { SpanOptions, Tracing } from './span.js'
 
@@ -36,8 +36,8 @@ export function openOtlpTracing(app: string, url: string, observer: OutageObserv
         },
       }
     },
-    // A receiver that is gone would hold up the end of the process for as long as its time-outs are.
-    [Symbol.asyncDispose]: () => within(TRACES_FLUSH_MS, provider.shutdown()).catch(outage.failed),
+    // Without the deadline, an unreachable receiver would delay the end of the process by its time-outs.
+    [Symbol.asyncDispose]: () => withDeadline(TRACES_FLUSH_MS, provider.shutdown()).catch(outage.failed),
   }
 }
 
@@ -61,7 +61,7 @@ function outageOf({ lost, back }: OutageObserver) {
   }
 }
 
-/** The library's own words go to a channel that is off, so that traces would be lost without one. */
+/** The library logs to a channel that is off, so that lost traces would go unnoticed without this. */
 function observed(exporter: SpanExporter, { failed, succeeded }: ReturnType<typeof outageOf>): SpanExporter {
   return {
     export(spans, done) {

@@ -7,7 +7,7 @@ import type { TracesExporter } from './tracing.js'
 
 const LAST_PORT = 65_535
 
-/** A TCP port; 0 is any free one. */
+/** A TCP port; 0 means any free one. */
 export const port: Parser<number> = (raw) => {
   const value = /^\d{1,5}$/.test(raw) ? Number(raw) : Number.NaN
   if (!(value <= LAST_PORT)) throw new Error(`must be a whole number from 0 to ${LAST_PORT}`)
@@ -51,7 +51,7 @@ export const openTelemetryFlag: Parser<boolean> = (raw) => {
   return raw.toLowerCase() === 'true'
 }
 
-/** Several exporters may be named; ours is one of them, or none is. */
+/** Several exporters may be named: ours among them, or none at all. */
 export const tracesExporter: Parser<TracesExporter> = (raw) => {
   const names = raw.split(',').map((name) => name.trim().toLowerCase())
   if (names.includes('none')) return 'none'
@@ -61,7 +61,7 @@ export const tracesExporter: Parser<TracesExporter> = (raw) => {
 
 /** The address of a web server. Its path may be a secret, as with those of chat services. */
 export const webAddress: Parser<string> = (raw) => {
-  // URL reads a host into `https:example.com` and `https:/example.com` too.
+  // URL also parses a host from `https:example.com` and `https:/example.com`.
   const isWeb = /^https?:\/\/[^/]/i.test(raw) && URL.canParse(raw)
   if (!isWeb) throw new Error('must begin with https:// or http:// and be a complete address')
   return raw

@@ -1,4 +1,4 @@
-/** Where a server was to listen, and the setting that moves it elsewhere. */
+/** The address that a server was to listen on, and the setting that changes it. */
 export interface Address {
   readonly host: string
   readonly port: number
@@ -18,7 +18,7 @@ export class PortInUse extends Error {
   }
 }
 
-/** The error of a failed `listen` in the words of our settings; any other error as it is. */
+/** The error of a failed `listen` in terms of our settings; any other error unchanged. */
 export function listenError(error: unknown, address: Address): unknown {
   const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
   return taken ? new PortInUse(address, error) : error

@@ -8,8 +8,8 @@ const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u
 const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /**
- * A text on one line, with all of that as `\u001b`: text from outside may hold anything. JSON stays the same JSON, for
- * it writes them so too.
+ * A text on one line, with those characters escaped as `\u001b`: text from outside may hold anything. JSON stays
+ * equivalent, because JSON may escape them the same way.
  */
 export const printable = (text: string, instead: (character: string) => string = escaped): string =>
   text.replace(UNPRINTABLE, instead)

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net'
 import { isLoopback } from './clear-text.js'
 import type { Secret } from './secret.js'
 
-/** A company's way out: by the names that curl and most programs know. */
+/** The outgoing proxies of a network, by the variables that curl and most programs know. */
 export type ProxySettings = {
   /** For https:// receivers. */
   https: Secret<URL> | undefined
@@ -11,7 +11,7 @@ export type ProxySettings = {
   except: NoProxy
 }
 
-/** Whether requests to this host go straight there. */
+/** Whether requests to this host bypass the proxy. */
 export type NoProxy = (url: URL) => boolean
 
 export const NO_PROXIES: ProxySettings = { https: undefined, http: undefined, except: () => true }
@@ -24,7 +24,7 @@ export function proxyFor(url: URL, { https, http, except }: ProxySettings): URL 
   return proxy === undefined || isLoopback(hostOf(url)) || except(url) ? undefined : proxy.reveal()
 }
 
-/** Names that only a private network knows. A proxy looks names up itself, and what it finds nobody here can check. */
+/** Names that only a private network knows. A proxy resolves names itself, so its result cannot be checked here. */
 export function isPrivateName({ hostname }: URL): boolean {
   const name = hostname.replace(/\.$/, '').toLowerCase()
   return (
@@ -45,8 +45,8 @@ export function parseProxy(raw: string): URL {
 }
 
 /**
- * Hosts, domains, addresses and ranges, separated by commas or spaces: `*` is all, and a name stands for what lies
- * below it too. Throws an Error for a range that is none.
+ * Hosts, domains, addresses and ranges, separated by commas or spaces: `*` is all, and a name includes its subdomains.
+ * Throws an Error for an invalid range.
  */
 export function parseNoProxy(raw: string): NoProxy {
   const entries = raw.split(/[\s,]+/).filter((entry) => entry !== '')
@@ -86,7 +86,7 @@ function inRange(entry: string): NoProxy {
 
 const NAMES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const
 
-/** These are the only settings that other programs read in lower case too, and first. */
+/** The only settings that other programs also read in lower case, with precedence. */
 export function withProxyNames<E extends Readonly<Record<string, string | undefined>>>(env: E): E {
   const lower = NAMES.flatMap((name) => {
     const value = env[name.toLowerCase()]?.trim()
@@ -95,17 +95,20 @@ export function withProxyNames<E extends Readonly<Record<string, string | undefi
   return { ...env, ...Object.fromEntries(lower) }
 }
 
-/** How undici's ProxyAgent is told of a proxy. */
+/** The options that undici's ProxyAgent needs. */
 export type ProxyAgentOptions = { uri: string; proxyTunnel: false; token?: string }
 
-/** Many proxies refuse to make a tunnel to what is no TLS, so plain requests go without one. */
+/** Many proxies refuse a tunnel for anything but TLS, so plain requests go without one. */
 export function proxyAgentOptions({ origin, username, password }: URL): ProxyAgentOptions {
   const account = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
   const token = account === ':' ? {} : { token: `Basic ${Buffer.from(account).toString('base64')}` }
   return { uri: origin, proxyTunnel: false, ...token }
 }
 
-/** The status with which the proxy itself refused: undici says it in words alone. Undefined for any other error. */
+/**
+ * The status with which the proxy itself refused, which undici mentions only in the message. Undefined for any other
+ * error.
+ */
 export function proxyStatusOf(error: unknown): string | undefined {
   const message = error instanceof Error ? error.message : ''
   return /^Proxy (?:response|Authentication Required) \((\d+)\)/.exec(message)?.[1]

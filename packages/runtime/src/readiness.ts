@@ -1,11 +1,11 @@
-import { DeadlineExceeded, within } from './deadline.js'
+import { DeadlineExceeded, withDeadline } from './deadline.js'
 import { CHECK_DEADLINE_MS, READINESS_DEADLINE_MS, READINESS_KEPT_MS } from './limits.js'
 
 export interface Check {
   readonly ok: boolean
-  /** Why not, in a few words for every client of the port: no addresses, no credentials. */
+  /** The cause, in a few words for every client of the port: no addresses, no credentials. */
   readonly cause?: string
-  /** A note for operators although all is well. */
+  /** A note for operators although the check passed. */
   readonly note?: string
 }
 
@@ -17,7 +17,7 @@ export interface HealthAnswer {
   readonly body: { readonly status: string; readonly checks?: Readonly<Record<string, Check>> }
 }
 
-/** The answer to GET /livez: the event loop turns. Says nothing of Redis or MySQL: a restart would not mend them. */
+/** The answer to GET /livez: the event loop turns. Ignores Redis and MySQL: a restart would not repair them. */
 export const LIVEZ: HealthAnswer = { status: 200, body: { status: 'ok' } }
 
 /** The answer to GET /readyz. Never throws and never takes longer than READINESS_DEADLINE_MS. */
@@ -28,9 +28,9 @@ export async function readyz(readiness: Readiness): Promise<HealthAnswer> {
 }
 
 /**
- * Runs the checks beside each other, each within CHECK_DEADLINE_MS, so that the answer names the one that hangs. Calls
- * that overlap share one run, and READINESS_KEPT_MS long its answer: a flood of probes costs Redis and MySQL no more
- * than one probe a second. From the moment that the process is told to stop it is not ready, with all its dependencies.
+ * Runs the checks in parallel, each within CHECK_DEADLINE_MS, so that the answer names the one that hangs. Overlapping
+ * calls share one run, and its answer is reused for READINESS_KEPT_MS: a flood of probes costs Redis and MySQL no more
+ * than one probe a second. Once the process is told to stop it is not ready, whatever the state of its dependencies.
  */
 export function readinessOf(checks: Readonly<Record<string, () => Promise<Check>>>, stopping: AbortSignal): Readiness {
   const runOne = async ([name, check]: [string, () => Promise<Check>]) =>
@@ -53,7 +53,7 @@ const STOPPING = { process: { ok: false, cause: 'the process is stopping' } }
 
 // async, so that a check that throws before its first await is a rejection like any other.
 async function bounded<T>(deadlineMs: number, check: () => Promise<T>): Promise<T> {
-  return within(deadlineMs, check())
+  return withDeadline(deadlineMs, check())
 }
 
 // The code and not the message: messages of drivers name hosts and accounts, and ingest's port is public.

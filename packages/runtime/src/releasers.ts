@@ -7,7 +7,7 @@ type Release = () => unknown
 export class Releasers implements AsyncDisposable {
   #releases: Release[] = []
 
-  /** Takes over a resource and gives it back for use. */
+  /** Takes over a resource and returns it. */
   use<R extends AsyncDisposable | Disposable>(resource: R): R {
     this.defer(() => (Symbol.asyncDispose in resource ? resource[Symbol.asyncDispose]() : resource[Symbol.dispose]()))
     return resource
@@ -18,7 +18,7 @@ export class Releasers implements AsyncDisposable {
     this.#releases.push(release)
   }
 
-  /** Everything owned so far, in a new owner; this one is empty afterwards. */
+  /** Moves everything owned so far to a new owner; this one is empty afterwards. */
   move(): AsyncDisposable {
     const moved = new Releasers()
     moved.#releases = this.#releases
@@ -27,7 +27,7 @@ export class Releasers implements AsyncDisposable {
   }
 
   /**
-   * Runs every release, each after the one before has settled, also when some fail; releasing again does nothing.
+   * Runs every release, each after the one before has settled, even when some fail; a second call does nothing.
    * @throws the error when one failed, an AggregateError of all when several did.
    */
   async [Symbol.asyncDispose](): Promise<void> {

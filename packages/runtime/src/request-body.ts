@@ -4,7 +4,7 @@ import type { Connections } from './connections.js'
 
 export type BodyLimits = {
   bytesMax: number
-  /** Media types that are read. */
+  /** The accepted media types. */
   types: readonly string[]
 }
 
@@ -13,7 +13,7 @@ export const hasBody = ({ headers }: IncomingMessage): boolean =>
 
 /**
  * Whether the connection may be kept after an answer that came before the body: the rest of a short one is read and
- * thrown away. After `Expect: 100-continue`, it is unknown whether the body comes.
+ * discarded. After `Expect: 100-continue`, it is unknown whether the body comes.
  */
 const isLeftShort = (request: IncomingMessage, bytesMax: number): boolean => {
   const { headers } = request
@@ -22,10 +22,12 @@ const isLeftShort = (request: IncomingMessage, bytesMax: number): boolean => {
   return isCounted && Number(headers['content-length']) <= bytesMax
 }
 
-/** Asks for the body where the client waits for that, unless the framework refuses it by its headers alone. */
+/**
+ * Sends `100 Continue` where the client waits for it, unless the framework refuses the request by its headers alone.
+ */
 function askForBody(request: IncomingMessage, response: ServerResponse, { bytesMax, types }: BodyLimits): void {
   const { headers, method } = request
-  const isRead = method === 'GET' || method === 'HEAD' // Fastify reads no body of these
+  const isRead = method === 'GET' || method === 'HEAD' // Fastify reads no body of these methods
   if (isRead || headers.expect?.toLowerCase() !== '100-continue') return
   const type = headers['content-type']?.split(';', 1).join().trim().toLowerCase() ?? ''
   if (types.includes(type) && Number(headers['content-length'] ?? 0) <= bytesMax) response.writeContinue()
@@ -35,8 +37,8 @@ type Request = { readonly raw: IncomingMessage }
 type Reply = { readonly raw: ServerResponse; header: (name: string, value: string) => unknown }
 
 /**
- * The hooks of a Fastify server that read bodies: a client that waits to be asked for its body is asked once the
- * headers have passed every check, and an answer that comes before a long body closes the connection.
+ * The hooks of a Fastify server that read bodies: a client that waits for `100 Continue` gets it once the headers have
+ * passed every check, and an answer that comes before a long body closes the connection.
  */
 export const bodyHooks = (limits: BodyLimits) => ({
   preParsing({ raw }: Request, reply: Reply, payload: Readable, done: (error: null, payload: Readable) => void): void {
@@ -56,7 +58,7 @@ export function closeBeforeLongBody(request: IncomingMessage, reply: Pick<Reply,
 
 /** The hooks that track each connection's turn, and the bytes of its bodies in memory. */
 export const connectionHooks = (connections: Connections) => ({
-  // With a callback and not a promise: in between, the events would pass before a listener exists.
+  // A callback instead of a promise: otherwise events would pass before a listener exists.
   preParsing({ raw }: Request, _reply: Reply, payload: Readable, done: (error: null, payload: Readable) => void): void {
     connections.reading(raw, payload)
     done(null, payload)

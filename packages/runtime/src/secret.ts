@@ -3,8 +3,8 @@ import { inspect } from 'node:util'
 const SHOWN = '[secret]'
 
 /**
- * A value that does not show in a log line, a template, JSON or `inspect`, however deep in an object it sits.
- * The private field keeps it from spreads, `Object.entries` and serialisers that ignore `toJSON`.
+ * A value that never shows in a log line, a template, JSON or `inspect`, however deep in an object it is. The private
+ * field hides it from spreads, `Object.entries` and serialisers that ignore `toJSON`.
  */
 export class Secret<T = string> {
   readonly #value: T

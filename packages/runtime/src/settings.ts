@@ -9,7 +9,7 @@ interface Described {
 
 interface Default {
   readonly default?: string
-  /** Of apps that take another one. */
+  /** Defaults of apps that differ. */
   readonly defaultOf?: Partial<Readonly<Record<AppName, string>>>
 }
 
@@ -17,7 +17,7 @@ interface Default {
 export type Setting = Described &
   (({ readonly secret: true } & { readonly [K in keyof Default]?: never }) | ({ readonly secret?: never } & Default))
 
-/** Every environment name that a process reads. The documents are kept equal to this table by a test. */
+/** Every environment variable that a process reads. A test keeps the documents equal to this table. */
 export const SETTINGS = {
   REDIS_URL: {
     doc: 'Redis that holds the events until they are applied. `rediss://` is TLS; several nodes of a cluster are separated by commas.',

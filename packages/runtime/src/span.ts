@@ -9,13 +9,13 @@ export interface SpanOptions {
 }
 
 export interface Span {
-  /** For the spans that this one leads to; undefined where no traces are made. */
+  /** The parent for spans in later processes; undefined without tracing. */
   readonly traceparent: string | undefined
   /** `error` is a code of docs/errors.md. */
   end(result?: { readonly error?: string | undefined; readonly attributes?: SpanAttributes }): void
 }
 
-/** Spans are handed on by hand: there is no current one, so nothing rides along unseen. */
+/** Parents are passed explicitly: there is no current span, so no call is traced unseen. */
 export interface Tracing extends AsyncDisposable {
   start(name: string, options: SpanOptions): Span
 }

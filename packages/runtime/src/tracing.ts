@@ -7,9 +7,9 @@ export const NO_TRACING: Tracing = { start: () => NO_SPAN, [Symbol.asyncDispose]
 
 /** The destination of traces, by OpenTelemetry's variables. */
 export interface TracesSettings {
-  /** Of all signals: `/v1/traces` is appended. */
+  /** For all signals: `/v1/traces` is appended. */
   readonly endpoint: string | undefined
-  /** Of traces alone: taken as it is, and first. */
+  /** For traces alone: used as it is, with precedence. */
   readonly tracesEndpoint: string | undefined
   readonly exporter: TracesExporter | undefined
   readonly isDisabled: boolean | undefined
@@ -25,12 +25,13 @@ export function tracesUrlOf(settings: TracesSettings): string | undefined {
 }
 
 /**
- * Sends traces to this address (OTLP over HTTP), in the background; none without one. A receiver that is slow or gone
- * delays nothing: spans are kept in a bounded buffer and dropped beyond it, and the log says so once per outage.
+ * Sends traces to this address (OTLP over HTTP), in the background; without one, nothing. A slow or unreachable
+ * receiver delays nothing: spans are kept in a bounded buffer and dropped beyond it, and the log reports it once per
+ * outage.
  */
 export async function openTracing(app: string, url: string | undefined, log: Log): Promise<Tracing> {
   if (url === undefined) return NO_TRACING
-  // Only now: the library takes time and memory from every process without traces.
+  // Imported lazily: the library takes time and memory from every process without traces.
   const { openOtlpTracing } = await import('./otlp-tracing.js')
   return openOtlpTracing(app, url, {
     lost: (err) => log.warn({ event: 'traces.lost', err }, 'traces cannot be sent: they are dropped until they can'),

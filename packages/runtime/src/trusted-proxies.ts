@@ -1,7 +1,7 @@
 import { isIP, isIPv6 } from 'node:net'
 import type { Parser } from './config.js'
 
-/** Ranges that have names: this machine, the link, and private networks. */
+/** Named ranges: this machine, the link, and private networks. */
 const NAMES = ['loopback', 'linklocal', 'uniquelocal']
 
 /**

@@ -4,8 +4,8 @@ import {
   type MirrorTables,
   type OwnData,
   type Violation,
-  wrongHeads,
   wrongLedger,
+  wrongObjects,
   wrongOwnData,
   wrongRows,
 } from '../../support/invariants.js'
@@ -41,7 +41,7 @@ export async function checkQuiet(options: QuietOptions): Promise<Check[]> {
   const lost = journal
     .acceptedIds()
     .filter((id) => !ledger.has(id) && !stored.has(id) && !deadLetters.discarded.has(id))
-  const gone = [...expected.heads].filter(([, head]) => head.deleted).map(([id]) => id)
+  const gone = [...expected.objects].filter(([, head]) => head.deleted).map(([id]) => id)
   await deliverAgain()
   const after = await site.oracle.tables()
   return [
@@ -52,11 +52,11 @@ export async function checkQuiet(options: QuietOptions): Promise<Check[]> {
       found: lines(wrongLedger(expected.outcomes, tables)),
     },
     {
-      name: 'I2 heads are what the newest versions say',
+      name: 'I2 object rows are what the newest versions say',
       as: 'wrong',
-      found: lines(wrongHeads(expected.heads, tables)),
+      found: lines(wrongObjects(expected.objects, tables)),
     },
-    { name: 'I2 typed rows follow their heads', as: 'wrong', found: lines(wrongRows(expected.rows, tables)) },
+    { name: 'I2 typed rows follow their object rows', as: 'wrong', found: lines(wrongRows(expected.rows, tables)) },
     { name: 'I3 of the deleted nothing is left', as: 'wrong', found: tracesIn(tables, new Set(gone)) },
     { name: "I4 the application's own data is left alone", as: 'wrong', found: lines(wrongOwnData(own, tables)) },
     { name: 'I4 what comes again changes nothing', as: 'wrong', found: lines(changed(tables, after)) },

@@ -3,13 +3,13 @@ import { expectedMirror } from '../../simulation/model.js'
 import type { ExpectedMirror } from '../../support/invariants.js'
 
 /** The expected tables after all rounds so far. */
-export const nothingExpected = (): ExpectedMirror => ({ heads: new Map(), rows: new Map(), outcomes: new Map() })
+export const nothingExpected = (): ExpectedMirror => ({ objects: new Map(), rows: new Map(), outcomes: new Map() })
 
 /** Worlds know nothing of each other, so that each can be computed for itself. */
 export function expectWorlds(expected: ExpectedMirror, worlds: readonly (readonly SimulatedEvent[])[]): void {
   for (const world of worlds) {
-    const { heads, rows, outcomes } = expectedMirror(world)
-    for (const [id, head] of heads) expected.heads.set(id, head)
+    const { objects, rows, outcomes } = expectedMirror(world)
+    for (const [id, object] of objects) expected.objects.set(id, object)
     for (const [name, row] of rows) expected.rows.set(name, row)
     for (const [eventId, allowed] of outcomes) expected.outcomes.set(eventId, allowed)
   }

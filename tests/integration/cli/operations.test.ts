@@ -3,7 +3,7 @@ import { openProducer, parseRedisUrl, partitions } from '@clerk-mirror/queue/enq
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCommand } from '../../../apps/cli/src/run-command.js'
-import { arrival, userCreated } from '../../support/builders.js'
+import { decodedEvent, userCreated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
 import { envelope, UNOBSERVED } from '../../support/queue/queue.js'
 import { until } from '../../support/until.js'
@@ -81,7 +81,7 @@ test('an address is no id: nothing of it is stored', async () => {
 test('erase lists what only mentions the user, by id and member, and removes it when told to', async () => {
   await mirror.apply([
     userCreated('user_listed', { data: { email_addresses: [{ email_address: 'listed@example.com' }] } }),
-    arrival('brandNew.thing', 'new_listed', { data: { note: 'ask listed@example.com' } }),
+    decodedEvent('brandNew.thing', 'new_listed', { data: { note: 'ask listed@example.com' } }),
   ])
   expect(await ops('erase', '--user', 'user_listed', '--yes')).toBe(0)
   expect(written.out).toContain('new_listed  brandNew, in note')
@@ -114,7 +114,7 @@ test('erase --yes --json removes rows and waiting events, and prints how many of
 })
 
 test('erase of what is no user touches nothing and fails', async () => {
-  await mirror.apply([arrival('organization.created', 'org_kept', { data: { name: 'Acme' } })])
+  await mirror.apply([decodedEvent('organization.created', 'org_kept', { data: { name: 'Acme' } })])
   expect(await ops('erase', '--user', 'org_kept', '--yes')).toBe(1)
   expect(written.note).toContain('org_kept is no user but of kind organization')
   expect(await database.query('SELECT name FROM organizations')).toEqual([{ name: 'Acme' }])

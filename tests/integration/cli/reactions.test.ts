@@ -5,7 +5,7 @@ import { openLog, Secret } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
 import { runCommand } from '../../../apps/cli/src/run-command.js'
-import type { Reaction, Run } from '../../../apps/worker/src/reactions/reaction.js'
+import type { Reaction, ReactionRun } from '../../../apps/worker/src/reactions/reaction.js'
 import { startWorker, type WorkerProcess } from '../../../apps/worker/src/start.js'
 import { membership, userCreated, userDeleted } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
@@ -22,7 +22,7 @@ let database: TestDatabase
 let mirror: Mirror
 let redis: Redis
 let worker: WorkerProcess | undefined
-let runs: Pick<Run, 'change' | 'idempotencyKey'>[]
+let runs: Pick<ReactionRun, 'change' | 'idempotencyKey'>[]
 const written = new Written()
 
 beforeAll(() => {

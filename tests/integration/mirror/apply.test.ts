@@ -1,6 +1,6 @@
-import { type Arrival, type Mirror, openMirror } from '@clerk-mirror/mirror'
+import { type DecodedEvent, type Mirror, openMirror } from '@clerk-mirror/mirror'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { arrival, membership, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
+import { decodedEvent, membership, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
 
 let database: TestDatabase
@@ -18,13 +18,13 @@ let people = 0
 const somebody = () => `user_${people++}`
 
 /** Applies one event at a time, as a worker with batches of one would. */
-async function apply(...events: Arrival[]): Promise<string[]> {
+async function apply(...events: DecodedEvent[]): Promise<string[]> {
   const outcomes: string[] = []
   for (const event of events) outcomes.push(...(await applyTogether(event)))
   return outcomes
 }
 
-async function applyTogether(...events: Arrival[]): Promise<string[]> {
+async function applyTogether(...events: DecodedEvent[]): Promise<string[]> {
   const results = await mirror.apply(events)
   return results.map((result) => (result.kind === 'decided' ? result.outcome : `failed ${result.failure.code}`))
 }
@@ -32,18 +32,18 @@ async function applyTogether(...events: Arrival[]): Promise<string[]> {
 type UserRow = { [column: string]: unknown; display_name: string | null; tagline: string | null }
 const userRow = async (id: string) =>
   (await database.query<UserRow>('SELECT * FROM users WHERE clerk_id = ?', [id]))[0] ?? null
-type HeadRow = {
+type ObjectRow = {
   deleted_at: Date | null
   tombstone_source: string | null
   data: string | null
   event_id: string | null
   user_id: string | null
 }
-const head = async (id: string) => {
-  const [row] = await database.query<HeadRow>('SELECT * FROM clerk_objects WHERE id = ?', [id])
+const objectRow = async (id: string) => {
+  const [row] = await database.query<ObjectRow>('SELECT * FROM clerk_objects WHERE id = ?', [id])
   return row ?? null
 }
-const outcomeOf = async (event: Arrival) =>
+const outcomeOf = async (event: DecodedEvent) =>
   (
     await database.query<{ outcome: string }>('SELECT outcome FROM webhook_events WHERE event_id = ?', [
       event.entry.eventId,
@@ -60,7 +60,7 @@ test('a user is created, updated and deleted', async () => {
   expect(await userRow(ada)).toMatchObject({ display_name: 'Augusta', last_name: null })
   expect(await apply(userDeleted(ada, { at: 3 }))).toEqual(['applied'])
   expect(await userRow(ada)).toBeNull()
-  expect(await head(ada)).toMatchObject({ tombstone_source: 'clerk', data: null })
+  expect(await objectRow(ada)).toMatchObject({ tombstone_source: 'clerk', data: null })
 })
 
 test('a late update does not undo a newer one', async () => {
@@ -81,7 +81,7 @@ test('a late update does not bring a deleted user back, not even one with a newe
     'tombstoned',
   ])
   expect(await userRow(ada)).toBeNull()
-  expect(await head(ada)).toMatchObject({ data: null })
+  expect(await objectRow(ada)).toMatchObject({ data: null })
 })
 
 test('a delete that is older than what is stored deletes all the same', async () => {
@@ -208,7 +208,7 @@ test("a deleted user's memberships are tombstoned, whichever comes first", async
   await apply(membership('created', 'orgmem_ada', { user: ada, organization }), userDeleted(ada))
   await apply(userDeleted(bob), membership('created', 'orgmem_bob', { user: bob, organization }))
   const tombstone = { tombstone_source: 'parent', data: null }
-  expect([await head('orgmem_ada'), await head('orgmem_bob')]).toMatchObject([tombstone, tombstone])
+  expect([await objectRow('orgmem_ada'), await objectRow('orgmem_bob')]).toMatchObject([tombstone, tombstone])
   expect(
     await applyTogether(userDeleted(somebody()), membership('updated', 'orgmem_ada', { user: ada, organization })),
   ).toEqual(['applied', 'tombstoned'])
@@ -217,10 +217,10 @@ test("a deleted user's memberships are tombstoned, whichever comes first", async
 test('an organization outlives the user who created it, and forgets them', async () => {
   const ada = somebody()
   const organization = { data: { name: 'Engines', created_by: ada } }
-  await apply(arrival('organization.created', 'org_1', { at: 1, ...organization }), userDeleted(ada))
-  expect(await head('org_1')).toMatchObject({ deleted_at: null, user_id: null })
-  expect(await apply(arrival('organization.updated', 'org_1', { at: 2, ...organization }))).toEqual(['applied'])
-  expect(await head('org_1')).toMatchObject({ deleted_at: null, user_id: null })
+  await apply(decodedEvent('organization.created', 'org_1', { at: 1, ...organization }), userDeleted(ada))
+  expect(await objectRow('org_1')).toMatchObject({ deleted_at: null, user_id: null })
+  expect(await apply(decodedEvent('organization.updated', 'org_1', { at: 2, ...organization }))).toEqual(['applied'])
+  expect(await objectRow('org_1')).toMatchObject({ deleted_at: null, user_id: null })
 })
 
 test('a membership is deleted by an event with the full object and an old updated_at', async () => {
@@ -237,7 +237,7 @@ test('a membership is deleted by an event with the full object and an old update
 test('a stub that stands for an absent parent is no tombstone and no version', async () => {
   const ada = somebody()
   await apply(membership('created', 'orgmem_early', { user: ada, organization: 'org_early' }, { at: 9 }))
-  expect(await head(ada)).toMatchObject({ event_id: null, deleted_at: null, data: null })
+  expect(await objectRow(ada)).toMatchObject({ event_id: null, deleted_at: null, data: null })
   expect(await userRow(ada)).toBeNull()
   expect(await apply(userCreated(ada, { at: 1, data: { username: 'ada' } }))).toEqual(['applied'])
   expect(await userRow(ada)).toMatchObject({ username: 'ada' })
@@ -263,13 +263,15 @@ test('an organization, its members, invitations and domains have tables of their
   const verified = { verification: { status: 'verified' } }
   await applyTogether(
     membership('created', 'orgmem_typed', of, { data: { role: 'org:admin', public_metadata: { a: 1 } } }),
-    arrival('organization.created', 'org_typed', { data: { name: 'Acme', slug: 'acme', max_allowed_memberships: 5 } }),
-    arrival(
+    decodedEvent('organization.created', 'org_typed', {
+      data: { name: 'Acme', slug: 'acme', max_allowed_memberships: 5 },
+    }),
+    decodedEvent(
       'organizationInvitation.created',
       'orginv_typed',
       about({ email_address: 'bob@example.org', status: 'pending' }),
     ),
-    arrival('organizationDomain.created', 'orgdmn_typed', about({ name: 'acme.com', ...verified })),
+    decodedEvent('organizationDomain.created', 'orgdmn_typed', about({ name: 'acme.com', ...verified })),
   )
   expect(await rowsOf('organizations', 'org_typed')).toMatchObject([
     { name: 'Acme', slug: 'acme', max_allowed_memberships: 5 },
@@ -282,7 +284,7 @@ test('an organization, its members, invitations and domains have tables of their
     { email: 'bob@example.org', status: 'pending', user_clerk_id: null },
   ])
   expect(await rowsOf('organization_domains', 'orgdmn_typed')).toMatchObject([{ name: 'acme.com', verified: 1 }])
-  await apply(arrival('organization.deleted', 'org_typed', { at: 2000 }))
+  await apply(decodedEvent('organization.deleted', 'org_typed', { at: 2000 }))
   const left = await Promise.all([
     rowsOf('organizations', 'org_typed'),
     rowsOf('organization_memberships', 'orgmem_typed'),
@@ -290,7 +292,7 @@ test('an organization, its members, invitations and domains have tables of their
     rowsOf('organization_domains', 'orgdmn_typed'),
   ])
   expect(left.flat()).toEqual([])
-  expect(await head('orginv_typed')).toMatchObject({ tombstone_source: 'parent', data: null })
+  expect(await objectRow('orginv_typed')).toMatchObject({ tombstone_source: 'parent', data: null })
 })
 
 test('a user who leaves and joins again has one membership, though the new one is created before the old one is deleted', async () => {
@@ -309,7 +311,7 @@ test('a user who leaves and joins again has one membership, though the new one i
 
 test('a copy of an organization inside a membership never overwrites the organization', async () => {
   const of = { user: somebody(), organization: 'org_copy' }
-  await apply(arrival('organization.created', 'org_copy', { at: 1, data: { name: 'true' } }))
+  await apply(decodedEvent('organization.created', 'org_copy', { at: 1, data: { name: 'true' } }))
   const copy = { organization: { id: 'org_copy', name: 'stale copy', updated_at: 99 } }
   await apply(membership('created', 'orgmem_copy', of, { at: 9, data: copy }))
   expect(await rowsOf('organizations', 'org_copy')).toMatchObject([{ name: 'true' }])
@@ -332,12 +334,12 @@ test('an invitation goes with the user who accepted it, also when a version that
     const ada = somebody()
     const invitation = `orginv_${ada}`
     const events = [
-      arrival('organizationInvitation.created', invitation, { at: 9, data: about() }),
-      arrival('organizationInvitation.accepted', invitation, { at: 1, data: about(ada) }),
+      decodedEvent('organizationInvitation.created', invitation, { at: 9, data: about() }),
+      decodedEvent('organizationInvitation.accepted', invitation, { at: 1, data: about(ada) }),
       userDeleted(ada, { at: 5 }),
     ]
     await apply(...order.flatMap((index) => events[index] ?? []))
-    expect([order, await head(invitation)]).toMatchObject([order, { tombstone_source: 'parent', data: null }])
+    expect([order, await objectRow(invitation)]).toMatchObject([order, { tombstone_source: 'parent', data: null }])
     expect(await rowsOf('organization_invitations', invitation)).toEqual([])
   }
 })

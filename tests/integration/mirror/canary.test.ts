@@ -13,7 +13,7 @@ import { openTestDatabase, type TestDatabase } from '../../support/mysql/databas
 const reactions = {
   interests: () => ({ to: () => [], wantUpdatesOf: () => false }),
   areCurrent: async () => true,
-  onAsked: () => {},
+  onRequested: () => {},
 }
 const open = (database: TestDatabase): Mirror => openMirror(database.options, { reactions })
 

@@ -3,7 +3,7 @@ import { applyBatch } from '../../../packages/mirror/src/apply/apply.js'
 import { connectOnce, type DatabaseConnection } from '../../../packages/mirror/src/database/connection.js'
 import type { SqlValue } from '../../../packages/mirror/src/database/sql.js'
 import type { Transaction } from '../../../packages/mirror/src/database/transaction.js'
-import { arrival, membership, userCreated, userDeleted } from '../../support/builders.js'
+import { decodedEvent, membership, userCreated, userDeleted } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
 import { fillTables } from '../../support/mysql/filled-tables.js'
 
@@ -63,12 +63,12 @@ test(`with ${OBJECTS} objects no statement of the hot path reads a table from en
   )
   batch.push(
     ...[1001, 1002].map((n) => userDeleted(`user_${n}`, { at: 5000 })),
-    arrival('organization.deleted', 'org_77', { at: 5000 }),
-    arrival('organizationDomain.deleted', 'orgdmn_5', { at: 5000 }),
+    decodedEvent('organization.deleted', 'org_77', { at: 5000 }),
+    decodedEvent('organizationDomain.deleted', 'orgdmn_5', { at: 5000 }),
     membership('created', 'orgmem_new', { user: 'user_3', organization: 'org_3' }),
     membership('deleted', 'orgmem_9', { user: 'user_9', organization: 'org_0' }, { at: 5000 }),
-    arrival('organization.created', 'org_new', { data: { created_by: 'user_4' } }),
-    arrival('organizationInvitation.created', 'orginv_new', { data: { organization_id: 'org_3' } }),
+    decodedEvent('organization.created', 'org_new', { data: { created_by: 'user_4' } }),
+    decodedEvent('organizationInvitation.created', 'orginv_new', { data: { organization_id: 'org_3' } }),
   )
   const plans: { sql: string; step: Step }[] = []
   await connection.query('BEGIN')

@@ -1,5 +1,5 @@
 import { Failure } from '@clerk-mirror/events'
-import { type Arrival, type Mirror, openMirror } from '@clerk-mirror/mirror'
+import { type DecodedEvent, type Mirror, openMirror } from '@clerk-mirror/mirror'
 import { expect, test } from 'vitest'
 import { userCreated, userDeleted, userUpdated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
@@ -124,7 +124,7 @@ test('a transaction that the server kills is done again, and blames nobody', asy
 
 test('four workers that hold the same events, in any order and more than once, decide each event once', async () => {
   await using database = await openTestDatabase()
-  const events: Arrival[] = []
+  const events: DecodedEvent[] = []
   for (let person = 0; person < 40; person += 1) {
     const id = `user_${person}`
     for (let at = 1; at <= 5; at += 1) events.push(userUpdated(id, { at, data: { username: `v${at}` } }))

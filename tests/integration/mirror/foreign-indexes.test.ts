@@ -63,7 +63,7 @@ test.each([
 ])('nor does one on %s', async (table, sql) => {
   await using database = await openTestDatabase()
   const interests = { to: () => ['welcome'], wantUpdatesOf: () => true }
-  const reactions = { interests: () => interests, areCurrent: async () => true, onAsked: () => {} }
+  const reactions = { interests: () => interests, areCurrent: async () => true, onRequested: () => {} }
   await using mirror = openMirror(database.options, { reactions })
   await database.query(sql)
   const first = userCreated('user_a')

@@ -108,7 +108,7 @@ test('a released object takes what Clerk sent after its event was received, and 
     to,
   })
   expect(await mirror.countFutureObjects()).toBe(0)
-  expect(await mirror.storedHead('user_ada')).toMatchObject({ version: to })
+  expect(await mirror.storedObject('user_ada')).toMatchObject({ version: to })
   expect(await database.query("SELECT data, deleted_at, user_id FROM clerk_objects WHERE id = 'user_ada'")).toEqual([
     before,
   ])
@@ -178,7 +178,7 @@ test('whatever comes in whatever order, the object is as the plainest telling of
       }
       const name = expected === null || expected === 'deleted' ? undefined : expected.event
       expect(await nameOf(id)).toBe(name)
-      expect((await mirror.storedHead(id))?.deletedAtMs != null).toBe(expected === 'deleted')
+      expect((await mirror.storedObject(id))?.deletedAtMs != null).toBe(expected === 'deleted')
     }),
     { numRuns: 60 },
   )

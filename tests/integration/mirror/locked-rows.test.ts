@@ -1,8 +1,8 @@
-import { type Arrival, type Mirror, openMirror } from '@clerk-mirror/mirror'
+import { type DecodedEvent, type Mirror, openMirror } from '@clerk-mirror/mirror'
 import { expect, test } from 'vitest'
+import { findHeldRows } from '../../../packages/mirror/src/apply/held-rows.js'
 import { connectOnce } from '../../../packages/mirror/src/database/connection.js'
-import { findHeldRows } from '../../../packages/mirror/src/database/held-rows.js'
-import { arrival, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
+import { decodedEvent, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
 
 /*
@@ -18,7 +18,7 @@ const kinds = (results: Awaited<ReturnType<Mirror['apply']>>) =>
   )
 
 const people = (count: number) => Array.from({ length: count }, (_, index) => `user_${index}`)
-const updates = (ids: readonly string[]): Arrival[] => ids.map((id) => userUpdated(id, { at: 5_000 }))
+const updates = (ids: readonly string[]): DecodedEvent[] => ids.map((id) => userUpdated(id, { at: 5_000 }))
 
 async function openHolder(database: TestDatabase, sql: string, params: unknown[] = []) {
   // Idle for long, which neither end may break off.
@@ -49,7 +49,7 @@ const appliedAmong = async (database: TestDatabase, ids: readonly string[]) => {
 }
 
 test.each([
-  ['of the head of the object', "SELECT id FROM clerk_objects WHERE id = 'user_7' FOR UPDATE"],
+  ['of the object row of the object', "SELECT id FROM clerk_objects WHERE id = 'user_7' FOR UPDATE"],
   ['of its typed row', "UPDATE users SET tagline = 'mine' WHERE clerk_id = 'user_7'"],
   ['of its typed row, shared', "SELECT id FROM users WHERE clerk_id = 'user_7' LOCK IN SHARE MODE"],
 ])('a lock %s stops the events of that row alone', { timeout: 600_000 }, async (_, lock) => {
@@ -65,10 +65,10 @@ test.each([
   expect(all.tookMs).toBeLessThan(BOUNDED_MS)
   expect(kinds(all.result)).toEqual(ids.map((id) => (id === 'user_7' ? 'blocked mysql_1205' : 'applied')))
   // When the event comes again beside others, it holds none of them up; and it is applied when the lock is gone.
-  const again = [userUpdated('user_0', { at: 6_000 }), batch[7] as Arrival, userUpdated('user_8', { at: 6_000 })]
+  const again = [userUpdated('user_0', { at: 6_000 }), batch[7] as DecodedEvent, userUpdated('user_8', { at: 6_000 })]
   expect(kinds(await mirror.apply(again))).toEqual(['applied', 'blocked mysql_1205', 'applied'])
   await holder.query('ROLLBACK')
-  expect(kinds(await mirror.apply([batch[7] as Arrival]))).toEqual(['applied'])
+  expect(kinds(await mirror.apply([batch[7] as DecodedEvent]))).toEqual(['applied'])
 })
 
 test('a lock of all users stops events of users, within bounds, and no others', { timeout: 600_000 }, async () => {
@@ -77,7 +77,7 @@ test('a lock of all users stops events of users, within bounds, and no others', 
   const ids = people(32)
   await mirror.apply(ids.map((id) => userCreated(id)))
   await using holder = await openHolder(database, "UPDATE users SET tagline = 'mine'")
-  const others = Array.from({ length: 16 }, (_, index) => arrival('session.created', `sess_${index}`))
+  const others = Array.from({ length: 16 }, (_, index) => decodedEvent('session.created', `sess_${index}`))
   const batch = [...updates(ids), ...others]
   const { result, tookMs } = await timed(() => mirror.apply(batch))
   expect(kinds(result)).toEqual([...ids.map(() => 'blocked mysql_1205'), ...others.map(() => 'applied')])

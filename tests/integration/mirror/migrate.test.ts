@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { connectOnce } from '../../../packages/mirror/src/database/connection.js'
 import type { DatabaseOptions } from '../../../packages/mirror/src/database/database-url.js'
 import { type MigrationEvent, migrate } from '../../../packages/mirror/src/migrate/migrate.js'
-import { migrationStatus } from '../../../packages/mirror/src/migrate/migration-status.js'
+import { migrationStatus } from '../../../packages/mirror/src/operate/migration-status.js'
 import { absentTestDatabase, MIGRATIONS, openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
 
 const CREATE_A = 'CREATE TABLE a (id INT PRIMARY KEY);'

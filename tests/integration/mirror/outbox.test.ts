@@ -1,4 +1,4 @@
-import { type Arrival, type AskedReaction, type Mirror, openMirror } from '@clerk-mirror/mirror'
+import { type DecodedEvent, type Mirror, openMirror, type ReactionRequest } from '@clerk-mirror/mirror'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { membership, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
@@ -9,9 +9,9 @@ let told: string[]
 beforeAll(async () => {
   database = await openTestDatabase()
   const to = () => ['recorder']
-  const onAsked = (names: ReadonlySet<string>) => void told.push(...names)
+  const onRequested = (names: ReadonlySet<string>) => void told.push(...names)
   mirror = openMirror(database.options, {
-    reactions: { interests: () => ({ to, wantUpdatesOf: () => true }), areCurrent: async () => true, onAsked },
+    reactions: { interests: () => ({ to, wantUpdatesOf: () => true }), areCurrent: async () => true, onRequested },
   })
 })
 afterAll(async () => {
@@ -23,16 +23,16 @@ let people = 0
 const somebody = () => `user_${people++}`
 
 /** The requests of these events, one at a time or together, taken out of the outbox. */
-async function askedBy(events: Arrival[], how: 'in turn' | 'together' = 'in turn'): Promise<AskedReaction[]> {
+async function askedBy(events: DecodedEvent[], how: 'in turn' | 'together' = 'in turn'): Promise<ReactionRequest[]> {
   told = []
   if (how === 'together') await mirror.apply(events)
   else for (const event of events) await mirror.apply([event])
   const rows = await mirror.outbox('recorder', 1000)
   if (rows.length > 0) await mirror.removeFromOutbox(rows.map(({ rowId }) => rowId))
-  return rows.map(({ asked }) => asked)
+  return rows.map(({ request }) => request)
 }
 
-const inShort = (asked: readonly AskedReaction[]) => asked.map(({ what, objectId }) => `${what} ${objectId}`)
+const inShort = (asked: readonly ReactionRequest[]) => asked.map(({ what, objectId }) => `${what} ${objectId}`)
 
 test('the first event of an object makes it created, whatever the event is called, and later ones updated', async () => {
   const ada = somebody()
@@ -163,7 +163,7 @@ test('a transaction whose reactions are outdated at its end does not commit, and
   const ada = somebody()
   const interests = () => ({ to: () => ['recorder'], wantUpdatesOf: () => true })
   await using frozen = openMirror(database.options, {
-    reactions: { interests, areCurrent: async () => false, onAsked: () => {} },
+    reactions: { interests, areCurrent: async () => false, onRequested: () => {} },
   })
   const event = userUpdated(ada, { at: 2, data: { username: 'ada' } })
   await expect(frozen.apply([event])).rejects.toMatchObject({ class: 'outage', code: 'register_unread' })

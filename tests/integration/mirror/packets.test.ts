@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openServices } from '@clerk-mirror/devstack'
-import { type Arrival, openMirror } from '@clerk-mirror/mirror'
+import { type DecodedEvent, openMirror } from '@clerk-mirror/mirror'
 import { Releasers } from '@clerk-mirror/runtime'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findDatabaseServer } from '../../../packages/devstack/src/services/database-files.js'
@@ -16,7 +16,7 @@ const KIB = 1024
 const PACKET = 1024 * KIB
 
 let count = 0
-const user = (bytes: number): Arrival => {
+const user = (bytes: number): DecodedEvent => {
   count += 1
   return userCreated(`user_${count}`, { data: { username: `u${count}`, filler: 'x'.repeat(bytes) } })
 }

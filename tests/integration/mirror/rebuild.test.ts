@@ -1,8 +1,8 @@
-import { type Arrival, type Mirror, openMirror, TYPED_TABLES } from '@clerk-mirror/mirror'
+import { type DecodedEvent, type Mirror, openMirror, TYPED_TABLES } from '@clerk-mirror/mirror'
 import { type RebuildResult, rebuild } from '@clerk-mirror/operations'
 import { expect, test } from 'vitest'
 import { connectOnce } from '../../../packages/mirror/src/database/connection.js'
-import { arrival, membership, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
+import { decodedEvent, membership, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
 import { until } from '../../support/until.js'
 
@@ -21,7 +21,7 @@ async function openWorld(): Promise<World> {
   }
 }
 
-async function apply(mirror: Mirror, events: readonly Arrival[]): Promise<void> {
+async function apply(mirror: Mirror, events: readonly DecodedEvent[]): Promise<void> {
   for (let at = 0; at < events.length; at += 64) {
     const results = await mirror.apply(events.slice(at, at + 64))
     expect(results.filter(({ kind }) => kind === 'failed')).toEqual([])
@@ -70,18 +70,18 @@ async function typedRows({ database }: World, columns: (table: string) => string
 const users = (count: number, data: (n: number) => object = (n) => ({ username: `user${n}` })) =>
   Array.from({ length: count }, (_, n) => userCreated(`user_${n}`, { at: 1, data: data(n) }))
 
-const AN_ORGANIZATION: Arrival[] = [
-  arrival('organization.created', 'org_1', { data: { name: 'Acme', slug: 'acme', created_by: 'user_0' } }),
-  arrival('organization.created', 'org_2', { data: { name: 'Gone' } }),
+const AN_ORGANIZATION: DecodedEvent[] = [
+  decodedEvent('organization.created', 'org_1', { data: { name: 'Acme', slug: 'acme', created_by: 'user_0' } }),
+  decodedEvent('organization.created', 'org_2', { data: { name: 'Gone' } }),
   membership('created', 'orgmem_1', { user: 'user_1', organization: 'org_1' }, { data: { role: 'org:admin' } }),
   membership('created', 'orgmem_2', { user: 'user_2', organization: 'org_1' }),
   membership('created', 'orgmem_3', { user: 'user_1', organization: 'org_2' }),
-  arrival('organizationInvitation.created', 'orginv_1', {
+  decodedEvent('organizationInvitation.created', 'orginv_1', {
     data: { organization_id: 'org_1', email_address: 'bob@x.y' },
   }),
-  arrival('organizationDomain.created', 'orgdmn_1', { data: { organization_id: 'org_1', name: 'acme.com' } }),
-  arrival('session.created', 'sess_1', { data: { user_id: 'user_1' } }),
-  arrival('organization.deleted', 'org_2', { at: 2000 }),
+  decodedEvent('organizationDomain.created', 'orgdmn_1', { data: { organization_id: 'org_1', name: 'acme.com' } }),
+  decodedEvent('session.created', 'sess_1', { data: { user_id: 'user_1' } }),
+  decodedEvent('organization.deleted', 'org_2', { at: 2000 }),
   userDeleted('user_2', { at: 2000 }),
 ]
 
@@ -204,7 +204,7 @@ test('rebuilds that run while two workers apply events leave no difference', asy
   ]
   const joined = (n: number) => ({ user: `user_${n}`, organization: `org_${n % 7}` })
   const events = Array.from({ length: 5 }, (_, round) =>
-    Array.from({ length: people }, (_, n): Arrival => {
+    Array.from({ length: people }, (_, n): DecodedEvent => {
       if (n % 5 === round && n % 3 === 0) return userDeleted(`user_${n}`, { at: 5000 })
       if ((n + round) % 2 === 0) return membership('created', `orgmem_r${round}_${n}`, joined(n), { at: 10 + round })
       return userUpdated(`user_${n}`, { at: 10 + round, data: { username: `round${round}` } })
@@ -233,6 +233,6 @@ test('rebuilds that run while two workers apply events leave no difference', asy
   const withoutTimes = async (from: World) =>
     JSON.parse(JSON.stringify(await typedRows(from, columns), (key, value) => (key === 'synced_at' ? 0 : value)))
   expect(await withoutTimes(world)).toEqual(await withoutTimes(undisturbed))
-  const [heads] = await world.database.query<{ n: bigint }>('SELECT COUNT(*) AS n FROM clerk_objects')
-  expect(Number(heads?.n)).toBeGreaterThan(people * 2)
+  const [objects] = await world.database.query<{ n: bigint }>('SELECT COUNT(*) AS n FROM clerk_objects')
+  expect(Number(objects?.n)).toBeGreaterThan(people * 2)
 })

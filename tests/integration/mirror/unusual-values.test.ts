@@ -1,5 +1,5 @@
 import { decode, type Envelope, parseMirroredKinds } from '@clerk-mirror/events'
-import { type Arrival, type Mirror, openMirror } from '@clerk-mirror/mirror'
+import { type DecodedEvent, type Mirror, openMirror } from '@clerk-mirror/mirror'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
@@ -23,7 +23,7 @@ const everything = parseMirroredKinds('*')
 let count = 0
 
 /** `members` are JSON text: some odd values are no JavaScript values. */
-function arrivalOf(type: string, members: string, timestamp = 1_700_000_000_000): Arrival {
+function eventOf(type: string, members: string, timestamp = 1_700_000_000_000): DecodedEvent {
   count += 1
   const eventId = `msg_odd${count}`
   const body = `{"type":"${type}","timestamp":${timestamp},"data":{"id":"odd_${count}"${members && `,${members}`}}}`
@@ -42,8 +42,8 @@ function arrivalOf(type: string, members: string, timestamp = 1_700_000_000_000)
   return { entry, change: decoded.change }
 }
 
-async function applyAll(arrivals: Arrival[]): Promise<void> {
-  const results = await mirror.apply(arrivals)
+async function applyAll(events: DecodedEvent[]): Promise<void> {
+  const results = await mirror.apply(events)
   expect(results.filter((result) => result.kind === 'failed' || result.outcome !== 'applied')).toEqual([])
 }
 
@@ -130,7 +130,7 @@ test.each(Object.entries(FIELDS))('a %s with any values in its fields is applied
   const object = fc.record(Object.fromEntries(fields.map((field) => [field, odd])), { requiredKeys: [] })
   await fc.assert(
     fc.asyncProperty(fc.array(object, { minLength: 1, maxLength: 30 }), async (objects) => {
-      await applyAll(objects.map((members) => arrivalOf(type, JSON.stringify(members).slice(1, -1))))
+      await applyAll(objects.map((members) => eventOf(type, JSON.stringify(members).slice(1, -1))))
     }),
     { numRuns: 15 },
   )
@@ -156,22 +156,22 @@ test.each<[string, string]>([
   ['half a MiB of metadata', `"unsafe_metadata":{"a":"${'x'.repeat(512 * 1024)}"}`],
   ['nothing but an id', ''],
 ])('a user with %s is applied', async (_, members) => {
-  await applyAll([arrivalOf('user.updated', members)])
+  await applyAll([eventOf('user.updated', members)])
 })
 
 test('what is kept is the text that Clerk sent', async () => {
   const metadata = '{"n":123456789012345678901234567890,"a":1,"a":2 , "deep":[[[[]]]]}'
-  const arrival = arrivalOf('user.updated', `"username":"second","public_metadata":${metadata}`)
-  await applyAll([arrival])
+  const event = eventOf('user.updated', `"username":"second","public_metadata":${metadata}`)
+  await applyAll([event])
   const rows = await database.query('SELECT username, public_metadata FROM users WHERE clerk_id = ?', [
-    arrival.change?.objectId,
+    event.change?.objectId,
   ])
   expect(rows).toEqual([{ username: 'second', public_metadata: metadata }])
 })
 
 test('a delete is applied whenever it claims to have happened', async () => {
   const times = [1, 253_402_300_800_000, 8_640_000_000_000_001, Number.MAX_SAFE_INTEGER]
-  const deletes = times.map((timestamp) => arrivalOf('user.deleted', '"deleted":true', timestamp))
+  const deletes = times.map((timestamp) => eventOf('user.deleted', '"deleted":true', timestamp))
   await applyAll(deletes)
   const ids = deletes.map(({ change }) => change?.objectId)
   const rows = await database.query<{ n: bigint }>(

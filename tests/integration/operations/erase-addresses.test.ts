@@ -1,7 +1,7 @@
 import { erase } from '@clerk-mirror/operations'
 import type { Delivery, Disposition } from '@clerk-mirror/queue/consume'
 import { expect, test } from 'vitest'
-import { arrival, userCreated, userDeleted } from '../../support/builders.js'
+import { decodedEvent, userCreated, userDeleted } from '../../support/builders.js'
 import { openOracle } from '../../support/invariants.js'
 import { keysHolding, openWorld, type World } from '../../support/mysql/erase-world.js'
 import { done, envelope } from '../../support/queue/queue.js'
@@ -29,9 +29,11 @@ const ada = (data: object = {}) =>
   })
 
 const invitation = (id: string, email: string, data: object = {}) =>
-  arrival('organizationInvitation.created', id, { data: { organization_id: 'org_1', email_address: email, ...data } })
+  decodedEvent('organizationInvitation.created', id, {
+    data: { organization_id: 'org_1', email_address: email, ...data },
+  })
 
-const thing = (id: string, data: object) => arrival('brandNew.thing', id, { data })
+const thing = (id: string, data: object) => decodedEvent('brandNew.thing', id, { data })
 
 const eraseAda = async (world: World, options: { also?: string[]; onWaiting?: () => void } = {}) => {
   const result = await erase(world.mirror, world.events, {
@@ -59,9 +61,9 @@ test('erase removes what names the person by an address alone, whatever its case
     invitation('orginv_odd', ODD_EMAIL),
     invitation('orginv_others', 'can.ada.l@example.com'),
     invitation('orginv_unverified', 'shared@example.com'),
-    arrival('waitlistEntry.created', 'wle_hers', { data: { email_address: 'ada.l@example.com' } }),
-    arrival('waitlistEntry.created', 'wle_gmail', { data: { email_address: 'ada@gmail.example' } }),
-    arrival('waitlistEntry.created', 'wle_others', { data: { email_address: 'bob@example.com' } }),
+    decodedEvent('waitlistEntry.created', 'wle_hers', { data: { email_address: 'ada.l@example.com' } }),
+    decodedEvent('waitlistEntry.created', 'wle_gmail', { data: { email_address: 'ada@gmail.example' } }),
+    decodedEvent('waitlistEntry.created', 'wle_others', { data: { email_address: 'bob@example.com' } }),
     thing('new_phone', { deep: [{ call: PHONE }] }),
     thing('new_subject', { subject: ADA }),
     thing('new_bob', { user_id: 'user_2', deep: [{ call: PHONE }] }),
@@ -95,8 +97,8 @@ test('an object that mentions the person elsewhere is listed by id and members, 
     thing('new_text', { note: `call ${EMAIL}, today`, title: 'x' }),
     thing('new_team', { organization_id: 'org_1', made_by: ADA }),
     thing('new_near', { note: `x${EMAIL}`, other: 'user_12' }),
-    arrival('organization.created', 'org_1', { data: { created_by: ADA, public_metadata: { contact: EMAIL } } }),
-    arrival('organizationDomain.created', 'orgdmn_1', { data: { affiliation_email_address: EMAIL } }),
+    decodedEvent('organization.created', 'org_1', { data: { created_by: ADA, public_metadata: { contact: EMAIL } } }),
+    decodedEvent('organizationDomain.created', 'orgdmn_1', { data: { affiliation_email_address: EMAIL } }),
     invitation('orginv_by_her', 'bob@example.com', { inviter_id: ADA }),
   ])
   const first = await eraseAda(world)
@@ -160,7 +162,7 @@ test('an invitation that a worker was just applying is removed when it has been'
   const handle = async (batch: readonly Delivery[]): Promise<Disposition[]> => {
     await gate.opened
     await world.mirror.apply([
-      arrival('waitlistEntry.created', 'wle_1', { id: 'msg_1', data: { email_address: EMAIL } }),
+      decodedEvent('waitlistEntry.created', 'wle_1', { id: 'msg_1', data: { email_address: EMAIL } }),
     ])
     return batch.map(() => done)
   }
@@ -200,7 +202,7 @@ test('an erase that was interrupted before the tombstone knows the addresses aga
 test('a user with more objects than one transaction may remove is erased page by page', async () => {
   await using world = await openWorld()
   const sessions = Array.from({ length: 1_200 }, (_, n) =>
-    arrival('session.created', `sess_${n}`, { data: { user_id: ADA } }),
+    decodedEvent('session.created', `sess_${n}`, { data: { user_id: ADA } }),
   )
   await world.mirror.apply([ada()])
   for (let n = 0; n < sessions.length; n += 300) await world.mirror.apply(sessions.slice(n, n + 300))

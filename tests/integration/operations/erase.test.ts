@@ -3,7 +3,7 @@ import { type EraseResult, erase } from '@clerk-mirror/operations'
 import { type Delivery, type Disposition, parseRedisUrl, reactionPartition } from '@clerk-mirror/queue/consume'
 import { openReactionProducer } from '@clerk-mirror/queue/enqueue'
 import { expect, inject, test } from 'vitest'
-import { arrival, membership, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
+import { decodedEvent, membership, userCreated, userDeleted, userUpdated } from '../../support/builders.js'
 import { openOracle } from '../../support/invariants.js'
 import { keysHolding, openWorld, type World } from '../../support/mysql/erase-world.js'
 import { done, envelope, retryingAfter, type TestQueue } from '../../support/queue/queue.js'
@@ -47,21 +47,21 @@ const traces = async ({ database }: World) => (await openOracle(database.query))
 const adasLife = [
   userCreated(ADA, { data: { username: MARKER, first_name: MARKER, public_metadata: { a: MARKER } } }),
   userCreated('user_12', { data: { username: 'bob' } }),
-  arrival('organization.created', 'org_1', { data: { name: 'Acme', created_by: ADA } }),
+  decodedEvent('organization.created', 'org_1', { data: { name: 'Acme', created_by: ADA } }),
   membership('created', 'orgmem_1', { user: ADA, organization: 'org_1' }, { data: { role: MARKER } }),
   membership('created', 'orgmem_2', { user: 'user_12', organization: 'org_1' }),
-  arrival('organizationInvitation.created', 'orginv_1', {
+  decodedEvent('organizationInvitation.created', 'orginv_1', {
     data: { organization_id: 'org_1', user_id: ADA, email_address: `${MARKER}@x.y` },
   }),
-  arrival('organizationInvitation.created', 'orginv_2', {
+  decodedEvent('organizationInvitation.created', 'orginv_2', {
     data: {
       organization_id: 'org_1',
       email_address: 'bob@x.y',
       public_inviter_data: { user_id: ADA, first_name: MARKER },
     },
   }),
-  arrival('session.created', 'sess_1', { data: { user_id: ADA, browser: MARKER } }),
-  arrival('subscription.created', 'csub_1', { data: { payer: { user_id: ADA, email: MARKER } } }),
+  decodedEvent('session.created', 'sess_1', { data: { user_id: ADA, browser: MARKER } }),
+  decodedEvent('subscription.created', 'csub_1', { data: { payer: { user_id: ADA, email: MARKER } } }),
 ]
 
 async function liveAdasLife({ mirror, database }: World): Promise<void> {
@@ -123,10 +123,10 @@ test('erase leaves nothing of a person but their ids: not in the tables, not in 
   const erased = Object.fromEntries(hers.map(({ eventId }) => [eventId, 'erased']))
   expect(await outcomes(world)).toMatchObject(erased)
   expect(Object.keys(await outcomes(world))).not.toContain('msg_org')
-  const heads = await world.database.query<{ id: string }>(
+  const objects = await world.database.query<{ id: string }>(
     'SELECT id FROM clerk_objects WHERE deleted_at IS NULL AND event_id IS NOT NULL ORDER BY id',
   )
-  expect(heads.map(({ id }) => id)).toEqual(['org_1', 'orginv_2', 'orgmem_2', 'user_12'])
+  expect(objects.map(({ id }) => id)).toEqual(['org_1', 'orginv_2', 'orgmem_2', 'user_12'])
   const actions = await world.database.query('SELECT * FROM operator_actions')
   expect(actions).toMatchObject([{ action: 'erase', actor: 'op@test', subject_id: ADA, finished_at: expect.any(Date) }])
   const counts = { objects: 5, users: 1, jobs_waiting: 2, jobs_delayed: 1, jobs_dead: 2, jobs_kept: 1 }
@@ -203,7 +203,7 @@ test('a person whom the mirror has never seen can be erased beforehand; an organ
   await using world = await openWorld()
   expect(await eraseAda(world)).toMatchObject({ objects: 0, rows: {} })
   expect(await world.mirror.apply([userCreated(ADA)])).toMatchObject([{ outcome: 'tombstoned' }])
-  await world.mirror.apply([arrival('organization.created', 'org_1', { data: { name: 'Acme' } })])
+  await world.mirror.apply([decodedEvent('organization.created', 'org_1', { data: { name: 'Acme' } })])
   const refused = await erase(world.mirror, world.events, {
     ...{ userId: 'org_1', actor: 'op@test', onWaiting: () => {}, reactions: world.reactions },
   })

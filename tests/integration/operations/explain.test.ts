@@ -106,10 +106,10 @@ async function erase(userId: string): Promise<unknown> {
 }
 
 test.each<[string, () => Promise<unknown>]>([
-  ['how many objects of a kind there are', () => verbs().askable(ask)],
+  ['how many objects of a kind there are', () => verbs().countBackfill(ask)],
   ['whether there are objects of a kind that is rare', () => verbs().hasObjectsOf('nothing')],
-  ['a request for a reaction', async () => verbs().askNext(await verbs().beginAsk(ask))],
-  ['the record of a request that was interrupted', () => verbs().beginAsk({ ...ask, requestId: 'r2' })],
+  ['a request for a reaction', async () => verbs().backfillNext(await verbs().beginBackfill(ask))],
+  ['the record of a request that was interrupted', () => verbs().beginBackfill({ ...ask, requestId: 'r2' })],
   ['the beginning of a rebuild', () => verbs().beginRebuild({ actor: 'ada', tables: ['users'], restart: false })],
   [
     'a page of a rebuild',
@@ -118,7 +118,7 @@ test.each<[string, () => Promise<unknown>]>([
   ['an erase', () => erase('user_77')],
   ['how many objects there are to look through', () => verbs().countObjects()],
   ['which of some events are decided', () => reads().decidedAmong(['msg_1', 'msg_2'])],
-  ['a stored object', () => reads().storedHead('user_1')],
+  ['a stored object', () => reads().storedObject('user_1')],
   ['what went with a user', () => reads().wentWith('user_3', 100)],
   ['an event in the ledger', () => reads().ledgerRow('msg_1')],
   ['the events of an object', () => reads().ledgerOf('user_4', 50)],
@@ -140,8 +140,8 @@ test.each<[string, () => Promise<unknown>]>([
 })
 
 test('a page of a rare kind is read by an index of the kind, and not by looking at all ids behind the last page', async () => {
-  const run = await verbs().beginAsk({ ...ask, requestId: 'r3' })
-  const plans = await plansOf(() => verbs().askNext(run))
+  const run = await verbs().beginBackfill({ ...ask, requestId: 'r3' })
+  const plans = await plansOf(() => verbs().backfillNext(run))
   const page = plans.find(({ query }) => /kind = \? .*FOR UPDATE/.test(query))
   expect(page?.step.key).toBe('clerk_objects_kind_id_idx')
 })

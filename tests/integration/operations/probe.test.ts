@@ -4,7 +4,7 @@ import { type Mirror, openMirror } from '@clerk-mirror/mirror'
 import { OperationsError, type ProbeOptions, probe } from '@clerk-mirror/operations'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { runCommand } from '../../../apps/cli/src/run-command.js'
-import { arrival, TIME_BASE } from '../../support/builders.js'
+import { decodedEvent, TIME_BASE } from '../../support/builders.js'
 import { clientOf, EPOCH_MS, idOf, nth, openClerkPair, putMany } from '../../support/clerk-stand-in.js'
 import { openTestDatabase, type TestDatabase } from '../../support/mysql/database.js'
 import { Written } from '../../support/written.js'
@@ -31,7 +31,7 @@ afterEach(async () => {
 async function deliver(ids: readonly string[], members: object = {}): Promise<void> {
   const events = ids.map((id) => {
     const { updated_at: updatedAtMs, ...user } = JSON.parse(clerk.get('user', id) ?? '{}')
-    return arrival('user.updated', id, { data: { ...user, ...members }, at: updatedAtMs - TIME_BASE })
+    return decodedEvent('user.updated', id, { data: { ...user, ...members }, at: updatedAtMs - TIME_BASE })
   })
   for (let at = 0; at < events.length; at += 64) await mirror.apply(events.slice(at, at + 64))
 }
@@ -118,7 +118,7 @@ test('a user who was deleted between the count there and the one here is no drif
   putMany(clerk, 'user', 10)
   await deliver(clerk.ids('user'))
   clerk.delete('user', idOf('user', 4))
-  const events = [arrival('user.deleted', idOf('user', 4), { data: { deleted: true }, at: 99_000 })]
+  const events = [decodedEvent('user.deleted', idOf('user', 4), { data: { deleted: true }, at: 99_000 })]
   let readings = 0
   const delayed: Mirror = {
     ...mirror,

@@ -57,10 +57,10 @@ describe('the read API', () => {
   })
 
   test('lists the newest 30, and more with a cursor', async () => {
-    const arrivals = Array.from({ length: 65 }, (_, index) =>
+    const events = Array.from({ length: 65 }, (_, index) =>
       userCreated(clerkId('user'), { data: { username: `crowd${index}`, created_at: 4e12 + index } }),
     )
-    await mirror.apply(arrivals)
+    await mirror.apply(events)
     const first = await json('/profiles')
     expect(first.profiles.map(({ username }: { username: string }) => username)).toEqual(
       Array.from({ length: 30 }, (_, index) => `crowd${64 - index}`),

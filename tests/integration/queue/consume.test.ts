@@ -42,9 +42,9 @@ test('a worker has 256 events in hand at most, 128 in a batch, and 4 MiB of bodi
     return batch.map(() => done)
   }
   const worker = queue.work({ handle })
-  expect(worker.isBehind(), 'before it has taken anything').toBe(false)
+  expect(worker.isSaturated(), 'before it has taken anything').toBe(false)
   await until(() => worker.inHand() === 256)
-  expect(worker.isBehind()).toBe(true)
+  expect(worker.isSaturated()).toBe(true)
   // It has asked for as many as it may have: the rest waits, for this worker or another.
   expect(await queue.redis.llen(queue.partition.key('wait'))).toBe(304)
   gate.open()
@@ -52,7 +52,7 @@ test('a worker has 256 events in hand at most, 128 in a batch, and 4 MiB of bodi
   await until(async () => (await waiting()) === 0 && worker.inHand() >= large.length)
   largeGate.open()
   await until(() => isDrained(queue))
-  await until(() => !worker.isBehind())
+  await until(() => !worker.isSaturated())
   expect(Math.max(...worker.seen.handled.map((batch) => batch.length))).toBe(128)
   expect(Math.max(...bytes)).toBeLessThanOrEqual(4 * 1024 * 1024)
   expect(Math.max(...bytes), 'as many as fit').toBeGreaterThan(2 * 1024 * 1024)

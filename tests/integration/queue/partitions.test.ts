@@ -105,10 +105,10 @@ test('a backlog of one partition alone is one too, although the worker has room 
   const gate = latch()
   const worker = family.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
   await until(() => worker.inHand() === 64)
-  expect(worker.isBehind()).toBe(true)
+  expect(worker.isSaturated()).toBe(true)
   gate.open()
   await until(() => worker.handled.length === 100)
-  await until(() => !worker.isBehind())
+  await until(() => !worker.isSaturated())
 })
 
 describe('a dead letter in a partition where its events do not go any more', () => {

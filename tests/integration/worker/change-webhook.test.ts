@@ -10,7 +10,7 @@ import {
   webhookReaction,
 } from '../../../apps/worker/src/reaction-runtime/change-webhook.js'
 import { TryLater } from '../../../apps/worker/src/reaction-runtime/run-reaction.js'
-import type { CurrentObject, Run } from '../../../apps/worker/src/reactions/reaction.js'
+import type { CurrentObject, ReactionRun } from '../../../apps/worker/src/reactions/reaction.js'
 import { openReceiver } from '../../support/http/receiver.js'
 
 const secret = () => `whsec_${randomBytes(24).toString('base64')}`
@@ -23,14 +23,14 @@ const webhookTo = (url: string, changes: Partial<ChangeWebhook> = {}) =>
 const VERSION = { updatedAtMs: 5, timestampMs: 6, eventId: 'msg_1' }
 const CLERK = '{"id":"user_1","username":"ada","email":"ada@example.com","unsafe_metadata":{"n":12345678901234567890}}'
 
-const run = (changes: Partial<Run> = {}): Run => {
+const run = (changes: Partial<ReactionRun> = {}): ReactionRun => {
   const object: CurrentObject = {
     ...{ id: 'user_1', kind: 'user', version: VERSION, userId: null, organizationId: null },
     data: CLERK,
     fields: JSON.parse(CLERK),
     publicUser: { username: 'ada', displayName: 'Ada', imgUrl: null, tagline: null },
   }
-  const change: Run['change'] = {
+  const change: ReactionRun['change'] = {
     ...{ what: 'updated', kind: 'user', objectId: 'user_1', userId: 'user_1', organizationId: null },
     ...{ version: VERSION, changedFields: ['username'], askedAtMs: 1_700_000_000_000 },
   }

@@ -38,14 +38,14 @@ const seriesValue = (text: string, series: string) =>
       ?.split(' ')[1],
   )
 
-test('a dead letter is counted by its worker and in the queue, and people are told without any personal data', async () => {
+test('a dead letter is counted by its worker and in the queue, and an alert is sent without any personal data', async () => {
   await using queue = await openTestQueue()
   await using database = await openTestDatabase()
-  const told: string[] = []
+  const sent: string[] = []
   const receiver = createServer(async (request, response) => {
     let text = ''
     for await (const chunk of request) text += String(chunk)
-    told.push(text)
+    sent.push(text)
     response.end('ok')
   })
   await once(receiver.listen(0, '127.0.0.1'), 'listening')
@@ -54,10 +54,10 @@ test('a dead letter is counted by its worker and in the queue, and people are to
   await using worker = await workerOn(queue, { database: database.options, notifyUrl })
   const body = JSON.stringify({ type: 'user.created', data: { id: 7, first_name: 'Ada', username: 'ada@example.com' } })
   await queue.producer.enqueue(envelope('msg_a', { objectId: null, body }))
-  await until(() => told.length === 1)
+  await until(() => sent.length === 1)
   receiver.close()
-  expect(told[0]).toContain('poison/malformed')
-  expect(told[0]).not.toMatch(/ada/i)
+  expect(sent[0]).toContain('poison/malformed')
+  expect(sent[0]).not.toMatch(/ada/i)
   await until(
     async () => seriesValue(await scrape(worker), 'clerk_mirror_notices_total{result="told",app="worker"}') === 1,
   )
@@ -85,10 +85,10 @@ test('events that a constraint of the application stops are named everywhere, an
   await until(() => isGone('msg_first'))
   await send('msg_second')
   await send('msg_third')
-  const told = () => lines.map((line) => JSON.parse(line)).filter(({ event }) => event === 'event.blocked')
-  await until(() => told().length > 0)
+  const logged = () => lines.map((line) => JSON.parse(line)).filter(({ event }) => event === 'event.blocked')
+  await until(() => logged().length > 0)
   // Which number it is depends on the server.
-  const [{ code }] = told()
+  const [{ code }] = logged()
   const blocked = `clerk_mirror_queue_blocked_events{code="${code}",app="worker"}`
   await until(async () => seriesValue(await scrape(worker), blocked) === 2)
   expect(await view.blockedByCode()).toEqual({ [code]: 2 })
@@ -98,7 +98,7 @@ test('events that a constraint of the application stops are named everywhere, an
   expect(await ready.json()).toMatchObject({
     checks: { mysql: { ok: true, note: expect.stringContaining(`events are blocked: ${code}, `) } },
   })
-  expect(told(), 'once for the cause, and not for each event').toMatchObject([{ level: 'warn' }])
+  expect(logged(), 'once for the cause, and not for each event').toMatchObject([{ level: 'warn' }])
   expect(lines.join()).not.toContain('event.retrying')
   await database.query('DROP INDEX their_own ON users')
   for (const id of ['msg_second', 'msg_third']) await queue.redis.zadd(queue.partition.key('delayed'), 0, id)

@@ -6,20 +6,20 @@ import { type AlertClaims, openAlertClaims, parseRedisUrl, partition, reasonOf }
 import { Releasers } from '@clerk-mirror/runtime'
 import { Redis } from 'ioredis'
 import { expect, inject, test } from 'vitest'
-import { type Notifier, openNotifier, type Pace } from '../../../apps/worker/src/notify.js'
+import { type Notifier, type NotifierTiming, openNotifier } from '../../../apps/worker/src/notify.js'
 import { until } from '../../support/until.js'
 
 type Answer = number | 'none'
 type Site = AsyncDisposable & {
   /** The texts that the receiver was sent, with its answers. */
   texts: string[]
-  results: { told: number; notTold: number; errors: string[] }
+  results: { sent: number; failed: number; errors: string[] }
   /** A process that tells, with a claim of its own on the same Redis. */
-  open: (pace?: Partial<Pace>) => Promise<Notifier>
+  open: (pace?: Partial<NotifierTiming>) => Promise<Notifier>
   keys: () => Promise<string[]>
 }
 
-const QUICK: Pace = { gapMs: 10, answerMs: 200, retryDelaysMs: [10, 20, 30] }
+const QUICK: NotifierTiming = { gapMs: 10, answerMs: 200, retryDelaysMs: [10, 20, 30] }
 
 /** A receiver that gives these answers, the last one for ever. */
 async function openSite(...answers: Answer[]): Promise<Site> {
@@ -44,7 +44,7 @@ async function openSite(...answers: Answer[]): Promise<Site> {
   owned.defer(() => redis.disconnect())
   const keys = () => redis.keys(`${own.prefix}*`)
   owned.defer(async () => void (await redis.del('none', ...(await keys()))))
-  const results: Site['results'] = { told: 0, notTold: 0, errors: [] }
+  const results: Site['results'] = { sent: 0, failed: 0, errors: [] }
   return {
     texts,
     results,
@@ -54,15 +54,15 @@ async function openSite(...answers: Answer[]): Promise<Site> {
       await connected(claims)
       const observer = {
         notified(causes: number) {
-          results.told += causes
+          results.sent += causes
         },
         failed(causes: number, error: Error) {
-          results.notTold += causes
+          results.failed += causes
           results.errors.push(error.message)
         },
       }
       const url = `http://127.0.0.1:${port}/services/T0/B0/hidden`
-      return owned.use(openNotifier({ url, claims, observer, pace: { ...QUICK, ...pace } }))
+      return owned.use(openNotifier({ url, claims, observer, timing: { ...QUICK, ...pace } }))
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   }
@@ -75,13 +75,13 @@ const news = (code: string, message = 'data.id') => ({
   reason: reasonOf(new Failure('poison', code, message)),
 })
 
-test('people are told of the first dead letter of a cause, and of no other, whichever process has it', async () => {
+test('an alert is sent for the first dead letter of a cause and for no other, whichever process has it', async () => {
   await using site = await openSite(200)
   const workers = [await site.open(), await site.open()]
   for (const worker of workers) for (let each = 0; each < 50; each += 1) worker.deadLettered(news('malformed'))
   await until(() => site.texts.length > 0)
   workers[1]?.deadLettered(news('mysql_1406'))
-  await until(() => site.results.told === 2)
+  await until(() => site.results.sent === 2)
   expect(site.texts).toHaveLength(2)
   const { fingerprint } = news('malformed').reason
   expect(site.texts[0]).toContain(`poison/malformed (cause ${fingerprint}, first with user.updated): data.id`)
@@ -92,7 +92,7 @@ test('a cause is news again after a day', async () => {
   await using site = await openSite(200)
   const worker = await site.open()
   worker.deadLettered(news('malformed'))
-  await until(() => site.results.told === 1)
+  await until(() => site.results.sent === 1)
   const [key = ''] = await site.keys()
   const redis = new Redis(inject('redisUrl'))
   const leftMs = await redis.pttl(key)
@@ -105,27 +105,27 @@ test('a receiver that fails, is busy or does not answer is tried again until it 
   await using site = await openSite(500, 429, 'none', 200)
   const worker = await site.open()
   worker.deadLettered(news('malformed'))
-  await until(() => site.results.told === 1)
+  await until(() => site.results.sent === 1)
   expect(site.texts).toHaveLength(4)
-  expect(site.results.notTold).toBe(0)
+  expect(site.results.failed).toBe(0)
 })
 
-test('when the receiver stays down, the next dead letter of the cause is told as its first', async () => {
+test('when the receiver stays down, the next dead letter of the cause counts as its first', async () => {
   await using site = await openSite(500, 500, 500, 500, 200)
   const worker = await site.open()
   worker.deadLettered(news('malformed'))
-  await until(() => site.results.notTold === 1)
+  await until(() => site.results.failed === 1)
   expect(site.results.errors).toEqual(['the receiver answered with 500'])
   expect(await site.keys()).toEqual([])
   worker.deadLettered(news('malformed'))
-  await until(() => site.results.told === 1)
+  await until(() => site.results.sent === 1)
 })
 
 test.each([404, 302])('a receiver that refuses with %i is not tried again', async (status) => {
   await using site = await openSite(status)
   const worker = await site.open()
   worker.deadLettered(news('malformed'))
-  await until(() => site.results.notTold === 1)
+  await until(() => site.results.failed === 1)
   expect(site.texts).toHaveLength(1)
 })
 
@@ -137,8 +137,8 @@ test('a receiver that never answers delays nobody, and causes do not heap up wit
   await until(() => site.texts.length === 1)
   await worker[Symbol.asyncDispose]()
   expect(performance.now() - sinceMs, 'the answer would have been waited for 60 s').toBeLessThan(20_000)
-  expect(site.results.notTold).toBeGreaterThan(0)
-  expect(await site.keys(), 'what could not be told is given back').toEqual([])
+  expect(site.results.failed).toBeGreaterThan(0)
+  expect(await site.keys(), 'the claims of a failed alert are withdrawn').toEqual([])
 })
 
 test('many causes at once are a few messages', async () => {
@@ -146,7 +146,7 @@ test('many causes at once are a few messages', async () => {
   const worker = await site.open()
   const codes = Array.from({ length: 25 }, (_, index) => `code_${'x'.repeat(index)}`)
   for (const code of codes) worker.deadLettered(news(code))
-  await until(() => site.results.told === 25)
+  await until(() => site.results.sent === 25)
   expect(site.texts, 'the first at once, then ten at a time').toHaveLength(4)
 })
 
@@ -154,7 +154,7 @@ test('what a chat service would read as markup reaches people as text', async ()
   await using site = await openSite(200)
   const worker = await site.open()
   worker.deadLettered({ ...news('malformed', 'a & b'), type: '<!channel>\nevents are given up\u202e' })
-  await until(() => site.results.told === 1)
+  await until(() => site.results.sent === 1)
   expect(site.texts[0]).toContain('&lt;!channel&gt;\\u000aevents are given up\\u202e')
   expect(site.texts[0]).toContain('a &amp; b')
 })

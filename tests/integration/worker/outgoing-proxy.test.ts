@@ -151,16 +151,16 @@ test('notices go through the proxy too', async () => {
   await using proxy = await openConnectProxy()
   proxy.names['chat.example.com'] = Number(new URL(receiver.url).port)
   const claims = { claim: async () => true, withdraw: async () => {}, [Symbol.dispose]: () => {} }
-  const told: number[] = []
+  const sent: number[] = []
   await using notifier = openNotifier({
     url: 'http://chat.example.com/services/T1',
     proxies: proxiesOf({ HTTP_PROXY: proxy.url }),
     claims,
-    observer: { notified: (causes) => void told.push(causes), failed: () => {} },
+    observer: { notified: (causes) => void sent.push(causes), failed: () => {} },
   })
   const reason = { class: 'poison', code: 'malformed', message: 'm', fingerprint: 'f' } as const
   notifier.deadLettered({ type: 'user.created', reason } as never)
-  await until(() => told.length === 1)
+  await until(() => sent.length === 1)
   expect(proxy.asked).toEqual(['POST http://chat.example.com/services/T1'])
   expect(receiver.received[0]?.text).toContain('poison/malformed')
 })

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
-import type { AskedReaction, ObjectNow } from '@clerk-mirror/mirror'
+import type { ObjectNow, ReactionRequest } from '@clerk-mirror/mirror'
 import {
   type Consumer,
   consume,
@@ -17,7 +17,7 @@ import { openLog } from '@clerk-mirror/runtime'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { reactionJob } from '../../../apps/worker/src/reaction-runtime/reaction-job.js'
 import { runnerOf, TryLater } from '../../../apps/worker/src/reaction-runtime/run-reaction.js'
-import type { Reaction, Run } from '../../../apps/worker/src/reactions/reaction.js'
+import type { Reaction, ReactionRun } from '../../../apps/worker/src/reactions/reaction.js'
 import { openTestQueue, type TestQueue, UNOBSERVED } from '../../support/queue/queue.js'
 import { latch, until } from '../../support/until.js'
 
@@ -48,7 +48,7 @@ afterEach(async () => {
   await queue[Symbol.asyncDispose]()
 })
 
-const asked = (objectId: string): AskedReaction => ({
+const asked = (objectId: string): ReactionRequest => ({
   ...{ reaction: 'recorder', what: 'created', kind: 'user', objectId, userId: objectId, organizationId: null },
   version: { updatedAtMs: 1, timestampMs: 2, eventId: `msg_${objectId}` },
   ...{ changedFields: [], askedAtMs: Date.now() },
@@ -65,11 +65,11 @@ const now = async (id: string): Promise<ObjectNow> => ({
   ...{ userId: null, organizationId: null, data: '{"first_name":"Ada"}', publicUser: null },
 })
 
-type How = { objectNow?: typeof now; timeoutMs?: number; canary?: () => Promise<void>; turn?: () => Promise<void> }
+type How = { objectNow?: typeof now; timeoutMs?: number; canary?: () => Promise<void>; throttle?: () => Promise<void> }
 
 /** A worker with this one reaction, on an object that is always there. */
-function work(react: (run: Run) => Promise<void>, how: How = {}) {
-  const { objectNow = now, timeoutMs, canary = async () => {}, turn = async () => {} } = how
+function work(react: (run: ReactionRun) => Promise<void>, how: How = {}) {
+  const { objectNow = now, timeoutMs, canary = async () => {}, throttle = async () => {} } = how
   const stop = new AbortController()
   setMaxListeners(0, stop.signal)
   const log = openLog({ app: 'test', level: 'debug', pretty: false, write: (line) => void said.push(line) })
@@ -78,7 +78,7 @@ function work(react: (run: Run) => Promise<void>, how: How = {}) {
     target: target(),
     partitions: [place],
     handle: runnerOf(reaction, {
-      ...{ objectNow, canary, turn },
+      ...{ objectNow, canary, throttle },
       log,
       stop: stop.signal,
       onDone: () => said.push('done'),
@@ -101,7 +101,7 @@ const delayed = async () => (await queue.redis.zrange(place.key('delayed'), '0',
 const dueInMs = async () => Number((await delayed())[1]) / 0x1000 - Date.now()
 
 test('a run gets the object as it is, its own log and a key, and leaves nothing behind', async () => {
-  const runs: Run[] = []
+  const runs: ReactionRun[] = []
   work(async (run) => {
     run.log.info({ event: 'test.ran' })
     expect(await run.object()).toMatchObject({ fields: { first_name: 'Ada' } })
@@ -225,7 +225,7 @@ test('more runs at once than a worker may have wait in Redis', async () => {
 
 test('a run that waits for its turn has all of its time, and goes back when the worker stops meanwhile', async () => {
   const gate = latch()
-  const worker = work(async () => {}, { turn: () => gate.opened, timeoutMs: 50 })
+  const worker = work(async () => {}, { throttle: () => gate.opened, timeoutMs: 50 })
   await ask('user_1')
   await until(() => worker.inHand() === 1)
   await pause(100)

@@ -26,7 +26,7 @@ beforeAll(async () => {
   const reactions: Reactions = {
     interests: () => ({ to: () => wants, wantUpdatesOf: () => true }),
     areCurrent: async () => true,
-    onAsked: () => {},
+    onRequested: () => {},
   }
   mirror = openMirror(database.options, { reactions })
 })
@@ -53,7 +53,7 @@ async function signUp(count: number): Promise<void> {
   await mirror.apply(Array.from({ length: count }, () => userCreated(`user_${people++}`, { at: 1 })))
 }
 
-const quiet = { enqueued: () => {}, halted: () => {}, goesOn: () => {} }
+const quiet = { enqueued: () => {}, halted: () => {}, resumed: () => {} }
 
 function relay(options: Partial<RelayOptions> = {}): Relay {
   const partitions = new Map([['recorder', recorder]])
@@ -61,7 +61,7 @@ function relay(options: Partial<RelayOptions> = {}): Relay {
     mirror,
     producer,
     partitions,
-    isBehind: () => false,
+    isSaturated: () => false,
     permit: async () => {},
     observer: quiet,
     ...options,
@@ -121,7 +121,7 @@ test.each(LINES)('a relay that dies %s leaves each change to another, under the 
     producer: { ...own, enqueue: at('before the jobs', own.enqueue) },
     partitions: new Map([['recorder', recorder]]),
     permit: async () => {},
-    isBehind: () => false,
+    isSaturated: () => false,
     observer: { ...quiet, enqueued: () => void (line === 'after all' && isDead()) },
   }
   openRelay(lost) // never disposed of: it is dead
@@ -167,13 +167,13 @@ test('a reaction whose queue is full leaves its rows in the database, and others
 
 test('while events wait, no more is handed over than runs can begin with, and more when those have begun', async () => {
   await signUp(600)
-  let isBehind = true
+  let isBusy = true
   let looks = 0
   const room: ReactionProducer['room'] = (place) => {
     looks += 1
     return producer.room(place)
   }
-  const busy = relay({ isBehind: () => isBehind, producer: { ...producer, room } })
+  const busy = relay({ isSaturated: () => isBusy, producer: { ...producer, room } })
   const lookAgain = () => {
     const enough = looks + 2
     return until(() => {
@@ -190,7 +190,7 @@ test('while events wait, no more is handed over than runs can begin with, and mo
   await lookAgain()
   await until(async () => (await waiting()).length > 0)
   expect(await inOutbox()).toBeGreaterThan(0)
-  isBehind = false
+  isBusy = false
   await until(async () => (await inOutbox()) === 0)
 })
 
@@ -204,7 +204,7 @@ test('while Redis does not answer the rows stay, and go over when it does', asyn
   await signUp(3)
   relay({
     producer: { ...producer, room: away },
-    observer: { ...quiet, halted: () => void said.push('halted'), goesOn: () => void said.push('goes on') },
+    observer: { ...quiet, halted: () => void said.push('halted'), resumed: () => void said.push('goes on') },
   })
   await until(() => said.length === 1)
   expect(await inOutbox()).toBe(3)

@@ -1,7 +1,7 @@
-// A process that lives by `run` and misbehaves as its argument says: {behaviour, environment, deadlineMs,
+// A process that lives by `runProcess` and misbehaves as its argument says: {behaviour, environment, deadlineMs,
 // shutdownDelayMs}, as JSON. JavaScript, because Node starts it without a loader; it uses the built packages as the
 // apps do.
-import { openMetrics, port, Releasers, readConfig, run, serveHealth } from '@clerk-mirror/runtime'
+import { openMetrics, port, Releasers, readConfig, runProcess, serveHealth } from '@clerk-mirror/runtime'
 
 const { behaviour, environment, deadlineMs, shutdownDelayMs } = JSON.parse(process.argv[2])
 
@@ -78,7 +78,7 @@ async function start({ port: wanted }, { log, signal, fail }) {
   }
 }
 
-await run(
+await runProcess(
   'test',
   () => ({
     ...readConfig(environment, (read) => ({ port: read.required('WORKER_PORT', port) })),

@@ -195,7 +195,7 @@ export class House implements AsyncDisposable {
   /** The differences between the tables and an independent model for these events' users; empty when all is right. */
   async differences(deliveries: readonly Delivery[]): Promise<Difference[]> {
     const expected = expectedTables(deliveries)
-    return differences(expected, await this.tables.read([...expected.heads.keys()]))
+    return differences(expected, await this.tables.read([...expected.objects.keys()]))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -14,7 +14,7 @@ function told({ eventId = 'msg_1', type = 'user.updated', timestamp, data = {} }
   return { eventId, body: JSON.stringify({ type, timestamp, data: { id: ID, email_addresses: [], ...data } }) }
 }
 
-const headAfter = (...events: Told[]) => expectedTables(events.map(told)).heads.get(ID)
+const objectAfter = (...events: Told[]) => expectedTables(events.map(told)).objects.get(ID)
 const rowAfter = (...events: Told[]) => expectedTables(events.map(told)).users.get(ID)
 
 describe('which event wins', () => {
@@ -33,15 +33,15 @@ describe('which event wins', () => {
     ['a timestamp in seconds is one in milliseconds', at('msg_a', undefined, 3e9), at('msg_b', 2e12)],
     ['any time is later than none', at('msg_a', 1), at('msg_b', undefined)],
   ])('%s', (_rule, winner, loser) => {
-    expect(headAfter(winner, loser)?.eventId).toBe(winner.eventId)
-    expect(headAfter(loser, winner)?.eventId).toBe(winner.eventId)
+    expect(objectAfter(winner, loser)?.eventId).toBe(winner.eventId)
+    expect(objectAfter(loser, winner)?.eventId).toBe(winner.eventId)
   })
 
   test('a delete wins against versions before and after it, and leaves no row', () => {
     const deletion: Told = { eventId: 'msg_gone', type: 'user.deleted', timestamp: 2e12 }
     const events = [at('msg_1', 1e12), deletion, at('msg_2', 3e12)]
     for (const order of [events, [...events].reverse()]) {
-      expect(headAfter(...order)).toMatchObject({ eventId: 'msg_gone', deleted: true })
+      expect(objectAfter(...order)).toMatchObject({ eventId: 'msg_gone', deleted: true })
       expect(rowAfter(...order)).toBeUndefined()
     }
   })
@@ -112,7 +112,7 @@ describe('what counts as a difference', () => {
   test('each wrong column is named with its user', () => {
     const found = foundFrom(expected)
     Object.assign(found.users.get(ID) ?? {}, { first_name: 'Bob', public_metadata: '{"seats":4}' })
-    Object.assign(found.heads.get('user_gone') ?? {}, { deleted: false, data: '{"id":"user_gone"}' })
+    Object.assign(found.objects.get('user_gone') ?? {}, { deleted: false, data: '{"id":"user_gone"}' })
     expect(differences(expected, found).map(({ clerkId, column }) => `${clerkId} ${column}`)).toEqual([
       `${ID} public_metadata`,
       `${ID} first_name`,
@@ -121,15 +121,15 @@ describe('what counts as a difference', () => {
     ])
   })
 
-  test('a row too few, a row too many and a missing head are each one difference', () => {
+  test('a row too few, a row too many and a missing object row are each one difference', () => {
     const found = foundFrom(expected)
     found.users.delete(ID)
     found.users.set('user_gone', {})
-    found.heads.delete('user_gone')
+    found.objects.delete('user_gone')
     expect(differences(expected, found)).toEqual([
       { clerkId: ID, column: 'users', expected: '"a row"', found: 'nothing' },
       { clerkId: 'user_gone', column: 'users', expected: 'nothing', found: '"a row"' },
-      { clerkId: 'user_gone', column: 'clerk_objects', expected: '"a head"', found: 'nothing' },
+      { clerkId: 'user_gone', column: 'clerk_objects', expected: '"an object row"', found: 'nothing' },
     ])
   })
 
@@ -139,9 +139,9 @@ describe('what counts as a difference', () => {
     const found = foundFrom(withPhone)
     const stored = (codes: unknown) =>
       JSON.stringify({ id: ID, email_addresses: [], phone_numbers: [{ ...phone, backup_codes: codes }] })
-    Object.assign(found.heads.get(ID) ?? {}, { data: stored(null) })
+    Object.assign(found.objects.get(ID) ?? {}, { data: stored(null) })
     expect(differences(withPhone, found)).toEqual([])
-    Object.assign(found.heads.get(ID) ?? {}, { data: stored(['s3cret']) })
+    Object.assign(found.objects.get(ID) ?? {}, { data: stored(['s3cret']) })
     expect(differences(withPhone, found)).toHaveLength(1)
   })
 })
@@ -149,11 +149,11 @@ describe('what counts as a difference', () => {
 /** Tables that hold exactly the expected rows. */
 function foundFrom(expected: Expected): Found {
   const users = new Map([...expected.users].map(([id, row]) => [id, { ...row }]))
-  const heads = [...expected.heads].map(([id, head]) => {
-    const data = head.deleted
+  const objects = [...expected.objects].map(([id, object]) => {
+    const data = object.deleted
       ? null
-      : JSON.stringify(head.data, (key, value) => (key === 'backup_codes' ? null : value))
-    return [id, { ...head, data }] as const
+      : JSON.stringify(object.data, (key, value) => (key === 'backup_codes' ? null : value))
+    return [id, { ...object, data }] as const
   })
-  return { users, heads: new Map(heads) }
+  return { users, objects: new Map(objects) }
 }

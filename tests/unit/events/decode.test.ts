@@ -131,7 +131,7 @@ describe('an event', () => {
     }
     expect(changeOf(envelope({ type: 'organizationMembership.deleted', data: membership }))).toMatchObject({
       deleted: true,
-      subjects: { userId: 'user_1', organizationId: 'org_1' },
+      owners: { userId: 'user_1', organizationId: 'org_1' },
     })
   })
 

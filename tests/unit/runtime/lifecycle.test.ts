@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
-import { ConfigFaults, run } from '@clerk-mirror/runtime'
+import { ConfigFaults, runProcess } from '@clerk-mirror/runtime'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { SAME_SIGNAL_MS } from '../../../packages/runtime/src/limits.js'
 import { PATIENCE_MS } from '../../support/until.js'
@@ -227,7 +227,7 @@ test('nothing is started with a faulty configuration', async () => {
   const faulty = () => {
     throw new ConfigFaults([{ name: 'REDIS_URL', problem: 'is not set' }])
   }
-  await run('worker', faulty, start, { exit: (code) => codes.push(code) })
+  await runProcess('worker', faulty, start, { exit: (code) => codes.push(code) })
   expect(stderr.mock.calls.join('')).toContain('  REDIS_URL is not set')
   stderr.mockRestore()
   expect(codes).toEqual([1])

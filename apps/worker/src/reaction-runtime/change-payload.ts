@@ -1,20 +1,20 @@
-import type { Run } from '../reactions/reaction.js'
+import type { ReactionRun } from '../reactions/reaction.js'
 
-/** `public`: of an object nothing but ids, and of a user what their public page shows. `full`: Clerk's whole object. */
+/** `public`: ids only, and for a user the public profile. `full`: Clerk's whole object. */
 export const PAYLOAD_SHAPES = ['public', 'full'] as const
 export type PayloadShape = (typeof PAYLOAD_SHAPES)[number]
 
 /**
- * The body of a change webhook, as text. `object` is what it is now, null when it has been deleted; times are ISO 8601,
- * those of versions ms.
+ * The body of a change webhook, as text. `object` is its present state, null when it has been deleted; times are ISO
+ * 8601, those of versions ms.
  */
-export async function changeBody({ change, object: read }: Run, shape: PayloadShape): Promise<string> {
+export async function changeBody({ change, object: read }: ReactionRun, shape: PayloadShape): Promise<string> {
   const { what, kind, objectId, userId, organizationId, version, changedFields, askedAtMs } = change
   const head = { type: `${kind}.${what}`, timestamp: new Date(askedAtMs).toISOString() }
   const data = { kind, id: objectId, userId, organizationId, version, changedFields }
   const object = await read()
   const now = object && { version: object.version, public: object.publicUser }
-  // Clerk's text goes in letter by letter: printed anew it would lose large integers, and overflow on deep nesting.
+  // Clerk's text is copied verbatim: printed anew it would lose large integers, and overflow on deep nesting.
   const clerk = object && shape === 'full' ? { clerk: object.data } : {}
   return objectText({
     ...texts(head),

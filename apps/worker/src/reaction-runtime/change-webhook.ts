@@ -4,7 +4,7 @@ import { REACTION_PACE } from '@clerk-mirror/queue/consume'
 import { NO_PROXIES, type ProxySettings, proxyFor } from '@clerk-mirror/runtime'
 import { Webhook } from 'svix'
 import { DELIVERY_MS, RETRY_AFTER_MAX_MS } from '../limits.js'
-import type { Reaction, Run } from '../reactions/reaction.js'
+import type { Reaction, ReactionRun } from '../reactions/reaction.js'
 import { changeBody, type PayloadShape } from './change-payload.js'
 import { type Answer, openOutgoing, ProxyRefused } from './outgoing.js'
 import { demandPublicHost, demandPublicName, lookupPublic } from './public-address.js'
@@ -12,7 +12,7 @@ import { TryLater } from './run-reaction.js'
 
 export type ChangeWebhook = {
   url: URL
-  /** Every body is signed with each: a receiver takes one that it knows. */
+  /** Every body is signed with each secret: a receiver accepts any signature that it knows. */
   secrets: readonly string[]
   payload: PayloadShape
   allowsPrivate: boolean
@@ -23,8 +23,8 @@ export type ChangeWebhook = {
 export type WebhookReaction = Reaction & Disposable
 
 /**
- * A receiver of changes over HTTP, as a reaction of its own: signed by the Standard Webhooks scheme. Any answer of 2xx
- * is taken for "done", any other for "again"; 410 says that nobody wants it any more.
+ * A receiver of changes over HTTP, as a reaction of its own: signed by the Standard Webhooks scheme. Any 2xx answer
+ * completes the run, any other leads to a retry; 410 means that the receiver is gone for good.
  */
 export function webhookReaction(webhook: ChangeWebhook): WebhookReaction {
   const { url, secrets, payload, allowsPrivate, proxies = NO_PROXIES } = webhook
@@ -48,10 +48,10 @@ export function webhookReaction(webhook: ChangeWebhook): WebhookReaction {
   }
 }
 
-/** Not the address itself, which may hold a secret, and stands in metrics and keys here. */
+/** A hash, because the address may hold a secret, and the name appears in metrics and keys. */
 export const webhookName = (url: URL) => `webhook-${createHash('sha256').update(url.href).digest('hex').slice(0, 8)}`
 
-function headersOf({ idempotencyKey }: Run, body: string, signers: readonly Webhook[]): Record<string, string> {
+function headersOf({ idempotencyKey }: ReactionRun, body: string, signers: readonly Webhook[]): Record<string, string> {
   const now = new Date()
   return {
     'content-type': 'application/json',
@@ -62,20 +62,20 @@ function headersOf({ idempotencyKey }: Run, body: string, signers: readonly Webh
   }
 }
 
-/** Its message may name the address: only the code is told. */
+/** The error's message may contain the address: only its code is passed on. */
 function unreachable(error: unknown): never {
   if (error instanceof Failure) throw error
   throw new Failure('unknown', 'receiver_unreachable', `the receiver cannot be reached: ${reasonOf(error)}`, error)
 }
 
-/** The code of a system's error; the name of one that is none, such as the end of a delivery's time. */
+/** The code of a system error; otherwise the error's name, such as that of a timeout. */
 function reasonOf(error: unknown): string {
   if (error instanceof ProxyRefused) return error.message
   const { code, name = 'no answer' } = Object(error) as { code?: unknown; name?: unknown }
   return String(typeof code === 'string' ? code : name)
 }
 
-/** @throws Failure unless the receiver has taken it. */
+/** @throws Failure unless the receiver has accepted the change. */
 function judge({ status, header }: Answer): void {
   if (status >= 200 && status < 300) return
   const message = `the receiver answered with ${status}`

@@ -17,7 +17,7 @@ export const chooseReactions =
     return all.filter(({ name }) => !words.includes(`-${name}`) && (words.includes('*') || words.includes(name)))
   }
 
-/** Names stand in keys and job ids: a bad or a double one must not start. @throws Error */
+/** Names are part of keys and job ids: a worker with an invalid or a duplicate one must not start. @throws Error */
 export function demandNames(reactions: readonly Reaction[]): void {
   const names = reactions.map(({ name }) => name)
   const odd = names.find((name, index) => !REACTION_NAME.test(name) || names.indexOf(name) !== index)

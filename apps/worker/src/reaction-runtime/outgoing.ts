@@ -6,9 +6,9 @@ import { ANSWER_BYTES_MAX, ANSWER_REST_MS } from '../limits.js'
 export type OutgoingOptions = {
   url: URL
   proxy: URL | undefined
-  /** At once. */
+  /** Maximum number of connections. */
   connections: number
-  /** How names are looked up where no proxy does it. */
+  /** Resolves names where no proxy does. */
   lookup?: LookupFunction
 }
 
@@ -16,11 +16,11 @@ export type Answer = { status: number; header: (name: string) => string | undefi
 
 /** POSTs to one address, through a proxy where there is one. Releases its connections. */
 export type Outgoing = Disposable & {
-  /** Follows no redirect, and reads of an answer no more than its head. @throws when there is none. */
+  /** Follows no redirect, and reads only the head of an answer. @throws when there is none. */
   post: (headers: Record<string, string>, body: string, signal: AbortSignal) => Promise<Answer>
 }
 
-/** The proxy itself refused: whoever reads the message should not look at the receiver. */
+/** The proxy itself refused: the fault is not the receiver's. */
 export class ProxyRefused extends Error {
   override readonly name = 'ProxyRefused'
   readonly status: string
@@ -36,8 +36,8 @@ export function openOutgoing(options: OutgoingOptions): Outgoing {
   const dispatcher = dispatcherFor(options)
   return {
     async post(headers, body, signal) {
-      const answer = await request(url, { method: 'POST', headers, body, signal, dispatcher }).catch(throwTold)
-      // Lets a short body in, so that the connection can be used again, and hangs up on anything else.
+      const answer = await request(url, { method: 'POST', headers, body, signal, dispatcher }).catch(throwNamed)
+      // Reads a short body, so that the connection can be used again, and hangs up on a longer one.
       void answer.body.dump({ limit: ANSWER_BYTES_MAX, signal: AbortSignal.timeout(ANSWER_REST_MS) }).catch(() => {})
       if (options.proxy && answer.statusCode === PROXY_WANTS_PASSWORD) throw new ProxyRefused('407', undefined)
       const header = (name: string) => [answer.headers[name]].flat()[0]
@@ -54,7 +54,7 @@ function dispatcherFor({ proxy, connections, lookup }: OutgoingOptions): Dispatc
   return new ProxyAgent({ ...proxyAgentOptions(proxy), connections })
 }
 
-function throwTold(error: unknown): never {
+function throwNamed(error: unknown): never {
   const status = proxyStatusOf(error)
   throw status === undefined ? error : new ProxyRefused(status, error)
 }

@@ -37,7 +37,7 @@ for (const [network, bits] of [
   PRIVATE_V6.addSubnet(network, bits, 'ipv6')
 }
 
-/** Whether everybody on the internet means the same machine by it. */
+/** Whether the address means the same machine everywhere on the internet. */
 export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 4) return !PRIVATE.check(address, 'ipv4')
   if (isIP(address) !== 6) return false
@@ -58,8 +58,8 @@ export function demandPublicHost({ hostname }: URL): void {
 }
 
 /**
- * For a receiver behind a proxy, which looks names up itself: those that only a private network knows are refused here,
- * and where all others lead is the proxy's to judge. @throws Failure
+ * For a receiver behind a proxy, which looks names up itself: names of private networks are refused here, and the proxy
+ * judges all others. @throws Failure
  */
 export function demandPublicName(url: URL): void {
   if (isPrivateName(url)) throw refused()

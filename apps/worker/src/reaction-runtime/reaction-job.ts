@@ -1,10 +1,10 @@
 import type { Envelope } from '@clerk-mirror/events'
-import type { AskedReaction } from '@clerk-mirror/mirror'
+import type { ReactionRequest } from '@clerk-mirror/mirror'
 import { reactionJobId } from '@clerk-mirror/queue/consume'
 
-/** How an asked reaction lies in its queue: as an event does, with what was asked for as its body. */
-export function reactionJob(asked: AskedReaction): Envelope {
-  const { reaction, objectId, version, askedAtMs, requestId } = asked
+/** A reaction request in its queue: an envelope like an event's, with the request as its body. */
+export function reactionJob(request: ReactionRequest): Envelope {
+  const { reaction, objectId, version, askedAtMs, requestId } = request
   return {
     eventId: reactionJobId(reaction, requestId === undefined ? version.eventId : `asked ${requestId}`, objectId),
     type: reaction,
@@ -12,16 +12,16 @@ export function reactionJob(asked: AskedReaction): Envelope {
     instanceId: null,
     source: 'clerk',
     receivedAtMs: askedAtMs,
-    body: JSON.stringify(asked),
+    body: JSON.stringify(request),
   }
 }
 
-/** Null for what no relay of ours wrote. */
-export function askedIn({ body }: Envelope): AskedReaction | null {
+/** Null for a job that no relay of ours wrote. */
+export function requestIn({ body }: Envelope): ReactionRequest | null {
   try {
-    const asked = JSON.parse(body) as Partial<AskedReaction> | null
-    const isOurs = typeof asked?.objectId === 'string' && typeof asked.version?.eventId === 'string'
-    return isOurs ? (asked as AskedReaction) : null
+    const request = JSON.parse(body) as Partial<ReactionRequest> | null
+    const isOurs = typeof request?.objectId === 'string' && typeof request.version?.eventId === 'string'
+    return isOurs ? (request as ReactionRequest) : null
   } catch {
     return null
   }

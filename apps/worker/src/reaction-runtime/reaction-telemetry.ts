@@ -1,4 +1,4 @@
-import type { AskedReaction, OutboxDepth } from '@clerk-mirror/mirror'
+import type { OutboxDepth, ReactionRequest } from '@clerk-mirror/mirror'
 import { type ConsumerObserver, reasonOf } from '@clerk-mirror/queue/consume'
 import type { QueueGauges } from '@clerk-mirror/queue/gauges'
 import type { Log, Metrics } from '@clerk-mirror/runtime'
@@ -6,7 +6,7 @@ import { BlockedCauses } from '../blocked-causes.js'
 import type { Alert } from '../notify.js'
 import type { RelayOptions } from './relay.js'
 
-/** Seconds from the committed change to the reaction that is done: from a quiet stack's 50 ms to a day of retries. */
+/** Seconds from the committed change to the completed reaction: from a quiet stack's 50 ms to a day of retries. */
 const LAG_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36_000, 100_000]
 
 const metricsOf = (metrics: Metrics) => ({
@@ -17,41 +17,41 @@ const metricsOf = (metrics: Metrics) => ({
   }),
   lag: metrics.histogram({
     name: 'clerk_mirror_reaction_lag_seconds',
-    help: 'Time from the committed change to the reaction that is done',
+    help: 'Time from the committed change to the completed reaction',
     labels: ['reaction'],
     buckets: LAG_SECONDS,
   }),
   handedOver: metrics.counter({
     name: 'clerk_mirror_reactions_handed_over_total',
-    help: 'Reactions that were asked for and came into their queue',
+    help: 'Reaction requests that were enqueued',
     labels: ['reaction'],
   }),
   outbox: metrics.gauge({
     name: 'clerk_mirror_reaction_outbox_rows',
-    help: 'Reactions that were asked for and are not in their queue yet',
+    help: 'Reaction requests that are not enqueued yet',
   }),
   oldest: metrics.gauge({
     name: 'clerk_mirror_reaction_outbox_oldest_seconds',
-    help: 'Age of the oldest reaction that was asked for and is not in its queue yet',
+    help: 'Age of the oldest reaction request that is not enqueued yet',
   }),
 })
 
-/** Where each thing that happens to a reaction is counted, logged and told. */
-export function reactionRecorder(log: Log, metrics: Metrics, tell: (news: Alert) => void) {
+/** The one place where reactions are counted, logged and alerted on. */
+export function reactionRecorder(log: Log, metrics: Metrics, notify: (alert: Alert) => void) {
   const counters = metricsOf(metrics)
   return {
-    done({ reaction, what, kind, objectId, version, askedAtMs }: AskedReaction): void {
+    done({ reaction, what, kind, objectId, version, askedAtMs }: ReactionRequest): void {
       const lagMs = Math.max(0, Date.now() - askedAtMs)
       counters.runs.inc({ reaction, result: 'done' })
       counters.lag.observe({ reaction }, lagMs / 1000)
       const { eventId } = version
-      // A line is written at once, and a run may be shorter than that.
+      // On the level debug, because writing a line may take longer than a run.
       log.debug({ event: 'reaction.done', reaction, change: `${kind}.${what}`, objectId, eventId, lagMs })
     },
     relay: {
       enqueued: (reaction, jobs) => counters.handedOver.inc({ reaction }, jobs),
-      halted: (err) => log.warn({ event: 'reaction.relay_halted', err }, 'requested reactions wait in the database'),
-      goesOn: () => log.info({ event: 'reaction.relay_goes_on' }),
+      halted: (err) => log.warn({ event: 'reaction.relay_halted', err }, 'reaction requests wait in the database'),
+      resumed: () => log.info({ event: 'reaction.relay_goes_on' }),
     } satisfies RelayOptions['observer'],
     runsOf: (reaction: string, causes = new BlockedCauses()): Omit<ConsumerObserver, 'wedged'> => ({
       blocked: ({ envelope }, { code, message }) => {
@@ -71,14 +71,14 @@ export function reactionRecorder(log: Log, metrics: Metrics, tell: (news: Alert)
           { event: 'reaction.dead_lettered', reaction, runId, objectId, attempt, class: failureClass, code },
           message,
         )
-        tell({ type: reaction, reason: reasonOf(failure) })
+        notify({ type: reaction, reason: reasonOf(failure) })
       },
-      // The consumer of events tells of Redis.
+      // The consumer of events logs Redis' outages.
       redisLost: () => {},
       redisBack: () => {},
       workerFailed: (err) => log.warn({ event: 'queue.error', reaction, err }),
     }),
-    /** Told by the one process that tells how the queue stands. */
+    /** Exported only by the process that exports the queue's gauges. */
     outbox: (gauges: QueueGauges, depth: () => Promise<OutboxDepth>): void =>
       metrics.beforeScrape(async () => {
         const isOurs = (await gauges.read()) !== null

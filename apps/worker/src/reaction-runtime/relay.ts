@@ -7,33 +7,33 @@ import { reactionJob } from './reaction-job.js'
 
 export type RelayOptions = {
   mirror: Pick<Mirror, 'outbox' | 'outboxReactions' | 'removeFromOutbox'>
-  producer: Pick<ReactionProducer, 'withLease' | 'enqueue' | 'room'>
-  /** Of each reaction, by its name. */
+  producer: Pick<ReactionProducer, 'enqueue' | 'room' | 'withLease'>
+  /** By the name of the reaction. */
   partitions: ReadonlyMap<string, Partition>
-  /** Whether the worker has more events than it gets done: then little is handed over. */
-  isBehind: () => boolean
+  /** Whether the worker is saturated with events: then few requests are enqueued. */
+  isSaturated: () => boolean
   /** Resolves when rows of this database may go into this queue. */
   permit: () => Promise<void>
   observer: {
     enqueued: (reaction: string, jobs: number) => void
-    /** Told once per outage, of MySQL or of Redis. */
+    /** Called once per outage, of MySQL or of Redis. */
     halted: (error: Error) => void
-    goesOn: () => void
+    resumed: () => void
   }
 }
 
 export type Relay = AsyncDisposable & {
-  /** These were asked for just now. */
+  /** Called with the reactions of new requests. */
   wake: (reactions: Iterable<string>) => void
 }
 
 /**
- * Hands what was asked for in MySQL over to the queues in Redis: reads rows, waits until their jobs are durable, and
- * only then removes the rows. Whoever dies in between has another hand the same rows over once more, under the same job
- * ids. So each is handed over at least once; twice only if its first run was over already.
+ * Moves reaction requests from MySQL to the queues in Redis: reads rows, waits until their jobs are durable, and only
+ * then removes the rows. If the process dies in between, another enqueues the same rows again, under the same job ids.
+ * So each request is enqueued at least once; twice only if its first run was completed already.
  *
- * Each reaction's rows are handed over by one process at a time, whichever comes first; a change wakes the relay of the
- * worker that applied it, and what a worker left behind when it died is found by looking from time to time.
+ * One process at a time relays a reaction's rows, whichever takes the lease first. A change wakes the relay of the
+ * worker that applied it, and a poll finds rows that a dead worker left behind.
  */
 export function openRelay(options: RelayOptions): Relay {
   const { mirror, partitions, permit, observer } = options
@@ -44,7 +44,7 @@ export function openRelay(options: RelayOptions): Relay {
   let lookAtMs = 0
   let isHalted = false
 
-  /** Hands over what is due; the milliseconds until there may be more to do. */
+  /** Enqueues the due rows; returns the milliseconds until there may be more. */
   const round = async (): Promise<number> => {
     await permit()
     if (performance.now() >= lookAtMs) {
@@ -56,8 +56,8 @@ export function openRelay(options: RelayOptions): Relay {
       due.delete(name)
       const partition = partitions.get(name)
       if (!partition || stop.signal.aborted) continue
-      const rest = await enqueueAll(name, partition, options, stop.signal)
-      // What finds no room is found again when it is looked for the next time.
+      const rest = await relayReaction(name, partition, options, stop.signal)
+      // Rows that find no room are found again by the next poll.
       if (rest === 'more' || rest === 'busy') due.add(name)
       if (rest === 'more') isMore = true
     }
@@ -70,10 +70,10 @@ export function openRelay(options: RelayOptions): Relay {
       let waitMs = RELAY_RETRY_MS
       try {
         waitMs = await round()
-        if (isHalted) observer.goesOn()
+        if (isHalted) observer.resumed()
         isHalted = false
       } catch (error) {
-        // Something may have been left undone.
+        // The failed round may have left rows.
         lookAtMs = 0
         if (!isHalted) observer.halted(error instanceof Error ? error : new Error(String(error)))
         isHalted = true
@@ -88,7 +88,7 @@ export function openRelay(options: RelayOptions): Relay {
   return {
     wake(reactions) {
       for (const name of reactions) due.add(name)
-      // A turn costs as much for one row as for a page: a worker that is busy takes ten a second.
+      // A round costs as much for one row as for a page: a busy worker makes ten a second.
       gathering ??= setTimeout(() => {
         gathering = undefined
         if (!isHalted) ring()
@@ -103,13 +103,13 @@ export function openRelay(options: RelayOptions): Relay {
   }
 }
 
-/** `busy`: another process is at it. */
+/** `busy`: another process holds the lease. */
 type Rest = 'none' | 'more' | 'full' | 'busy'
 
-async function enqueueAll(
+async function relayReaction(
   reaction: string,
   partition: Partition,
-  { mirror, producer, isBehind, observer }: RelayOptions,
+  { mirror, producer, isSaturated, observer }: RelayOptions,
   stop: AbortSignal,
 ): Promise<Rest> {
   const untilMs = performance.now() + RELAY_TURN_MS
@@ -117,13 +117,14 @@ async function enqueueAll(
   const isOurs = await producer.withLease(partition, async () => {
     while (rest === 'more' && performance.now() < untilMs && !stop.aborted) {
       const { waiting, room } = await producer.room(partition)
-      // Events go first: while runs have enough to begin with, the others stay in the outbox, where they cost nothing.
-      const page = isBehind() && waiting > 0 ? 0 : Math.min(RELAY_PAGE, room)
+      // Events take precedence: while waiting runs suffice, further requests stay in the outbox, where they cost
+      // nothing.
+      const page = isSaturated() && waiting > 0 ? 0 : Math.min(RELAY_PAGE, room)
       const rows = page > 0 ? await mirror.outbox(reaction, page) : []
       if (rows.length > 0) {
         await producer.enqueue(
           partition,
-          rows.map(({ asked }) => reactionJob(asked)),
+          rows.map(({ request }) => reactionJob(request)),
         )
         await mirror.removeFromOutbox(rows.map(({ rowId }) => rowId))
         observer.enqueued(reaction, rows.length)

@@ -5,16 +5,18 @@ import type { Log } from '@clerk-mirror/runtime'
 import type { ReactionList } from './start-reactions.js'
 import { interestsOf, wantedOnRegister } from './wants.js'
 
-/** The reactions of all workers: each worker requests all of them, whichever it runs itself. */
+/** The reactions of all workers: each worker requests all of them, even those that it does not run itself. */
 export type RequestedReactions = {
   forMirror: Reactions
   /** Resolves when the register has been read. @throws Failure of class `outage` */
   ready: () => Promise<void>
-  /** The handler, with the register read before each batch, and kept from acknowledging a newer one until its end. */
+  /**
+   * Wraps the handler: reads the register before each batch, and acknowledges no newer version until the batch ends.
+   */
   registered: (handle: Handle) => Handle
   /**
-   * Before the first batch; the register is opened later than the mirror, when nothing can keep the process from
-   * starting.
+   * To be called before the first batch; the register is opened later than the mirror, once the process is sure to
+   * start.
    */
   readFrom: (register: ReactionRegistry) => void
 }
@@ -36,7 +38,7 @@ export function requestedReactions(list: ReactionList): RequestedReactions {
     if (!register) throw new Error('the register of reactions is not open')
     return register
   }
-  // A process that gets little of a processor looks rarely: it asks once more, and may commit when nothing has changed.
+  // A process that is starved of CPU polls rarely: it reads once more, and may commit when nothing has changed.
   const areCurrent: Reactions['areCurrent'] = async (given) => {
     if (opened().isCurrent()) return true
     await opened()
@@ -45,7 +47,7 @@ export function requestedReactions(list: ReactionList): RequestedReactions {
     return opened().isCurrent() && interests() === given
   }
   return {
-    forMirror: { interests, areCurrent, onAsked: list.wake },
+    forMirror: { interests, areCurrent, onRequested: list.wake },
     ready,
     registered: (handle) => async (batch) => {
       await ready()
@@ -63,7 +65,7 @@ function unread(error: unknown): never {
   throw new Failure('outage', 'register_unread', `Redis does not say which reactions there are: ${cause}`, error)
 }
 
-/** Where the register is logged. */
+/** Logs the events of the register. */
 export const registerRecorder = (log: Log, list: ReactionList): RegistryObserver => {
   const reactions = list.all.map(({ name }) => name)
   return {
@@ -71,11 +73,14 @@ export const registerRecorder = (log: Log, list: ReactionList): RegistryObserver
       if (reactions.length > 0) log.info({ event: 'reaction.registered', reactions })
     },
     acknowledged: () =>
-      log.info({ event: 'reaction.promised', reactions }, 'each change that commits from now on is asked for'),
+      log.info(
+        { event: 'reaction.promised', reactions },
+        'each change that commits from now on requests these reactions',
+      ),
     unacknowledged: (workers) =>
       log.warn(
         { event: 'reaction.unacknowledged', reactions, workers: workers.map(({ host, pid }) => `${host} ${pid}`) },
-        'these workers may not ask for it yet: they are of an earlier release, or do not answer',
+        'these workers may not request them yet: they run an earlier release, or do not answer',
       ),
   }
 }

@@ -1,15 +1,15 @@
 import { Failure } from '@clerk-mirror/events'
-import type { AskedReaction, Mirror, ObjectNow } from '@clerk-mirror/mirror'
+import type { Mirror, ObjectNow, ReactionRequest } from '@clerk-mirror/mirror'
 import type { Delivery, Disposition, Handle } from '@clerk-mirror/queue/consume'
 import type { Log } from '@clerk-mirror/runtime'
 import { RUN_GATHER_MS, RUN_MS } from '../limits.js'
-import type { CurrentObject, Reaction, Run } from '../reactions/reaction.js'
+import type { CurrentObject, Reaction, ReactionRun } from '../reactions/reaction.js'
 import type { ReadObject } from './batched-object-reader.js'
-import { askedIn } from './reaction-job.js'
-import { inCompany } from './settle-together.js'
-import type { Turn } from './throttle.js'
+import { coalesceCompletions } from './coalesce-completions.js'
+import { requestIn } from './reaction-job.js'
+import type { Throttle } from './throttle.js'
 
-/** The failure of a receiver that is to be left alone for so many ms. Reactions may throw it. */
+/** A failure with a pause in ms that the receiver asked for. Reactions may throw it. */
 export class TryLater extends Failure {
   readonly notBeforeMs: number
 
@@ -22,38 +22,39 @@ export class TryLater extends Failure {
 export type RunnerOptions = {
   objectNow: ReadObject
   canary: Mirror['canary']
-  /** Waited for before each run. */
-  turn: Turn
+  /** Awaited before each run. */
+  throttle: Throttle
   log: Log
-  /** Aborted when the worker stops: what runs is given up, and runs elsewhere. */
+  /** Aborted when the worker stops: its runs are abandoned, and run elsewhere. */
   stop: AbortSignal
-  onDone: (asked: AskedReaction) => void
+  onDone: (request: ReactionRequest) => void
 }
 
 /**
- * Runs one reaction for each delivery; each stands for itself. But those that are over in the same moment end together:
- * the queue finishes them, and starts as many others, by one script, and objects are read for those by one statement.
+ * Runs one reaction for each delivery; each run is independent. But runs that are completed at about the same time are
+ * settled together: the queue finishes them, and starts as many others, by one script, and one statement reads the
+ * objects of those.
  */
 export function runnerOf(reaction: Reaction, options: RunnerOptions): Handle {
-  const together = inCompany(RUN_GATHER_MS)
-  return (batch) => Promise.all(batch.map((delivery) => together(runOne(reaction, delivery, options))))
+  const settle = coalesceCompletions(RUN_GATHER_MS)
+  return (batch) => Promise.all(batch.map((delivery) => settle(runOne(reaction, delivery, options))))
 }
 
 async function runOne(reaction: Reaction, delivery: Delivery, options: RunnerOptions): Promise<Disposition> {
-  const { stop, turn, onDone } = options
-  const asked = askedIn(delivery.envelope)
-  if (!asked) return failed(new Failure('poison', 'reaction_unreadable', 'the job holds nothing that was asked for'))
-  // A suspect has its strike already, and runs alone.
-  if (!delivery.isSuspect) await turn()
+  const { stop, throttle, onDone } = options
+  const request = requestIn(delivery.envelope)
+  if (!request) return failed(new Failure('poison', 'reaction_unreadable', 'the job holds no reaction request'))
+  // A suspect's crash count is recorded already, and it runs alone.
+  if (!delivery.isSuspect) await throttle()
   if (stop.aborted) return { kind: 'handed-back' }
-  const read = reader(asked.objectId, options)
-  const failure = await within(reaction, delivery, asked, read.object, options)
+  const read = reader(request.objectId, options)
+  const failure = await runWithTimeout(reaction, delivery, request, read.object, options)
   if (failure === null) {
-    onDone(asked)
+    onDone(request)
     return { kind: 'done' }
   }
   if (stop.aborted) return { kind: 'handed-back' }
-  // Whatever the reaction made of it: when the database is away nobody's run can begin, and no try is used.
+  // Takes precedence over the reaction's own error: when the database is away no run can begin, and no try is used.
   const cause = read.failure() ?? failure
   if (cause.class === 'outage') throw cause
   return failed(cause)
@@ -64,7 +65,7 @@ const failed = (failure: Failure): Disposition => ({
   ...(failure instanceof TryLater && { notBeforeMs: failure.notBeforeMs }),
 })
 
-/** Reads the object when the reaction asks for it, and remembers that this failed. */
+/** Reads the object when the reaction calls it, and remembers a failure. */
 function reader(objectId: string, { objectNow, canary }: RunnerOptions) {
   let failure: Failure | null = null
   const object = async (): Promise<CurrentObject | null> => {
@@ -80,7 +81,7 @@ function reader(objectId: string, { objectNow, canary }: RunnerOptions) {
   return { object, failure: () => failure }
 }
 
-/** Parsed when they are looked at: most that is told of an object are its ids. */
+/** Parsed lazily: most reactions use only the ids. */
 function withFields(now: ObjectNow): CurrentObject {
   let fields: CurrentObject['fields'] | undefined
   return {
@@ -100,7 +101,7 @@ function parsed(data: string): CurrentObject['fields'] {
   }
 }
 
-/** The failure of a read, or, when the database does not work at all, that. */
+/** The failure of a read, or that of the canary when the database does not work at all. */
 async function blamed(failure: Failure, canary: () => Promise<void>): Promise<Failure> {
   if (failure.class === 'outage') return failure
   try {
@@ -111,12 +112,12 @@ async function blamed(failure: Failure, canary: () => Promise<void>): Promise<Fa
   }
 }
 
-/** The reaction's run, for as long as it may take; null when it is done. */
-async function within(
+/** Runs the reaction until its timeout; null when it is done. */
+async function runWithTimeout(
   reaction: Reaction,
   { envelope, attempt }: Delivery,
-  { reaction: _, ...change }: AskedReaction,
-  object: Run['object'],
+  { reaction: _, ...change }: ReactionRequest,
+  object: ReactionRun['object'],
   { log, stop }: RunnerOptions,
 ): Promise<Failure | null> {
   const abort = new AbortController()
@@ -126,10 +127,17 @@ async function within(
   stop.addEventListener('abort', isOver, { once: true })
   const { signal } = abort
   const idempotencyKey = envelope.eventId
-  const run: Run = { change, object, idempotencyKey, attempt, log: logOf(log, reaction, idempotencyKey), signal }
+  const run: ReactionRun = {
+    change,
+    object,
+    idempotencyKey,
+    attempt,
+    log: logOf(log, reaction, idempotencyKey),
+    signal,
+  }
   try {
     const late = ended.then(() => new Failure('unknown', 'reaction_timeout', 'the run took longer than it may'))
-    // A run that does not heed its signal goes on behind our back: it is tried again, and can do its work twice.
+    // A run that ignores its signal continues unobserved: it is tried again, and may do its work twice.
     return await Promise.race([reaction.react(run).then(() => null), late])
   } catch (error) {
     return failureOf(error)
@@ -149,7 +157,7 @@ function endOf(signal: AbortSignal): { promise: Promise<void>; resolve: () => vo
   return { promise, resolve: () => resolve() }
 }
 
-/** Messages of what a reaction throws may quote what it worked on: only what it says as a Failure is told. */
+/** A thrown message may quote personal data: only the messages of Failures are passed on. */
 function failureOf(error: unknown): Failure {
   if (error instanceof Failure && (error.class === 'poison' || error.class === 'unknown')) return error
   const name = error instanceof Error ? error.name : typeof error

@@ -1,35 +1,35 @@
-import { TURN_GAP_MS, TURN_RUNS } from '../limits.js'
+import { THROTTLE_GAP_MS, THROTTLED_RUNS } from '../limits.js'
 
 /** Resolves when a run may begin. */
-export type Turn = () => Promise<void>
+export type Throttle = () => Promise<void>
 
 /**
- * Reactions give way to events: while the worker is behind with those, only a few runs of all its reactions begin at a
- * time, in the order in which they came; else all begin at once. Runs never stand still, for a worker may be behind for
- * hours. Once disposed of it holds nobody back.
+ * Events take precedence over reactions: while the worker is saturated with events, only a few runs of all its reactions
+ * begin at a time, first come, first served; otherwise all begin at once. Runs never stop altogether, because a worker
+ * may be saturated for hours. A disposed throttle lets everything through.
  */
-export function giveWay(isBehind: () => boolean): Turn & Disposable {
+export function throttleWhileSaturated(isSaturated: () => boolean): Throttle & Disposable {
   const waiting: (() => void)[] = []
   let timer: NodeJS.Timeout | undefined
-  let isOver = false
-  const letGo = (most: number) => {
-    for (const begin of waiting.splice(0, most)) begin()
+  let isDisposed = false
+  const beginNext = (count: number) => {
+    for (const begin of waiting.splice(0, count)) begin()
   }
-  const look = () => {
-    letGo(isBehind() ? TURN_RUNS : waiting.length)
-    timer = waiting.length > 0 ? setTimeout(look, TURN_GAP_MS) : undefined
+  const tick = () => {
+    beginNext(isSaturated() ? THROTTLED_RUNS : waiting.length)
+    timer = waiting.length > 0 ? setTimeout(tick, THROTTLE_GAP_MS) : undefined
   }
-  const turn = () =>
+  const throttle = () =>
     new Promise<void>((begin) => {
-      if (isOver || (timer === undefined && !isBehind())) return begin()
+      if (isDisposed || (timer === undefined && !isSaturated())) return begin()
       waiting.push(begin)
-      timer ??= setTimeout(look, TURN_GAP_MS)
+      timer ??= setTimeout(tick, THROTTLE_GAP_MS)
     })
-  return Object.assign(turn, {
+  return Object.assign(throttle, {
     [Symbol.dispose]() {
-      isOver = true
+      isDisposed = true
       clearTimeout(timer)
-      letGo(waiting.length)
+      beginNext(waiting.length)
     },
   })
 }

@@ -1,10 +1,10 @@
-import type { AskedReaction, ReactionInterests } from '@clerk-mirror/mirror'
+import type { ReactionInterests, ReactionRequest } from '@clerk-mirror/mirror'
 import type { RegisteredReactions } from '@clerk-mirror/queue/consume'
 import type { Reaction, Wanted } from '../reactions/reaction.js'
 
-type Interest = { kind: string; what: AskedReaction['what'] | '*'; fields: readonly string[] | null }
+type Interest = { kind: string; what: ReactionRequest['what'] | '*'; fields: readonly string[] | null }
 
-/** What the mirror has to know of the reactions: which of them want a change. */
+/** The reactions' wishes in the form that the mirror needs. */
 export function interestsOf(reactions: readonly Pick<Reaction, 'name' | 'wants'>[]): ReactionInterests {
   const all = reactions.map(({ name, wants }) => ({ name, interests: wants.map(interestOf) }))
   const isAbout = ({ kind, what }: Interest, happened: string, inKind: string) =>
@@ -23,7 +23,7 @@ export function interestsOf(reactions: readonly Pick<Reaction, 'name' | 'wants'>
   }
 }
 
-/** As it stands on the register: the same filter is the same text, whatever process writes it. */
+/** The text of a filter on the register: equal filters give equal text, in every process. */
 export function filterText(wanted: Wanted): string {
   if (typeof wanted === 'string') return JSON.stringify(wanted)
   interestOf(wanted)
@@ -31,8 +31,8 @@ export function filterText(wanted: Wanted): string {
 }
 
 /**
- * The reactions on the register, as this worker understands them. A filter of a later release that it cannot read is
- * taken for everything: too many runs are asked for then, and none is missing.
+ * The reactions on the register, as this worker understands them. An unreadable filter of a later release is read as
+ * `*`: that requests too many runs, and misses none.
  */
 export const wantedOnRegister = (registered: RegisteredReactions): Pick<Reaction, 'name' | 'wants'>[] =>
   [...registered].map(([name, filters]) => ({ name, wants: filters.map(readFilter) }))
@@ -53,7 +53,7 @@ function interestOf(wanted: Wanted): Interest {
   const type = typeof wanted === 'string' ? wanted : wanted.on
   const dot = type.lastIndexOf('.')
   const what = WHATS.find((each) => each === type.slice(dot + 1))
-  if (dot < 1 || !what) throw new Error(`"${type}" is nothing that a reaction can want`)
+  if (dot < 1 || !what) throw new Error(`"${type}" is not a change that a reaction can want`)
   return { kind: type.slice(0, dot), what, fields: typeof wanted === 'string' ? null : wanted.fields }
 }
 

@@ -25,7 +25,7 @@ export function parseWebhookUrls(raw: string): URL[] {
 /** Loopback passes no network: `npm start` and a proxy on the same machine need no certificate. */
 const isClearText = ({ protocol, hostname }: URL) => protocol === 'http:' && !isLoopback(hostname)
 
-/** Refuses to send all that Clerk knows of people where everybody on the way can read it. */
+/** Refuses to send whole objects, which are personal data, over networks where anyone on the path can read them. */
 export function payloadFor(urls: Secret<URL[]>): Parser<PayloadShape> {
   return (raw) => {
     const shape = oneOf(...PAYLOAD_SHAPES)(raw)
@@ -36,7 +36,7 @@ export function payloadFor(urls: Secret<URL[]>): Parser<PayloadShape> {
   }
 }
 
-/** All addresses that a worker sends something to. */
+/** All receivers of requests from a worker. */
 type Receivers = { changeWebhooks?: ChangeWebhookConfig | undefined; notifyUrl?: Secret<string> | undefined }
 
 /** A man in the middle can read these requests, and forge others: receivers know us by a signature alone. */

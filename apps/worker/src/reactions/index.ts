@@ -1,5 +1,5 @@
 import { logNewUsers } from './log-new-users.js'
 import type { Reaction } from './reaction.js'
 
-/** Every reaction in code. REACTIONS says which of them run. */
+/** Every reaction in code. REACTIONS chooses the ones that run. */
 export const REACTIONS: readonly Reaction[] = [logNewUsers]

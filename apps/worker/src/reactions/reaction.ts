@@ -1,41 +1,46 @@
-import type { AskedReaction, ObjectNow } from '@clerk-mirror/mirror'
+import type { ObjectNow, ReactionRequest } from '@clerk-mirror/mirror'
 import type { Log } from '@clerk-mirror/runtime'
 
-type What = AskedReaction['what']
+type What = ReactionRequest['what']
 
 /**
- * What a reaction wants to hear of: `user.created`, `organizationMembership.*`, `*` for everything; of updates also
- * those alone in which one of these top-level fields of Clerk's object changed.
+ * A filter on changes: `user.created`, `organizationMembership.*`, `*` for everything; for updates also only those in
+ * which one of these top-level fields of Clerk's object changed.
  */
 export type Wanted = '*' | `${string}.${What | '*'}` | { on: `${string}.updated`; fields: readonly string[] }
 
 /**
- * Something that is done when a change has been committed: at least once, in no promised order, tried again for a day.
- * A file in this folder and a row in its index.
+ * Work to do after a change has been committed: at least once, in no promised order, retried for a day. Each is a file
+ * in this folder and an entry in its index.
  */
 export type Reaction = {
   /** Lower case, digits and dashes. It names the queue that its runs wait in: a new name is a new reaction. */
   name: string
   wants: readonly Wanted[]
-  /** Milliseconds for one run; RUN_MS unless it says otherwise. */
+  /** Milliseconds for one run; RUN_MS by default. */
   timeoutMs?: number
-  /** What it throws is tried again; a Failure of class `poison` is not. Messages that it throws are never logged. */
-  react: (run: Run) => Promise<void>
+  /**
+   * A thrown error leads to a retry, except a Failure of class `poison`. Messages of thrown errors are never logged.
+   */
+  react: (run: ReactionRun) => Promise<void>
 }
 
 /** One try of a reaction to one change. */
-export type Run = {
-  /** What happened, as the mirror judged it: the first version that it held made the object `created`. */
-  change: Readonly<Omit<AskedReaction, 'reaction'>>
-  /** Reads the object as it is now, which may be newer than the change; null when it was deleted since, or by it. */
+export type ReactionRun = {
+  /** The change, as the mirror judged it: the first version that it held made the object `created`. */
+  change: Readonly<Omit<ReactionRequest, 'reaction'>>
+  /**
+   * Reads the object in its present state, which may be newer than the change; null when it was deleted since, or by
+   * it.
+   */
   object: () => Promise<CurrentObject | null>
-  /** The same at every try of this reaction to this change, and no other's. */
+  /** Equal for every try of this reaction to this change, and unique to them. */
   idempotencyKey: string
   /** From 1. */
   attempt: number
-  /** Every line has the reaction and the ids. Write nothing of the object into it: it is personal data. */
+  /** Every line has the reaction and the ids. Log no part of the object: it is personal data. */
   log: Log
-  /** Aborted when the time is over or the worker stops: hand it to whatever takes one. */
+  /** Aborted on timeout or when the worker stops: pass it to every call that takes one. */
   signal: AbortSignal
 }
 

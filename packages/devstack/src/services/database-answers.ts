@@ -9,7 +9,7 @@ export async function databaseAnswers(account: { port: number; user: string; pas
       host: '127.0.0.1',
       connectTimeout: ANSWER_WITHIN_MS,
       socketTimeout: ANSWER_WITHIN_MS,
-      allowPublicKeyRetrieval: true, // MySQL 8 and later ask for it without TLS; on loopback there is no man in the middle
+      allowPublicKeyRetrieval: true, // MySQL 8 and later require it without TLS; loopback has no man in the middle
     })
     try {
       await connection.query('SELECT 1')

@@ -38,7 +38,7 @@ export async function initialiseData(
   }
 
   say(`preparing a private ${database.title} in ${folder} (only the first time, some seconds)`)
-  // Under another name until it is complete: the folder of an interrupted run would start and then fail.
+  // Under another name until it is complete: a leftover of an interrupted run would start and then fail.
   const draft = `${data}.new`
   rmSync(draft, { recursive: true, force: true })
   makeServerFolder(home, draft)
@@ -91,7 +91,7 @@ export function temporaryFolder(home: ServerHome): string {
 }
 
 /**
- * The only folder that statements may read and write files in: it is empty, and where root owns it, no other user gets
+ * The only folder in which statements may read and write files: it is empty, and where root owns it, no other user gets
  * in.
  */
 export function folderWithoutFiles({ folder }: ServerHome): string {

@@ -11,15 +11,15 @@ export const DATABASE_ACCOUNT = 'clerk_mirror'
 
 /** The rights of private servers' account. */
 export type Access =
-  /** Rows and tables of this one database: the rights that the processes need. */
+  /** Rows and tables of this one database, which the processes need. */
   | { readonly database: string }
   /** Everything: tests create databases and accounts. */
   | 'administrator'
 
 export type Tuning =
-  /** Commits survive a power cut. */
+  /** Committed data survives a power cut. */
   | 'durable'
-  /** Commits survive the server, not the machine: for data that is deleted afterwards. */
+  /** Committed data survives the server, not the machine: for data that is deleted afterwards. */
   | 'fast-throwaway'
 
 /** Starts a private MariaDB or MySQL on its port of 127.0.0.1. Throws StackError `server_not_started`. */
@@ -78,7 +78,7 @@ function serverArguments({ kind }: DatabaseProgram, tuning: Tuning, home: Server
   ]
 }
 
-/** The rights of the documented account for migrations, and so of every process of a stack on one machine. */
+/** The rights of the documented account for migrations, which every process of a stack on one machine has too. */
 const RIGHTS = 'SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES'
 
 /** Run at every start, so that the account follows its password's file. One statement a line: older servers need it. */
@@ -92,7 +92,7 @@ function createAccount({ kind }: DatabaseProgram, password: string, access: Acce
     access === 'administrator'
       ? `GRANT ALL PRIVILEGES ON *.* TO ${account} WITH GRANT OPTION;`
       : `GRANT ${RIGHTS} ON \`${access.database.replaceAll('_', '\\_')}\`.* TO ${account};`,
-    // MySQL's data come with a root account that is open to every user who reaches the socket.
+    // MySQL's data are created with a root account that any user who reaches the socket could use.
     ...(kind === 'mysql' ? [`ALTER USER 'root'@'localhost' ACCOUNT LOCK;`] : []),
     '',
   ].join('\n')

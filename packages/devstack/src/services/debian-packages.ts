@@ -20,7 +20,7 @@ export async function installPackages(missing: readonly ServiceName[], say: (lin
   if (absent.length === 0 || aptGet === undefined || aptCache === undefined) return false
 
   say('reading the package lists of this system (apt-get update)')
-  await run(aptGet, ['update', '--quiet']) // where it fails, the lists may still know the packages
+  await run(aptGet, ['update', '--quiet']) // if it fails, the old lists may still suffice
   const { output: names } = await run(aptCache, ['pkgnames'])
   const packages = absent.flatMap((service) => packagesOf(service, names))
   if (packages.length === 0) return false

@@ -4,7 +4,7 @@ import { StackError } from './stack-error.js'
 const NAMES = { redis: 'Redis', database: 'MySQL or MariaDB' } as const
 const SETTINGS = { redis: 'REDIS_URL', database: 'DATABASE_URL' } as const
 
-// Only the packages of the programs. On Debian these bring no system service.
+// Only the programs themselves. On Debian these packages bring no system service.
 const PLATFORMS: readonly { on: string; command: string; redis: string; database: string }[] = [
   {
     on: 'Debian, Ubuntu',

@@ -28,5 +28,5 @@ export const BUFFER_POOL_MIB = 128
 /** Several processes with a pool each, tests in two workers, and room for an operator. */
 export const DATABASE_CONNECTIONS = 400
 
-/** A new data folder takes 1 to 10 s; a source that takes longer than this hangs, and the next one is tried. */
+/** A new data folder takes 1 to 10 s; anything longer than this hangs, and the next source is tried. */
 export const INITIALISE_MS = 90_000

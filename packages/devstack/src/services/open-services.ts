@@ -16,7 +16,7 @@ export interface ServicesOptions {
   /** A configured server is taken as it is: it is not tried, and no private one ever takes its place. */
   readonly redisUrl?: string | undefined
   readonly databaseUrl?: string | undefined
-  /** Takes one line for people about a step or its failure. */
+  /** Takes one line for people about each step and each failure. */
   readonly say: (line: string) => void
   readonly tuning?: Tuning
   /** The one database that a private server's account may use. Without it, the account may do everything: for tests. */
@@ -60,7 +60,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     owned.use(claimFolder(folder))
     await endLeftOvers(folder, say)
     const search = { site: await prepareSite(folder, say), tuning, access, owned }
-    // Where a service is configured, the machine has an owner, and nothing is installed on it.
+    // Where a service is configured, the machine is not ours, and nothing is installed on it.
     const isOwnStack = redisUrl === undefined && databaseUrl === undefined
     for (const source of [fromPrograms, fromCompose, ...(isOwnStack ? [fromPackages] : [])]) {
       if (missing().length > 0) Object.assign(found, await source(search, missing()))

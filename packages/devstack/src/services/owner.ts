@@ -18,7 +18,7 @@ export function ownerOf(folder: string): ProcessIdentity | undefined {
 /** Makes this process the folder's owner until disposed of. Throws StackError `stack_running` when it has one. */
 export function claimFolder(folder: string): Disposable {
   for (;;) {
-    // Read once: after a second look the next number would follow the claim of a running process.
+    // Read once: after a second read the next number would follow the claim of a running owner.
     const newest = newestClaim(folder)
     if (newest?.owner && isRunning(newest.owner)) {
       throw new StackError('stack_running', `${folder} is in use by process ${newest.owner.pid}: stop that one first`)
@@ -37,7 +37,7 @@ export function claimFolder(folder: string): Disposable {
   }
 }
 
-/** Creates the file with its content in one step: no reader may see an owner's file without its owner. */
+/** Creates the file with its content in one step: a claim without its owner must never be visible. */
 function createWhole(claim: string): boolean {
   const draft = `${claim}.${process.pid}`
   writeFileSync(draft, JSON.stringify(identify(process.pid)))

@@ -26,7 +26,7 @@ const FIND = 'PATH="$PATH:$1"; shift; for name; do command -v "$name" && exit 0;
 export interface Finished {
   /** The exit code; null when the program could not be run or did not end in time. */
   readonly exitCode: number | null
-  /** Its output, standard error included. */
+  /** The program's output, standard error included. */
   readonly output: string
 }
 
@@ -68,7 +68,7 @@ export async function findProgram(...names: readonly string[]): Promise<string |
   return exitCode === 0 ? output.trim() : undefined
 }
 
-/** The line of a program's output with the reason of its failure, as far as programs can be trusted to write one. */
+/** The line of a program's output that gives the reason of its failure, as far as programs write one. */
 export function complaintIn(output: string): string {
   const lines = output.trimEnd().split('\n')
   return (lines.find((line) => COMPLAINT.test(line)) ?? lines.at(-1))?.trim() || 'it said nothing'

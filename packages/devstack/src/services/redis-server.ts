@@ -7,7 +7,10 @@ import { ServerProcess } from './server-process.js'
 import { chooseHome, giveTo, makeServerFolder, takeAlong } from './server-user.js'
 import type { StackSite } from './site.js'
 
-/** Names of the program, best first. Debian's redis-tools has the server too: one binary with its role in its name. */
+/**
+ * Names of the program, best first. Debian's redis-tools has the server too: one binary that acts by the name of its
+ * call.
+ */
 const PROGRAMS = ['redis-server', 'valkey-server', 'redis-check-rdb', 'valkey-check-rdb'] as const
 
 export const findRedisServer = () => findProgram(...PROGRAMS)
@@ -50,7 +53,7 @@ function redisConfig({ data, port, password }: { data: string; port: number; pas
     'appendfsync always',
     'save ""',
     'maxmemory-policy noeviction',
-    // Some half a million events: they must not take the memory of a person's machine.
+    // Some half a million events: they must not use up the memory of a machine in use.
     'maxmemory 2gb',
     // hash-max-listpack-value by its older name, which Redis 6 knows as well
     'hash-max-ziplist-value 8192',

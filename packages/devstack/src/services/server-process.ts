@@ -30,7 +30,7 @@ export interface ServerSpec {
   /** The name that the program is to believe it was called by. */
   readonly argv0?: string
   readonly args: readonly string[]
-  /** The user that it runs as, where that is not the user of this process. */
+  /** The user that it runs as, where that is another than this process'. */
   readonly user?: ServerUser | undefined
   readonly logPath: string
   /** Where the running process is recorded, for the next start to find it if ours was killed. */

@@ -17,11 +17,11 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /*
- * A server that runs as root gives root to its intruder. So when this process is root's, servers run as
- * system users that own nothing but the servers' files.
+ * An intruder into a server that runs as root is root. So when this process is root's, servers run as system users that
+ * own nothing but the servers' files.
  */
 
-/** A user of this machine other than that of this process. */
+/** A user of this machine other than the one that runs this process. */
 export interface ServerUser {
   readonly name: string
   readonly uid: number
@@ -34,10 +34,10 @@ export interface ServerHome {
   readonly user: ServerUser | undefined
 }
 
-/** Every user may traverse it, no other may list it; the files inside have modes of their own. */
+/** Every user may pass through, only the owner may list; the content has modes of its own. */
 const PASSABLE = 0o711
 
-/** For servers of a stack with its own folder in a place closed to other users, such as /root. */
+/** For servers of a stack in a folder that no other user can reach, such as /root. */
 const FOLDERS_ELSEWHERE = '/var/lib/clerk-mirror-dev'
 
 /**
@@ -74,7 +74,7 @@ function ownFolders(folder: string): string[] {
   return own
 }
 
-/** With a slash at the end: the root itself must not be changed. */
+/** With a slash at the end: the root itself must not change hands. */
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 
 /** Gives a file or a folder with all in it to the server's user, unless it is theirs. */

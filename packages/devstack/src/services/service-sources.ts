@@ -24,7 +24,7 @@ export interface Search {
   readonly site: StackSite
   readonly tuning: Tuning
   readonly access: Access
-  /** Takes over the started server, to stop it in the end. */
+  /** Takes over the started servers, to stop them in the end. */
   readonly owned: Releasers
 }
 
@@ -81,7 +81,7 @@ async function startPrograms(search: Search, missing: readonly ServiceName[], fr
     const service = await orNotice(search.site, () => start[name](search, from))
     if (service) found[name] = service
   })
-  // Both have come to an end before an error leaves: a server that still starts would have no owner.
+  // Both settle before an error is thrown: a server that still starts would have no owner.
   for (const outcome of await Promise.allSettled(starts)) if (outcome.status === 'rejected') throw outcome.reason
   return found
 }
@@ -111,7 +111,7 @@ const redisUrl = ({ ports, password }: StackSite) => `redis://:${password}@127.0
 const databaseUrl = (account: string, { ports, password }: StackSite) =>
   `mysql://${account}:${password}@127.0.0.1:${ports.database}/`
 
-/** The step's result; or undefined and a notice, when another source may make up for its failure. */
+/** The result of the step; or undefined and a notice, when it failed in a way that another source may make up for. */
 async function orNotice<T>({ say }: StackSite, step: () => Promise<T>): Promise<T | undefined> {
   try {
     return await step()

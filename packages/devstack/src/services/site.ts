@@ -5,7 +5,7 @@ import { choosePort } from './ports.js'
 
 export type ServiceName = 'redis' | 'database'
 
-/** The common settings of the private servers of one data folder. */
+/** The context that the private servers of one data folder share. */
 export interface StackSite {
   /** A folder of the servers' own, readable by its user alone. */
   readonly folder: string

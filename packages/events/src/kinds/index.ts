@@ -7,10 +7,7 @@ import { organizationMembership } from './organization-membership.js'
 import { billing, permission, role, session, unknownKind, waitlistEntry } from './untyped.js'
 import { user } from './user.js'
 
-/**
- * The kinds that the mirror knows; a kind is an event's type before its last dot. What is not listed here is mirrored
- * too, as a head.
- */
+/** The known kinds; a kind is an event's type before its last dot. Unknown kinds are mirrored too, as object rows. */
 export const KINDS = {
   user,
   organization,
@@ -29,10 +26,10 @@ export const KINDS = {
 export type KnownKind = keyof typeof KINDS
 export const KNOWN_KINDS: readonly string[] = Object.keys(KINDS)
 
-/** What a kind's `read` gives: an object in our terms. */
+/** The result of a kind's `read`: an object in our terms. */
 export type ObjectOf<K extends KnownKind> = ReturnType<(typeof KINDS)[K]['read']>
 
-/** The kinds of which more is read than the head needs: each has a typed table. */
+/** The kinds with a typed table. */
 export type TypedKind = { [K in KnownKind]: ObjectOf<K> extends null ? never : K }[KnownKind]
 
 /** An object of a typed kind, with the kind beside it. */
@@ -44,11 +41,11 @@ export const kindNamed = (kind: string): Kind => (isKnownKind(kind) ? KINDS[kind
 /** Null for a kind that has no typed table. */
 export function readObject(kind: string, data: JsonObject, text: string): ClerkObject | null {
   const object = kindNamed(kind).read(data, text)
-  // The registry pairs each kind with what it reads; the compiler loses the pair when the kind is a variable.
+  // The registry pairs each kind with its object; the compiler loses the pair when the kind is a variable.
   return object === null ? null : ({ kind, object } as ClerkObject)
 }
 
-/** Kinds that belong to many: when their user is deleted they stay and only forget the user. */
+/** Shared kinds: when their user is deleted they stay and only lose their reference to the user. */
 export const KINDS_THAT_OUTLIVE_THEIR_USER: readonly string[] = Object.entries(KINDS).flatMap(([name, kind]) =>
   kind.whenUserIsDeleted === 'clear-reference' ? [name] : [],
 )

@@ -1,25 +1,25 @@
 import type { JsonObject } from '../fields.js'
 
-/** Whom an object is about. A tombstone of that user or organization tombstones the object too. */
-export type Subjects = { userId: string | null; organizationId: string | null }
+/** The user and the organization that an object belongs to. A tombstone of either tombstones the object too. */
+export type Owners = { userId: string | null; organizationId: string | null }
 
 /**
- * What the mirror knows of a kind of Clerk object. `Read` is what it reads for the kind's typed table; `null` for a
- * kind that has a head and no table.
+ * The definition of a kind of Clerk object. `Read` is the content of the kind's typed table; `null` for a kind without
+ * one.
  */
 export type Kind<Read = unknown> = {
-  subjects: (data: JsonObject) => Subjects
+  owners: (data: JsonObject) => Owners
   /**
-   * What becomes of an object whose user was deleted: it goes too, or, where it belongs to many, it stays and only
-   * its reference is cleared.
+   * The fate of an object whose user was deleted: it is deleted too, or, if it is shared, only its reference is
+   * cleared.
    */
   whenUserIsDeleted: 'tombstone' | 'clear-reference'
-  /** Members that say by an address whom an object is about that names no user, such as an invitation. */
+  /** Members that identify the owner by an address in an object that names no user, such as an invitation. */
   addresses?: readonly string[]
-  /** Members that hold the id of a user without the object being about them, such as who created it. */
+  /** Members that hold the id of a user who does not own the object, such as its creator. */
   references?: readonly string[]
   /** Members, at any depth, that are never stored: secrets, and copies of other people's data. */
   omit: readonly string[]
-  /** `text` is the JSON that `data` was parsed from, for what is to be kept letter by letter. */
+  /** `text` is the JSON that `data` was parsed from, for members that are kept verbatim. */
   read: (data: JsonObject, text: string) => Read
 }

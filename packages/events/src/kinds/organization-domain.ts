@@ -12,7 +12,7 @@ export type ClerkDomain = {
 }
 
 export const organizationDomain: Kind<ClerkDomain> = {
-  subjects: (data) => ({ userId: null, organizationId: id(data['organization_id']) }),
+  owners: (data) => ({ userId: null, organizationId: id(data['organization_id']) }),
   whenUserIsDeleted: 'tombstone',
   omit: [],
   read: (data) => ({

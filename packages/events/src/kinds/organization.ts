@@ -13,7 +13,7 @@ export type ClerkOrganization = {
 }
 
 export const organization: Kind<ClerkOrganization> = {
-  subjects: (data) => ({ userId: id(data['created_by']), organizationId: null }),
+  owners: (data) => ({ userId: id(data['created_by']), organizationId: null }),
   whenUserIsDeleted: 'clear-reference',
   references: ['created_by'],
   omit: [],

@@ -1,32 +1,30 @@
 import { asObject, id, type JsonObject } from '../fields.js'
-import type { Kind, Subjects } from './kind.js'
+import type { Kind, Owners } from './kind.js'
 
-/*
- * Kinds that have a head and no typed table: what matters of them is whom they are about.
- */
-const headOnly = (subjects: Kind['subjects'], omit: readonly string[] = []): Kind<null> => ({
-  subjects,
+/* Kinds with an object row and no typed table: only their owners matter. */
+const untyped = (owners: Kind['owners'], omit: readonly string[] = []): Kind<null> => ({
+  owners,
   whenUserIsDeleted: 'tombstone',
   omit,
   read: () => null,
 })
 
-const named = (data: JsonObject): Subjects => ({
+const ownersBeside = (data: JsonObject): Owners => ({
   userId: id(data['user_id']),
   organizationId: id(data['organization_id']),
 })
 
-const nobody = () => ({ userId: null, organizationId: null })
+const noOwners = () => ({ userId: null, organizationId: null })
 
-/** Sessions, and kinds that we do not know: whom they are about stands beside their id, if anywhere. */
-export const session = headOnly(named, ['backup_codes'])
-export const unknownKind = headOnly(named)
+/** Sessions and unknown kinds: their owners stand beside their id, if anywhere. */
+export const session = untyped(ownersBeside, ['backup_codes'])
+export const unknownKind = untyped(ownersBeside)
 
 /** They belong to the application as a whole. */
-export const role = headOnly(nobody)
-export const permission = headOnly(nobody)
-/** Somebody who has no user yet; an address that is tied to no user id. */
-export const waitlistEntry: Kind<null> = { ...headOnly(nobody), addresses: ['email_address', 'phone_number'] }
+export const role = untyped(noOwners)
+export const permission = untyped(noOwners)
+/** A person without a user yet; the address belongs to no user id. */
+export const waitlistEntry: Kind<null> = { ...untyped(noOwners), addresses: ['email_address', 'phone_number'] }
 
-/** What somebody pays: the payer is a user, or an organization (then Clerk writes "" for the other). */
-export const billing = headOnly((data) => named(asObject(data['payer']) ?? {}))
+/** Payments: the payer is a user, or an organization (then Clerk writes "" for the other). */
+export const billing = untyped((data) => ownersBeside(asObject(data['payer']) ?? {}))

@@ -1,7 +1,7 @@
 import { asObject, flag, type JsonObject, list, objectText, text, time } from '../fields.js'
 import type { Kind } from './kind.js'
 
-/** What the mirror reads from a Clerk User. Source: Clerk's webhook specification 2025-04-15, schema `User`. */
+/** The mirrored part of a Clerk User. Source: Clerk's webhook specification 2025-04-15, schema `User`. */
 export type ClerkUser = {
   username: string | null
   firstName: string | null
@@ -20,7 +20,7 @@ export type ClerkUser = {
 }
 
 export const user: Kind<ClerkUser> = {
-  subjects: () => ({ userId: null, organizationId: null }),
+  owners: () => ({ userId: null, organizationId: null }),
   whenUserIsDeleted: 'tombstone',
   omit: ['backup_codes'],
   read: (data, dataText) => ({
@@ -40,7 +40,7 @@ export const user: Kind<ClerkUser> = {
   }),
 }
 
-/** The order of addresses means nothing, and the primary id may name none of them: then there is no address. */
+/** The order of addresses means nothing, and the primary id may match none of them: then there is no address. */
 function primaryEmail(data: JsonObject): string | null {
   const primaryId = text(data['primary_email_address_id'])
   if (primaryId === null) return null

@@ -1,115 +1,119 @@
-import { type Change, compareVersions, type EventSource, kindNamed, type Subjects } from '@clerk-mirror/events'
-import type { Head, HeadWrite } from './heads.js'
+import { type Change, compareVersions, type EventSource, kindNamed, type Owners } from '@clerk-mirror/events'
 import type { Outcome } from './ledger.js'
+import type { LockedObject, ObjectRow } from './object-rows.js'
 
 /*
- * Where duplicates, disorder and deletes are decided, for every kind alike. Pure: it sees the heads that the
- * transaction has locked, and says what they become. Events are taken in the order in which they came, each against
- * what the ones before it made of the heads, so that a batch has the same end as its events one by one.
+ * Duplicates, disorder and deletes are decided here, for every kind alike. Pure: from the object rows that the
+ * transaction has locked it computes the rows to write. Events are taken in their order in the batch, each against the
+ * rows as the events before it left them, so that a batch ends as its events would one by one.
  */
 export type Decision = {
   outcomes: ReadonlyMap<string, Outcome>
-  /** The last state of each head that changed. */
-  writes: readonly DecidedWrite[]
-  /** Whom heads that stay as they are turn out to be about as well. */
-  subjects: ReadonlyMap<string, Subjects>
-  /** What happened to the objects, in the order of their events; what only cascades is not in it. */
-  happenings: readonly Happening[]
+  /** The last state of each object row that changed. */
+  writes: readonly DecidedRow[]
+  /** Owners to add to object rows that otherwise stay as they are. */
+  owners: ReadonlyMap<string, Owners>
+  /** The transitions of the objects, in the order of their events; objects that only cascade are not among them. */
+  transitions: readonly Transition[]
 }
 
 /** An object that the mirror held for the first time, in another state, or for the last time. */
-export type Happening = {
+export type Transition = {
   what: 'created' | 'updated' | 'deleted'
-  head: HeadWrite
-  /** The text that the mirror held before, where the heads were read with it. */
+  row: ObjectRow
+  /** The text that the mirror held before, where it was read with the object row. */
   before: string | null
 }
 
-/** A head to write, with the change that made it; a typed row is made from the same change. */
-export type DecidedWrite = { head: HeadWrite; change: Change }
+/** An object row to write, with the change that made it; a typed row is made from the same change. */
+export type DecidedRow = { row: ObjectRow; change: Change }
 
-type Decided = { outcome: Outcome; write?: HeadWrite; subjects?: Subjects }
+type SingleDecision = { outcome: Outcome; write?: ObjectRow; owners?: Owners }
 
 export function decide(
   claims: readonly { change: Change; source: EventSource }[],
-  locked: ReadonlyMap<string, Head>,
+  locked: ReadonlyMap<string, LockedObject>,
   nowMs: number,
 ): Decision {
-  const heads = new Map(locked)
+  const objects = new Map(locked)
   const outcomes = new Map<string, Outcome>()
-  const writes = new Map<string, DecidedWrite>()
-  const subjectsOf = new Map<string, Subjects>()
-  const happenings: Happening[] = []
+  const writes = new Map<string, DecidedRow>()
+  const ownersOf = new Map<string, Owners>()
+  const transitions: Transition[] = []
   for (const { change, source } of claims) {
-    const { outcome, write, subjects } = decideOne(change, heads, source, nowMs)
+    const { outcome, write, owners } = decideOne(change, objects, source, nowMs)
     const id = change.objectId
     outcomes.set(change.version.eventId, outcome)
     if (write) {
-      const before = heads.get(id)
-      const what = whatHappened(before, write, change)
-      // What a backfill brings has not happened now, and mostly long ago.
-      if (what && source !== 'backfill') happenings.push({ what, head: write, before: before?.data ?? null })
-      writes.set(id, { head: write, change })
-      subjectsOf.delete(id)
+      const before = objects.get(id)
+      const what = transitionOf(before, write, change)
+      // A backfilled object has not changed now, and mostly changed long ago.
+      if (what && source !== 'backfill') transitions.push({ what, row: write, before: before?.data ?? null })
+      writes.set(id, { row: write, change })
+      ownersOf.delete(id)
       const { version, data } = write
-      heads.set(id, { version, deleted: write.tombstone !== null, subjects: write.subjects, data })
-    } else if (subjects) {
+      objects.set(id, { version, deleted: write.tombstone !== null, owners: write.owners, data })
+    } else if (owners) {
       const written = writes.get(id)
-      if (written) writes.set(id, { ...written, head: { ...written.head, subjects } })
-      else subjectsOf.set(id, subjects)
-      heads.set(id, { version: null, deleted: false, data: null, ...heads.get(id), subjects })
+      if (written) writes.set(id, { ...written, row: { ...written.row, owners } })
+      else ownersOf.set(id, owners)
+      objects.set(id, { version: null, deleted: false, data: null, ...objects.get(id), owners })
     }
   }
-  return { outcomes, writes: [...writes.values()], subjects: subjectsOf, happenings }
+  return { outcomes, writes: [...writes.values()], owners: ownersOf, transitions }
 }
 
 /**
- * Clerk's delete counts also of an object that was never held, for others may know it from elsewhere. One that is a
- * tombstone from its first event on, for its user is deleted, never was there: nothing happened.
+ * Clerk's delete counts even for an object that was never held, because other systems may know it from elsewhere. An
+ * object whose first event already finds its user deleted was never there: no transition.
  */
-function whatHappened(before: Head | undefined, write: HeadWrite, change: Change): Happening['what'] | null {
+function transitionOf(before: LockedObject | undefined, write: ObjectRow, change: Change): Transition['what'] | null {
   const wasHeld = before?.version != null
   if (write.tombstone) return change.deleted || wasHeld ? 'deleted' : null
   return wasHeld ? 'updated' : 'created'
 }
 
-function decideOne(change: Change, heads: ReadonlyMap<string, Head>, source: EventSource, nowMs: number): Decided {
-  const head = heads.get(change.objectId)
-  // A tombstone outranks every version, the ones after it too: Clerk never uses an id again.
-  if (head?.deleted) return { outcome: 'tombstoned' }
+function decideOne(
+  change: Change,
+  objects: ReadonlyMap<string, LockedObject>,
+  source: EventSource,
+  nowMs: number,
+): SingleDecision {
+  const object = objects.get(change.objectId)
+  // A tombstone outranks every version, later ones included: Clerk never reuses an id.
+  if (object?.deleted) return { outcome: 'tombstoned' }
   const { objectId: id, objectKind: kind, version } = change
   const deletedAtMs = change.happenedAtMs ?? nowMs
   if (change.deleted) {
     const tombstone = { source: source === 'reconcile' ? ('reconcile' as const) : ('clerk' as const), deletedAtMs }
-    return { outcome: 'applied', write: { id, kind, version, subjects: change.subjects, tombstone, data: null } }
+    return { outcome: 'applied', write: { id, kind, version, owners: change.owners, tombstone, data: null } }
   }
-  const isNewest = !head?.version || compareVersions(version, head.version) > 0
-  const stored = head?.subjects ?? NOBODY
-  // Whom any version named, an older one included: were it only the newest, an object would or would not go with a
-  // deleted user depending on which of its events came first.
-  const named = isNewest ? either(change.subjects, stored) : either(stored, change.subjects)
-  const subjects = livingSubjects(kind, named, heads)
-  if (subjects === null) {
+  const isNewest = !object?.version || compareVersions(version, object.version) > 0
+  const stored = object?.owners ?? NO_OWNERS
+  // The owners that any version named, an older one included. If only the newest counted, whether an object goes with a
+  // deleted user would depend on the order of its events.
+  const named = isNewest ? either(change.owners, stored) : either(stored, change.owners)
+  const owners = livingOwners(kind, named, objects)
+  if (owners === null) {
     const tombstone = { source: 'parent' as const, deletedAtMs }
-    return { outcome: 'tombstoned', write: { id, kind, version, subjects: named, tombstone, data: null } }
+    return { outcome: 'tombstoned', write: { id, kind, version, owners: named, tombstone, data: null } }
   }
-  if (isNewest)
-    return { outcome: 'applied', write: { id, kind, version, subjects, tombstone: null, data: change.data } }
-  const isKnown = subjects.userId === stored.userId && subjects.organizationId === stored.organizationId
-  return isKnown ? { outcome: 'stale' } : { outcome: 'stale', subjects }
+  if (isNewest) return { outcome: 'applied', write: { id, kind, version, owners, tombstone: null, data: change.data } }
+  const isKnown = owners.userId === stored.userId && owners.organizationId === stored.organizationId
+  return isKnown ? { outcome: 'stale' } : { outcome: 'stale', owners }
 }
 
-const NOBODY: Subjects = { userId: null, organizationId: null }
+const NO_OWNERS: Owners = { userId: null, organizationId: null }
 
-const either = (first: Subjects, second: Subjects): Subjects => ({
+const either = (first: Owners, second: Owners): Owners => ({
   userId: first.userId ?? second.userId,
   organizationId: first.organizationId ?? second.organizationId,
 })
 
-/** Whom the object is about, without whom it outlives; null when it goes with a subject that is deleted. */
-function livingSubjects(kind: string, named: Subjects, heads: ReadonlyMap<string, Head>): Subjects | null {
+/** The owners of an object, without those that it outlives; null when it is deleted together with one of them. */
+function livingOwners(kind: string, named: Owners, objects: ReadonlyMap<string, LockedObject>): Owners | null {
   const { userId, organizationId } = named
-  const isDeleted = (id: string | null) => id !== null && heads.get(id)?.deleted === true
+  const isDeleted = (id: string | null) => id !== null && objects.get(id)?.deleted === true
   if (isDeleted(organizationId)) return null
   if (!isDeleted(userId)) return named
   if (kindNamed(kind).whenUserIsDeleted === 'tombstone') return null

@@ -2,13 +2,13 @@ import type { EventSource } from '@clerk-mirror/events'
 import { byKey, idList, type SqlValue, timeValue, upsert } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 
-/** What became of an event. All are successes. */
+/** The result for an event. All are successes. */
 export type Outcome = 'applied' | 'duplicate' | 'stale' | 'tombstoned' | 'ignored'
 
-/** What a recorded command made of an event that was not applied. Not decisive. */
+/** The result for an event that an operator's command removed unapplied. Not decisive. */
 export type Removal = 'erased' | 'discarded'
 
-/** What the ledger says of an event besides its outcome. */
+/** The ledger's columns besides the outcome. */
 export type LedgerEntry = {
   eventId: string
   type: string
@@ -20,7 +20,10 @@ export type LedgerEntry = {
   receivedAtMs: number
 }
 
-/** Only these make a later delivery a duplicate; an ignored or discarded event that comes again is decided anew. */
+/**
+ * Only these outcomes make a later delivery a duplicate; an ignored or discarded event that comes again is decided
+ * anew.
+ */
 export const DECISIVE: readonly string[] = ['applied', 'stale', 'tombstoned'] satisfies Outcome[]
 
 const PENDING = 'pending'
@@ -36,20 +39,20 @@ export const LEDGER_COLUMNS: readonly string[] = [
   'received_at',
   'applied_at',
 ]
-// All that the deciding delivery says: a dead letter that was discarded may come again with a body that can be read.
+// Every column that the deciding delivery knows: a discarded dead letter may come again with a readable body.
 const REWRITTEN = ['type', 'object_id', 'instance_id', 'source', 'outcome', 'attempts', 'applied_at']
 
-/** What the ledger said of events before this transaction. */
+/** The ledger's state before this transaction. */
 export type Claims = {
-  /** Decided: a delivery of these is a duplicate. */
+  /** Decided events: another delivery of one is a duplicate. */
   decided: ReadonlySet<string>
-  /** Known, and decided anew, such as an ignored event. */
+  /** Known events that are decided anew, such as ignored ones. */
   reopened: ReadonlySet<string>
 }
 
 /**
- * Claims the events for this transaction. The rows stay locked, so of two workers that hold the same event the second
- * waits here and then finds what the first decided.
+ * Claims the events for this transaction. The rows stay locked, so if two workers hold the same event, the second waits
+ * here and then finds the first one's decision.
  */
 export async function claimEvents(
   transaction: Transaction,
@@ -70,9 +73,7 @@ export async function claimEvents(
   return { decided, reopened }
 }
 
-/**
- * Writes what became of events that this transaction has claimed. Of those that it added, only the outcome is missing.
- */
+/** Writes the outcomes of events that this transaction has claimed. Rows that it added lack only their outcome. */
 export async function recordOutcomes(
   transaction: Transaction,
   entries: readonly LedgerEntry[],
@@ -84,7 +85,7 @@ export async function recordOutcomes(
   const idsOf = new Map<string, string[]>(added.map((eventId) => [outcomeOf(eventId), []]))
   for (const eventId of added.sort()) idsOf.get(outcomeOf(eventId))?.push(eventId)
   for (const [outcome, ids] of idsOf) {
-    // Without the hint a small table is scanned, past rows that others hold.
+    // Without the hint a small table is scanned, and the scan waits for rows that other transactions hold.
     const values: SqlValue[] = [outcome]
     const where = `FORCE INDEX (PRIMARY) SET outcome=? WHERE event_id IN (${idList(ids, values)})`
     await transaction.execute({ sql: `UPDATE webhook_events ${where}`, values })
@@ -98,7 +99,7 @@ export async function recordOutcomes(
   await transaction.execute(upsert({ table: 'webhook_events', columns: LEDGER_COLUMNS, updates: REWRITTEN, rows }))
 }
 
-/** Notes that these events were taken from the queue; an event that was decided meanwhile stays as it was decided. */
+/** Records that these events were taken from the queue; an event that was decided meanwhile keeps its outcome. */
 export async function recordRemoval(
   transaction: Transaction,
   entries: readonly LedgerEntry[],

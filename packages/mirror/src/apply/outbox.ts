@@ -3,47 +3,50 @@ import { insert, placeholders, type SqlValue, type Statement, timeValue } from '
 import type { Transaction } from '../database/transaction.js'
 import type { PrismaClient } from '../generated/client.js'
 import { OUTBOX_COUNTED, OUTBOX_LISTED, OUTBOX_ROWS } from '../limits.js'
-import type { CascadedHead } from './cascade.js'
-import type { Happening } from './decide.js'
+import type { CascadedObject } from './cascade.js'
+import type { Transition } from './decide.js'
 
-/** Which reactions want which changes. */
+/** The changes that each reaction wants. */
 export type ReactionInterests = {
-  /** Names of those that want the change. The fields are compared when they are asked for. */
-  to: (what: Happening['what'], kind: string, changedFields: () => readonly string[]) => readonly string[]
-  /** False where nobody wants to hear of updates: then nothing is read to compare. */
+  /**
+   * Names of the reactions that want the change. The fields are compared only when this is called with a filter on
+   * them.
+   */
+  to: (what: Transition['what'], kind: string, changedFields: () => readonly string[]) => readonly string[]
+  /** False where no reaction wants updates: then no stored text is read for comparison. */
   wantUpdatesOf: (kind: string) => boolean
 }
 
-/** The reactions as far as the mirror has to know them. They may change while it is open. */
+/** The reactions, as far as the mirror needs to know them. They may change while it is open. */
 export type Reactions = {
-  /** Asked once for each transaction; null when nothing is wanted: then the mirror does nothing for them. */
+  /** Called once for each transaction; null when no reaction wants anything: then the mirror does nothing for them. */
   interests: () => ReactionInterests | null
-  /** Asked before each commit: false when others than these may be wanted by now. */
+  /** Called before each commit; false when the interests may have changed. */
   areCurrent: (interests: ReactionInterests | null) => Promise<boolean>
-  /** Called after the commit, with those that were asked for in it. */
-  onAsked: (reactions: ReadonlySet<string>) => void
+  /** Called after the commit, with the names of the requested reactions. */
+  onRequested: (reactions: ReadonlySet<string>) => void
 }
 
-/** A change that a reaction was asked for, as the mirror judged it: ids, and names of fields. Time in ms. */
-export type AskedReaction = {
+/** A change that a reaction is to act on, as the mirror judged it: ids, and names of fields. Time in ms. */
+export type ReactionRequest = {
   reaction: string
-  what: Happening['what']
+  what: Transition['what']
   kind: string
   objectId: string
-  /** Whom it is about; of a user the user, of an organization the organization. */
+  /** The owner; for a user the user itself, for an organization the organization itself. */
   userId: string | null
   organizationId: string | null
-  /** Of the event that did it: of a membership that went with its user, the user's. */
+  /** Of the event that made the change: for a membership that was deleted with its user, the user's version. */
   version: Version
-  /** Top-level fields whose value is another than the mirror held. Empty unless the object was updated. */
+  /** Top-level fields whose value differs from the one that the mirror held. Empty unless the object was updated. */
   changedFields: readonly string[]
   askedAtMs: number
-  /** Of an operator who asked for it on purpose; absent where the change itself did. */
+  /** Set for an operator's request; absent for a request that the change itself made. */
   requestId?: string
 }
 
-/** The place of an asked reaction in the outbox. */
-export type OutboxRow = { rowId: bigint; asked: AskedReaction }
+/** A request with its place in the outbox. */
+export type OutboxRow = { rowId: bigint; request: ReactionRequest }
 
 export const OUTBOX_COLUMNS: readonly string[] = [
   ...['reaction', 'happening', 'kind', 'object_id', 'user_id', 'organization_id'],
@@ -51,47 +54,49 @@ export const OUTBOX_COLUMNS: readonly string[] = [
 ]
 
 /**
- * Asks for the reactions to what this transaction did. Written last: nobody waits for these rows, and what is asked for
- * commits or does not together with its change. Returns the names of the reactions that were asked for.
+ * Requests the reactions to this transaction's changes. Written last, because no other transaction waits for these
+ * rows; the requests commit together with their change or not at all. Returns the names of the requested reactions.
  */
-export async function askForReactions(
+export async function requestReactions(
   transaction: Transaction,
-  happenings: readonly Happening[],
-  cascaded: readonly CascadedHead[],
+  transitions: readonly Transition[],
+  cascaded: readonly CascadedObject[],
   reactions: ReactionInterests,
   nowMs: number,
 ): Promise<Set<string>> {
-  const all = [...happenings, ...cascadedHappenings(happenings, cascaded)]
-  const asked = all.flatMap((happening) => askedFor(happening, reactions, nowMs))
-  await writeOutbox(transaction, asked)
-  return new Set(asked.map(({ reaction }) => reaction))
+  const all = [...transitions, ...cascadedTransitions(transitions, cascaded)]
+  const requests = all.flatMap((transition) => requestsFor(transition, reactions, nowMs))
+  await writeOutbox(transaction, requests)
+  return new Set(requests.map(({ reaction }) => reaction))
 }
 
-export async function writeOutbox(transaction: Transaction, asked: readonly AskedReaction[]): Promise<void> {
-  for (let from = 0; from < asked.length; from += OUTBOX_ROWS) {
-    const rows = asked.slice(from, from + OUTBOX_ROWS).map(rowOf)
+export async function writeOutbox(transaction: Transaction, requests: readonly ReactionRequest[]): Promise<void> {
+  for (let from = 0; from < requests.length; from += OUTBOX_ROWS) {
+    const rows = requests.slice(from, from + OUTBOX_ROWS).map(rowOf)
     await transaction.execute(insert({ table: 'reaction_outbox', columns: OUTBOX_COLUMNS, rows }))
   }
 }
 
-/** What went with a deleted user or organization was deleted too, by the same event. */
-function* cascadedHappenings(
-  happenings: readonly Happening[],
-  cascaded: readonly CascadedHead[],
-): Generator<Happening> {
-  const deletes = new Map(
-    happenings.flatMap(({ what, head }) => (what === 'deleted' ? [[head.id, head] as const] : [])),
-  )
-  for (const { id, kind, subjects } of cascaded) {
-    const parent = deletes.get(subjects.userId ?? '') ?? deletes.get(subjects.organizationId ?? '')
+/** Objects that were deleted with their user or organization: deleted by the same event. */
+function* cascadedTransitions(
+  transitions: readonly Transition[],
+  cascaded: readonly CascadedObject[],
+): Generator<Transition> {
+  const deletes = new Map(transitions.flatMap(({ what, row }) => (what === 'deleted' ? [[row.id, row] as const] : [])))
+  for (const { id, kind, owners } of cascaded) {
+    const parent = deletes.get(owners.userId ?? '') ?? deletes.get(owners.organizationId ?? '')
     if (!parent) continue
     const { version, tombstone } = parent
-    yield { what: 'deleted', head: { id, kind, subjects, version, tombstone, data: null }, before: null }
+    yield { what: 'deleted', row: { id, kind, owners, version, tombstone, data: null }, before: null }
   }
 }
 
-function askedFor({ what, head, before }: Happening, reactions: ReactionInterests, askedAtMs: number): AskedReaction[] {
-  const { id: objectId, kind, version, subjects, data } = head
+function requestsFor(
+  { what, row, before }: Transition,
+  reactions: ReactionInterests,
+  askedAtMs: number,
+): ReactionRequest[] {
+  const { id: objectId, kind, version, owners, data } = row
   let fields: readonly string[] | undefined
   const changedFields = () => {
     fields ??= what === 'updated' && before !== null && data !== null ? changedMembers(before, data) : []
@@ -99,25 +104,28 @@ function askedFor({ what, head, before }: Happening, reactions: ReactionInterest
   }
   return reactions.to(what, kind, changedFields).map((reaction) => ({
     ...{ reaction, what, kind, objectId, version, askedAtMs },
-    userId: kind === 'user' ? objectId : subjects.userId,
-    organizationId: kind === 'organization' ? objectId : subjects.organizationId,
+    userId: kind === 'user' ? objectId : owners.userId,
+    organizationId: kind === 'organization' ? objectId : owners.organizationId,
     changedFields: changedFields(),
   }))
 }
 
-const rowOf = (asked: AskedReaction): SqlValue[] => [
-  ...[asked.reaction, asked.what, asked.kind, asked.objectId, asked.userId, asked.organizationId],
-  ...[asked.version.eventId, asked.version.updatedAtMs, asked.version.timestampMs],
-  ...[JSON.stringify(asked.changedFields), timeValue(asked.askedAtMs), asked.requestId ?? null],
+const rowOf = (request: ReactionRequest): SqlValue[] => [
+  ...[request.reaction, request.what, request.kind, request.objectId, request.userId, request.organizationId],
+  ...[request.version.eventId, request.version.updatedAtMs, request.version.timestampMs],
+  ...[JSON.stringify(request.changedFields), timeValue(request.askedAtMs), request.requestId ?? null],
 ]
 
 type StoredRow = Record<'reaction' | 'kind' | 'object_id' | 'event_id' | 'changed_fields', string> &
   Record<'user_id' | 'organization_id' | 'request_id', string | null> &
-  Record<'id' | 'updated_at_ms' | 'timestamp_ms', bigint> & { happening: Happening['what']; asked_at: Date }
+  Record<'id' | 'updated_at_ms' | 'timestamp_ms', bigint> & { happening: Transition['what']; asked_at: Date }
 
-/** The oldest of a reaction. Locks nothing: of two who read the same rows, the second hands over what is there. */
+/**
+ * The oldest requests for a reaction. Locks nothing: when two processes read the same rows, the second enqueues the
+ * same jobs again.
+ */
 export async function readOutbox(prisma: PrismaClient, reaction: string, limit: number): Promise<OutboxRow[]> {
-  // In SQL, for a worker reads ten pages a second, and Prisma's compiler takes milliseconds for each.
+  // Raw SQL, because a worker reads ten pages a second, and Prisma's compiler takes milliseconds for each.
   const rows = await prisma.$queryRawUnsafe<StoredRow[]>(
     `SELECT id,${OUTBOX_COLUMNS.join(',')} FROM reaction_outbox WHERE reaction=? ORDER BY id LIMIT ?`,
     reaction,
@@ -125,7 +133,7 @@ export async function readOutbox(prisma: PrismaClient, reaction: string, limit: 
   )
   return rows.map((row) => ({
     rowId: row.id,
-    asked: {
+    request: {
       ...{ reaction: row.reaction, what: row.happening, kind: row.kind, objectId: row.object_id },
       ...{ userId: row.user_id, organizationId: row.organization_id },
       version: {
@@ -140,17 +148,17 @@ export async function readOutbox(prisma: PrismaClient, reaction: string, limit: 
   }))
 }
 
-/** Names of the reactions that something waits for. */
+/** Names of the reactions with waiting requests. */
 export async function outboxReactions(prisma: PrismaClient): Promise<string[]> {
   const rows = await prisma.$queryRawUnsafe<{ reaction: string }[]>('SELECT DISTINCT reaction FROM reaction_outbox')
   return rows.map(({ reaction }) => reaction)
 }
 
-/** Reactions to what this event did, up to OUTBOX_LISTED, that are among the newest OUTBOX_COUNTED rows. */
+/** Requests that this event made, up to OUTBOX_LISTED, among the newest OUTBOX_COUNTED rows. */
 export async function outboxOf(
   prisma: PrismaClient,
   eventId: string,
-): Promise<Pick<AskedReaction, 'reaction' | 'objectId'>[]> {
+): Promise<Pick<ReactionRequest, 'reaction' | 'objectId'>[]> {
   const newest = `SELECT reaction, object_id, event_id FROM reaction_outbox ORDER BY id DESC LIMIT ${OUTBOX_COUNTED}`
   const rows = await prisma.$queryRawUnsafe<{ reaction: string; object_id: string }[]>(
     `SELECT DISTINCT reaction, object_id FROM (${newest}) AS newest WHERE event_id=? LIMIT ${OUTBOX_LISTED}`,
@@ -169,11 +177,11 @@ export const outboxRemoval = (rowIds: readonly bigint[]): Statement => ({
   values: [...rowIds],
 })
 
-/** What waits to be handed over. */
+/** The requests that are not enqueued yet. */
 export type OutboxDepth = {
   /** Up to OUTBOX_COUNTED. */
   rows: number
-  /** Since the oldest was asked for; 0 without one. */
+  /** Age of the oldest request; 0 without one. */
   oldestMs: number
 }
 

@@ -4,17 +4,17 @@ import { classify } from '../database/failures.js'
 import { placeholders } from '../database/sql.js'
 import type { PrismaClient } from '../generated/client.js'
 import {
-  type AskedReaction,
   type OutboxDepth,
   type OutboxRow,
   outboxDepth,
   outboxOf,
   outboxReactions,
+  type ReactionRequest,
   readOutbox,
   removeFromOutbox,
 } from './outbox.js'
 
-/** What everybody may know of a user: what their public page shows. */
+/** The public part of a user: the content of their public page. */
 export type PublicUser = {
   username: string | null
   displayName: string | null
@@ -31,22 +31,22 @@ export type ObjectNow = {
   organizationId: string | null
   /** Clerk's own JSON text. */
   data: string
-  /** Null for every other kind. */
+  /** Null for every kind but user. */
   publicUser: PublicUser | null
 }
 
-/** What reactions are handed over and done with. All of it throws Failure when the database does not answer. */
+/** The reads and deletes that reactions need. All of them throw Failure when the database does not answer. */
 export type ReactionReads = {
-  /** The oldest that were asked for and not handed over. */
+  /** The oldest requests that are not enqueued yet. */
   outbox: (reaction: string, limit: number) => Promise<OutboxRow[]>
-  /** Names of those that something waits for in the outbox. */
+  /** Names of the reactions with waiting requests. */
   outboxReactions: () => Promise<string[]>
-  /** The reactions to what this event did that are there. */
-  outboxOf: (eventId: string) => Promise<Pick<AskedReaction, 'reaction' | 'objectId'>[]>
+  /** The waiting requests that this event made. */
+  outboxOf: (eventId: string) => Promise<Pick<ReactionRequest, 'reaction' | 'objectId'>[]>
   removeFromOutbox: (rowIds: readonly bigint[]) => Promise<void>
   /** Of one reaction, or of all. */
   outboxDepth: (reaction?: string) => Promise<OutboxDepth>
-  /** By id, in one statement. Without those that are deleted, or that nothing was told of yet. */
+  /** By id, in one statement. Deleted objects and stubs are left out. */
   objectsNow: (ids: readonly string[]) => Promise<Map<string, ObjectNow>>
 }
 
@@ -55,7 +55,7 @@ export function reactionReads(prisma: PrismaClient, clock: () => number): Reacti
     outbox: (reaction, limit) => readOutbox(prisma, reaction, limit).catch(fail),
     outboxReactions: () => outboxReactions(prisma).catch(fail),
     outboxOf: (eventId) => outboxOf(prisma, eventId).catch(fail),
-    // A small table is scanned, past rows of transactions that lock others of it.
+    // The server scans a small table, and the scan waits for rows that other transactions lock.
     removeFromOutbox: (rowIds) => throughContention(() => removeFromOutbox(prisma, rowIds), Math.random),
     outboxDepth: (reaction) => outboxDepth(prisma, clock(), reaction).catch(fail),
     objectsNow: (ids) => objectsNow(prisma, ids).catch(fail),
@@ -72,7 +72,7 @@ type Row = Record<'id' | 'kind' | 'event_id' | 'data', string> &
     tagline: string | null
   }
 
-/** Head and row in one statement, so that they are of one moment. */
+/** Object row and typed row in one statement, so that both are from one moment. */
 const objectsNowSql = (ids: number) => `
 SELECT o.id, o.kind, o.event_id, o.updated_at_ms, o.timestamp_ms, o.user_id, o.organization_id, o.data,
   u.id AS row_id, u.username, u.display_name, u.img_url, u.tagline

@@ -1,19 +1,17 @@
+import type { PacketLimit } from '../database/packet-limit.js'
 import { PACKET_SHARE } from '../limits.js'
-import type { Arrival } from './apply.js'
+import type { DecodedEvent } from './apply.js'
 
-/** What a server takes in one statement. It is known once a connection was made; until then nothing is split for it. */
-export type PacketLimit = { bytes: number }
-
-/** A batch in parts whose texts are a small share of a packet. An event that is larger is a part of its own. */
-export function partsFor(batch: readonly Arrival[], { bytes: packetBytes }: PacketLimit): Arrival[][] {
-  const parts: Arrival[][] = []
+/** Splits a batch into parts whose texts are a small share of a packet. A larger event is a part of its own. */
+export function splitBatch(batch: readonly DecodedEvent[], { bytes: packetBytes }: PacketLimit): DecodedEvent[][] {
+  const parts: DecodedEvent[][] = []
   let left = 0
-  for (const arrival of batch) {
-    const size = sizeOf(arrival)
+  for (const event of batch) {
+    const size = sizeOf(event)
     const part = parts.at(-1)
-    if (part && size <= left) part.push(arrival)
+    if (part && size <= left) part.push(event)
     else {
-      parts.push([arrival])
+      parts.push([event])
       left = packetBytes * PACKET_SHARE
     }
     left -= size
@@ -21,7 +19,7 @@ export function partsFor(batch: readonly Arrival[], { bytes: packetBytes }: Pack
   return parts
 }
 
-/** Whether no statement can carry the event. */
-export const exceedsPacket = (arrival: Arrival, { bytes }: PacketLimit): boolean => sizeOf(arrival) >= bytes
+/** Whether the event is too large for any statement. */
+export const exceedsPacket = (event: DecodedEvent, { bytes }: PacketLimit): boolean => sizeOf(event) >= bytes
 
-const sizeOf = ({ change }: Arrival) => (change && !change.deleted ? change.data.length : 0)
+const sizeOf = ({ change }: DecodedEvent) => (change && !change.deleted ? change.data.length : 0)

@@ -10,8 +10,8 @@ import type { DatabaseOptions } from './database-url.js'
  */
 export async function refuseStatementLog(connection: Connection, options: DatabaseOptions): Promise<void> {
   type Row = { isOn: unknown; format: unknown }
-  const asked = connection.query<Row[]>('SELECT @@log_bin AS isOn, @@binlog_format AS format')
+  const answer = connection.query<Row[]>('SELECT @@log_bin AS isOn, @@binlog_format AS format')
   // A server without these variables has no such setting.
-  const [row] = await asked.catch((): Row[] => [])
+  const [row] = await answer.catch((): Row[] => [])
   if (Number(row?.isOn) === 1 && row?.format === 'STATEMENT') throw unfit(options, 'database_binlog_statement')
 }

@@ -15,7 +15,7 @@ export type ConnectFailureCode =
   | 'database_binlog_statement'
   | 'database_text_altered'
 
-/** Why no connection could be made. The message names host, port and remedy, never the user or the password. */
+/** The cause of a failed connect. The message names host, port and remedy, never the user or the password. */
 export class DatabaseConnectError extends Error {
   override readonly name = 'DatabaseConnectError'
   readonly code: ConnectFailureCode
@@ -39,11 +39,11 @@ const WHAT_HAPPENED: Record<ConnectFailureCode, string> = {
   database_ca_unreadable: 'could not be asked, because the file that sslcert names cannot be read',
   database_connect_failed: 'could not be connected to',
   database_binlog_statement:
-    'writes its binary log with binlog_format=STATEMENT, which cannot hold the mirror’s statements: set it to ROW or MIXED',
-  database_text_altered: 'changes the characters of texts: see its character sets, and the proxies before it',
+    'writes its binary log with binlog_format=STATEMENT, which cannot log the writes of the mirror: set it to ROW or MIXED',
+  database_text_altered: 'returns altered text: check its character sets, and any proxy or trigger in between',
 }
 
-/** Of a server that answers and cannot be worked with all the same. `where`: what was seen there. */
+/** For a server that answers but cannot be used. `where`: the place of the fault. */
 export function unfit(
   { host, port }: DatabaseOptions,
   code: 'database_binlog_statement' | 'database_text_altered',
@@ -82,11 +82,11 @@ const CODE_OF: Record<string, ConnectFailureCode> = {
 // OpenSSL has some thirty reasons to refuse a certificate, and Node names each.
 const CERTIFICATE_CODES = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS_|ISSUER|HOSTNAME_MISMATCH|^CRL_/
 
-/** Names the cause of a failed connect. The driver's own error becomes the cause. */
+/** Names the cause of a failed connect. The driver's own error becomes its `cause`. */
 export function connectFailure(options: DatabaseOptions, error: unknown): DatabaseConnectError {
   if (error instanceof DatabaseConnectError) return error
   const code = codeOf(error)
-  // MariaDB's answer to a login in clear text, when it takes none, is that of a wrong password.
+  // MariaDB answers a refused clear-text login as it answers a wrong password.
   const hint = code === 'database_login_refused' && options.tls === false ? CLEAR_TEXT_HINT : ''
   const message = `the database at ${options.host}:${options.port} ${WHAT_HAPPENED[code]}${hint}`
   return new DatabaseConnectError(code, message, error)

@@ -12,20 +12,26 @@ export const SOCKET_TIMEOUT_MS = 10 * SECOND_MS
 /** A batch that waits longer for a row is better tried again than holding its own rows meanwhile. */
 export const LOCK_WAIT_TIMEOUT_S = 3
 
-/** The least that MySQL takes: where it is known that somebody holds a row, the innocent are not to wait for it. */
+/**
+ * The minimum that MySQL takes: where another transaction is known to hold a row, the other events must not wait for
+ * it.
+ */
 export const SHORT_LOCK_WAIT_TIMEOUT_S = 1
 
 /** A statement that changes many rows waits for busy ones: when it gives up, the migration stays half done. */
 export const MIGRATION_LOCK_WAIT_TIMEOUT_S = 60
 
-/** The server drops a session that is silent this long: a frozen worker would else hold its row locks for hours. */
+/**
+ * The server drops a session that is silent this long: otherwise a frozen worker would hold its row locks for hours.
+ */
 export const SESSION_WAIT_TIMEOUT_S = 15
 
 /** Below the two time-outs above: the pool lets go of an idle connection before either end breaks it. */
 export const POOL_IDLE_TIMEOUT_S = 8
 
 /**
- * A server that was demoted in a failover refuses no reads: processes that only read find the new one within a minute.
+ * A server that was demoted in a failover refuses no reads: processes that only read find the new primary within a
+ * minute.
  */
 export const CONNECTION_AGE_MS = 60 * SECOND_MS
 
@@ -38,5 +44,5 @@ export const POOL_MINIMUM_IDLE = 1
 /** A schema change may be silent for hours, so only TCP itself can tell that its server is gone. */
 export const MIGRATION_KEEP_ALIVE_MS = 10 * SECOND_MS
 
-/** A process that starts beside one that migrates waits for it this long before it gives up. */
+/** A process that starts beside a migrating one waits this long for it before it gives up. */
 export const MIGRATION_TURN_WAIT_S = 300

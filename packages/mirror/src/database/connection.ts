@@ -3,7 +3,6 @@ import { isIP } from 'node:net'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
 import { type Connection, type ConnectionConfig, createConnection, createPool, type PoolConfig } from 'mariadb'
-import type { PacketLimit } from '../apply/split-batch.js'
 import { PrismaClient } from '../generated/client.js'
 import { connectFailure, DatabaseConnectError, unfit } from './connect-failure.js'
 import {
@@ -18,6 +17,7 @@ import {
   SOCKET_TIMEOUT_MS,
 } from './connection-limits.js'
 import { type DatabaseOptions, type DatabaseTls, isLocalHost } from './database-url.js'
+import type { PacketLimit } from './packet-limit.js'
 import { withRenewal } from './server-role.js'
 import { PROBE_TEXT, setUpSession, withSessions } from './session.js'
 import { openVerifiedSocket } from './verified-socket.js'
@@ -39,14 +39,14 @@ export function connectionConfig(options: DatabaseOptions, purpose: ConnectionPu
     charset: 'utf8mb4',
     connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     ...(purpose === 'work' ? { socketTimeout: SOCKET_TIMEOUT_MS } : { keepAliveDelay: MIGRATION_KEEP_ALIVE_MS }),
-    // Parameters are people's names and addresses; errors are logged.
+    // Parameters hold names and addresses of people, and errors are logged.
     logParam: false,
     ...(tls === false ? {} : { ssl: tlsConfig(options, tls) }),
     ...(tls !== false && tls.rejectUnauthorized
       ? { stream: () => openVerifiedSocket(options.host, options.port) }
       : {}),
-    // MySQL's default login needs the server's key when there is no TLS. Whoever stands between could send his own,
-    // so the key is taken only from this machine and its neighbours.
+    // Without TLS, MySQL's default login needs the server's key. A man in the middle could send his own, so the key is
+    // taken only from this machine and its neighbours.
     allowPublicKeyRetrieval: tls === false && isLocalHost(options.host),
   }
 }
@@ -63,9 +63,9 @@ export function poolConfig(options: DatabaseOptions): PoolConfig {
 }
 
 /**
- * Prisma on a pool of its own, which `$disconnect()` closes. Opens nothing before the first query. `limit` learns from
- * each new connection what the server takes.
- * Throws DatabaseConnectError when the file that `sslcert` names cannot be read.
+ * Prisma on a pool of its own, which `$disconnect()` closes. Opens nothing before the first query. Each new connection
+ * writes the server's packet size to `limit`. Throws DatabaseConnectError when the file that `sslcert` names cannot be
+ * read.
  */
 export function openPrisma(options: DatabaseOptions, limit?: PacketLimit): PrismaClient {
   const config = poolConfig(options)
@@ -87,8 +87,8 @@ export function openPrisma(options: DatabaseOptions, limit?: PacketLimit): Prism
 }
 
 /**
- * One plain connection of the driver, which tells why it could not be made where a pool only tells that it waited.
- * An empty `database` connects to none. Throws DatabaseConnectError.
+ * One plain connection of the driver. Its error names the cause of a failed connect, where a pool reports only its
+ * time-out. An empty `database` connects to none. Throws DatabaseConnectError.
  */
 export async function connectOnce(
   options: DatabaseOptions,
@@ -96,7 +96,8 @@ export async function connectOnce(
 ): Promise<DatabaseConnection> {
   try {
     const connection = await createConnection(connectionConfig(options, purpose))
-    // Without a listener the driver throws out of a socket callback when an idle connection breaks. A query tells.
+    // Without a listener the driver throws out of a socket callback when an idle connection breaks. The next query
+    // fails.
     connection.on('error', () => undefined)
     const lockWaitS = purpose === 'work' ? LOCK_WAIT_TIMEOUT_S : MIGRATION_LOCK_WAIT_TIMEOUT_S
     const { text } = await setUpSession(connection, lockWaitS)
@@ -109,7 +110,10 @@ export async function connectOnce(
   }
 }
 
-/** On a connection of its own, which is broken off afterwards. @throws DatabaseConnectError, and what `work` throws */
+/**
+ * Runs `work` on a connection of its own, which is destroyed afterwards. @throws DatabaseConnectError, and the errors
+ * of `work`
+ */
 export async function onFreshConnection<T>(
   options: DatabaseOptions,
   work: (connection: DatabaseConnection) => Promise<T>,
@@ -118,7 +122,7 @@ export async function onFreshConnection<T>(
   try {
     return await work(connection)
   } finally {
-    // Without a good-bye, which a server that stopped answering would not answer either.
+    // Without COM_QUIT, which a server that stopped answering would not answer either.
     connection.destroy()
   }
 }

@@ -3,7 +3,7 @@ import type { Failure } from '@clerk-mirror/events'
 import { CONTENTION_PAUSE_MS, CONTENTION_TRIES } from '../limits.js'
 import { classify } from './failures.js'
 
-/** Tries again, after a random pause, what lost a lock to another transaction, unless `isFinal`. @throws Failure */
+/** Retries work that lost a lock to another transaction, after a random pause, unless `isFinal`. @throws Failure */
 export async function throughContention<T>(
   work: () => Promise<T>,
   random: () => number,

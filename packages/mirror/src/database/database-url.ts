@@ -1,4 +1,4 @@
-/** How to reach the database, as `DATABASE_URL` says it. Holds the password: not for logs. */
+/** The parsed `DATABASE_URL`. Holds the password: not for logs. */
 export type DatabaseOptions = {
   host: string
   port: number
@@ -6,7 +6,7 @@ export type DatabaseOptions = {
   password: string
   database: string
   tls: false | DatabaseTls
-  /** Most connections that the pool may open. */
+  /** Maximum size of the pool. */
   connectionLimit?: number
   connectTimeoutMs?: number
 }
@@ -29,15 +29,15 @@ type Parameter = (typeof PARAMETERS)[number]
 type SslAccept = (typeof SSL_ACCEPT)[number]
 
 /**
- * Reads `mysql://user:password@host:port/database?sslaccept=…` (or `mariadb://`).
- * Throws an Error that says what is wrong and never holds the URL or a piece of its user, password or path: when a
- * special character was not percent-encoded, any piece of the URL may be a piece of the password.
+ * Reads `mysql://user:password@host:port/database?sslaccept=…` (or `mariadb://`). Throws an Error that names the fault
+ * and never holds the URL or a piece of its user, password or path: when a special character was not percent-encoded,
+ * any piece of the URL may be a piece of the password.
  */
 export function parseDatabaseUrl(raw: string): DatabaseOptions {
   const url = URL.canParse(raw) ? new URL(raw) : fault('is not a URL like mysql://user:password@host:3306/database')
   if (url.protocol !== 'mysql:' && url.protocol !== 'mariadb:') fault('must begin with mysql:// or mariadb://')
   if (url.hash !== '') fault('holds a #: write it as %23')
-  // Then a / or ? before it belongs to the password, and what stands here for the host is a piece of it.
+  // Then a / or ? before the @ belongs to the password, and the parsed host is a piece of it.
   if (`${url.pathname}${url.search}`.includes('@')) fault('holds an @ behind the host: write / ? @ as %2F %3F %40')
   const user = decode(url.username, 'user') || fault('names no user')
   const host = hostOf(url)
@@ -95,7 +95,7 @@ function portOf(url: URL): number {
 function readParameters(search: URLSearchParams): Map<Parameter, string> {
   const parameters = new Map<Parameter, string>()
   for (const [name, value] of search) {
-    // A parameter that is passed over in silence is how a connection that was meant to be encrypted is not.
+    // A silently ignored parameter would leave unencrypted a connection that was meant to be encrypted.
     if (!isParameter(name)) fault(`holds ${shown(name)}, which is not known here; known: ${PARAMETERS.join(', ')}`)
     if (parameters.has(name)) fault(`holds ${name} twice`)
     parameters.set(name, value)
@@ -120,13 +120,13 @@ function decode(text: string, part: string): string {
 const isParameter = (name: string): name is Parameter => PARAMETERS.some((known) => known === name)
 const isSslAccept = (value: string): value is SslAccept => SSL_ACCEPT.some((known) => known === value)
 
-/** Parameters of Prisma's and of other drivers' URLs, and ours in other spellings: what people mean to write here. */
+/** Parameters of Prisma's and other drivers' URLs, and other spellings of ours: likely mistakes. */
 const FAMILIAR =
   'ssl sslmode ssl-mode sslaccept sslcert sslidentity sslpassword usessl socket socket_timeout pool_timeout ' +
   'connection_limit connectionlimit connect_timeout connecttimeout acquiretimeout schema charset timezone ' +
   'servertimezone allowpublickeyretrieval statement_cache_size multiplestatements'
 
-// Behind a ? that was not encoded stands the rest of a password, which may look like any name.
+// After a ? that was not encoded comes the rest of a password, which may look like any name.
 const shown = (name: string): string =>
   FAMILIAR.split(' ').includes(name.toLowerCase()) ? `the parameter ${name}` : 'a parameter'
 

@@ -2,7 +2,7 @@ import { Failure } from '@clerk-mirror/events'
 import { SERVER_ERRORS } from './server-errors.js'
 import { vitessClass } from './vitess.js'
 
-/** An error of the driver or of Prisma as a failure; a failure stays what it is. */
+/** Turns an error of the driver or of Prisma into a Failure; a Failure is returned as it is. */
 export function classify(error: unknown): Failure {
   if (error instanceof Failure) return error
   const number = serverCode(error)
@@ -13,13 +13,13 @@ export function classify(error: unknown): Failure {
 
 const PACKET_TOO_LARGE = 1153
 
-/** Of an event that no statement can carry: the server may hang up before its answer is read. */
+/** For an event that is too large for any statement: the server may hang up before its answer is read. */
 export const packetTooLarge = (cause: Failure): Failure =>
   new Failure('unknown', `mysql_${PACKET_TOO_LARGE}`, describe(cause, PACKET_TOO_LARGE), cause)
 
 const LOCK_WAITS = new Set(['mysql_1205', 'mysql_3572'])
 
-/** Whether a transaction gave up on a row that another one holds. A deadlock is over at once; this may last. */
+/** Whether a transaction gave up on a row that another one holds. A deadlock is over at once; a held row may last. */
 export const isLockWait = ({ code }: Failure): boolean => LOCK_WAITS.has(code)
 
 const codeOf = (error: unknown, number: number | null) => {
@@ -31,7 +31,8 @@ const codeOf = (error: unknown, number: number | null) => {
 const SILENT = 'the database gave no answer in time: it is frozen, or a table is locked (ALTER TABLE, LOCK TABLES)'
 
 /**
- * The server's texts quote values, which are personal data: numbers and names of errors, and texts of ours, are told.
+ * The server's texts quote values, which are personal data. Messages contain numbers and names of errors, and our own
+ * texts.
  */
 function describe(error: unknown, number: number | null): string {
   const advice = number === null ? undefined : SERVER_ERRORS[number]?.[1]

@@ -1,8 +1,9 @@
 import type { FailureClass } from '@clerk-mirror/events'
 
-/* What to do, for whoever reads /readyz, the log or an alert. docs/errors.md says the same at greater length. */
-const MIGRATE = 'run `npm run db:migrate`; if nothing is pending, restore the dropped or renamed table or column'
-const GRANT = 'grant the account its rights of docs/hardening.md'
+/* Advice for readers of /readyz, the log and alerts. docs/errors.md gives the same at greater length. */
+const MIGRATE =
+  'run `npm run db:migrate`; if nothing is pending, restore the table or column that was dropped or renamed'
+const GRANT = 'grant the account the rights that docs/hardening.md lists for it'
 const DEFAULT = 'a table of the mirror has an added column without a default: give it a default, or let it be NULL'
 const OWN_TABLES = 'make the tables of the mirror as its migrations made them: ordinary, of InnoDB, writable'
 const TRIGGER = 'mend or drop the trigger, view or generated column that the application added to a table of the mirror'
@@ -20,8 +21,8 @@ const REFERENCE =
 const RULE = 'a rule of the application (trigger, view, partition) refuses this row: change the rule'
 
 /**
- * What MySQL's and MariaDB's error numbers mean for an event, and what is to be done. Numbers that are not here, lost
- * connections and time-outs are `unknown` until the canary has told whether the database or the batch is at fault.
+ * The class of each MySQL and MariaDB error number for an event, and advice. Other numbers, lost connections and
+ * time-outs are `unknown` until the canary has found out whether the database or the batch is at fault.
  */
 export const SERVER_ERRORS: Readonly<Record<number, readonly [FailureClass, advice?: string]>> = {
   // Another transaction was in the way, or a change of the table passed by.
@@ -33,7 +34,7 @@ export const SERVER_ERRORS: Readonly<Record<number, readonly [FailureClass, advi
   3100: ['contention'], // group replication refused the commit, which the canary's commit tells from a lost group
   3101: ['contention'], // group replication rolled back: another member changed the same row
   3572: ['contention'], // NOWAIT is set and the lock is taken
-  // The schema is not what the migrations made.
+  // The schema differs from the migrations.
   1049: ['outage', MIGRATE], // unknown database
   1054: ['outage', MIGRATE], // unknown column
   1072: ['outage', MIGRATE], // a key names a column that does not exist
@@ -55,7 +56,7 @@ export const SERVER_ERRORS: Readonly<Record<number, readonly [FailureClass, advi
   1785: ['outage', OWN_TABLES], // tables with and without transactions, under GTIDs
   1136: ['outage', TRIGGER], // number of columns and of values differ
   1305: ['outage', TRIGGER], // no such routine
-  1356: ['outage', TRIGGER], // a view names what is not there
+  1356: ['outage', TRIGGER], // a view names an absent table or column
   1370: ['outage', TRIGGER], // the routine may not be run
   1442: ['outage', TRIGGER], // a trigger changes the table that it belongs to
   1449: ['outage', TRIGGER], // the definer does not exist
@@ -127,7 +128,7 @@ export const SERVER_ERRORS: Readonly<Record<number, readonly [FailureClass, advi
   // Of the batch, or of its one event: the canary tells that the database works, and then the batch is halved.
   1153: ['unknown', 'larger than the max_allowed_packet of the database'],
   1197: ['unknown', 'larger than the max_binlog_cache_size of the database'],
-  // What the application added to our tables stops this one row.
+  // Something that the application added to our tables stops this one row.
   1022: ['blocked', UNIQUE], // duplicate key
   1062: ['blocked', UNIQUE], // duplicate entry
   1169: ['blocked', UNIQUE], // unique constraint

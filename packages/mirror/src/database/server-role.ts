@@ -1,7 +1,7 @@
 import type { ConnectionInfo, Pool, PoolConnection } from 'mariadb'
 import { CONNECTION_AGE_MS } from './connection-limits.js'
 
-/** Refusals that speak of the server's role and not of the statement: it was demoted, or its group left it behind. */
+/** Errors about the server's role rather than the statement: it was demoted, or its group left it behind. */
 const ROLE_ERRORS: ReadonlySet<number> = new Set([
   1047, // Galera: the node has no quorum
   1290, // --read-only, --super-read-only
@@ -11,7 +11,7 @@ const ROLE_ERRORS: ReadonlySet<number> = new Set([
   3100, // group replication: this member takes no writes
 ])
 
-/** Vitess has one number for all that goes wrong behind it, and words for a change of the primary. */
+/** Vitess has one number for every fault behind it, and names a change of the primary in the text. */
 const VITESS_ERROR = 1105
 const VITESS_ROLE = /not serving|CLUSTER_EVENT|reparent|primary is not|no healthy tablet/i
 
@@ -23,14 +23,14 @@ export function isRoleError(error: unknown): boolean {
 
 /**
  * Makes a pool leave a server that was demoted. After a failover the old primary often stays up and keeps its
- * connections: each of them would fail in its turn, although new ones reach the new primary. The first refusal that
- * speaks of the role makes all connections of its time stale, and each is replaced when it would be used next.
+ * connections: each of them would fail once, although new ones reach the new primary. The first error about the role
+ * makes all connections of that generation stale, and each is replaced before its next use.
  *
  * A demoted server refuses no reads, so connections are also replaced when they are old.
  */
 export function withRenewal(pool: Pool, maxAgeMs = CONNECTION_AGE_MS): Pool {
   const acquire = pool.getConnection.bind(pool)
-  // One `info` for the life of a connection, where the object around it is new each time.
+  // `info` lives as long as the connection; the object around it is new at each acquire.
   const made = new WeakMap<ConnectionInfo, { generation: number; atMs: number }>()
   let generation = 0
   pool.on('connection', ({ info }) => {
@@ -52,7 +52,7 @@ export function withRenewal(pool: Pool, maxAgeMs = CONNECTION_AGE_MS): Pool {
       try {
         return await query(sql, values)
       } catch (error) {
-        // A failure on a connection of an earlier time says nothing of those that were made since.
+        // A failure on a connection of an earlier generation says nothing about newer ones.
         const isCurrent = info === null || made.get(info)?.generation === generation
         if (isRoleError(error) && isCurrent) generation += 1
         throw error

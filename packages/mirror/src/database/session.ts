@@ -1,10 +1,10 @@
 import type { Connection, ConnectionInfo, Pool, PoolConnection } from 'mariadb'
-import type { PacketLimit } from '../apply/split-batch.js'
 import { LOCK_WAIT_TIMEOUT_S, SESSION_WAIT_TIMEOUT_S } from './connection-limits.js'
+import type { PacketLimit } from './packet-limit.js'
 
-/** What a server hands to new sessions may be anything (init_connect, skip-character-set-client-handshake). */
+/** A server may give new sessions any settings (init_connect, skip-character-set-client-handshake). */
 const sessionSql = (lockWaitS: number) => [
-  // Else a server that overrides the driver's character set stores other letters than it was sent.
+  // Otherwise a server that overrides the driver's character set stores altered text.
   `SET NAMES utf8mb4 COLLATE ${COLLATION}`,
   // A statement of its own, because MariaDB 10 and MySQL 8 call the isolation level by different variables.
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
@@ -16,7 +16,7 @@ const COLLATION = 'utf8mb4_unicode_ci'
 
 const SETTINGS = [
   ['wait_timeout', SESSION_WAIT_TIMEOUT_S],
-  // Strict: an error of a value that does not fit. Without NO_BACKSLASH_ESCAPES, for the driver escapes with
+  // Strict: a value that does not fit is an error. Without NO_BACKSLASH_ESCAPES, because the driver escapes with
   // backslashes, and without ANSI_QUOTES.
   ['sql_mode', "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'"],
   // NOW() agrees with the UTC that is stored.
@@ -29,30 +29,30 @@ const SETTINGS = [
   ['sql_select_limit', 'DEFAULT'],
   ['sql_big_selects', 1],
   ['sql_safe_updates', 0],
-  // What the application added to these tables counts, whatever the server's default is.
+  // Constraints that the application added to these tables apply, whatever the server's default is.
   ['foreign_key_checks', 1],
   ['unique_checks', 1],
 ] as const
 
 /**
- * Four bytes, a combining mark, and all that is escaped or has a meaning in a pattern. In lower case and without
- * spaces at its ends, so that a trigger which puts names in order leaves it as it is.
+ * Four bytes, a combining mark, and every character that is escaped or has a meaning in a pattern. In lower case and
+ * without spaces at its ends, so that a trigger which normalises names leaves it unchanged.
  */
 export const PROBE_TEXT = 'a\u0301 \u{1f600} \u4f60 \u00df \'one\' "two" `three` \\n \\\\ \\% \\_ %s ? :x \t.'
 
-/** What a session found out when it was set up. `text` is PROBE_TEXT, on a server that leaves it as it is. */
+/** The server's answers during session setup. `text` is PROBE_TEXT, on a server that leaves it unchanged. */
 export type SessionAnswer = { packetBytes: number; text: string }
 
 /**
- * Sets what every session of ours relies on, in one round trip, and has a text come back: the driver sends each
- * statement behind the one before. A connection on which this fails is broken off.
+ * Sets the variables that every session of ours relies on, in one round trip, and reads a text back: the driver
+ * pipelines the statements. A connection on which this fails is destroyed.
  */
 export async function setUpSession(connection: Connection, lockWaitS: number): Promise<SessionAnswer> {
   try {
     const set = sessionSql(lockWaitS).map((sql) => connection.query(sql))
     type Row = { bytes: bigint | number; text: string }
-    const asked = connection.query<Row[]>('SELECT @@max_allowed_packet AS bytes, ? AS text', [PROBE_TEXT])
-    const [[row]] = await Promise.all([asked, ...set])
+    const answer = connection.query<Row[]>('SELECT @@max_allowed_packet AS bytes, ? AS text', [PROBE_TEXT])
+    const [[row]] = await Promise.all([answer, ...set])
     return { packetBytes: Number(row?.bytes ?? Number.POSITIVE_INFINITY), text: row?.text ?? '' }
   } catch (error) {
     connection.destroy()
@@ -69,7 +69,7 @@ export function withSessions(pool: Pool, limit?: PacketLimit): Pool {
   const acquire = pool.getConnection.bind(pool)
   const getConnection = async (): Promise<PoolConnection> => {
     const connection = await acquire()
-    // One `info` for the life of a connection, where the object around it is new each time.
+    // `info` lives as long as the connection; the object around it is new at each acquire.
     const { info } = connection
     if (info !== null && setUp.has(info)) return connection
     const { packetBytes } = await setUpSession(connection, LOCK_WAIT_TIMEOUT_S)

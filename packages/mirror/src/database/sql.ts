@@ -15,18 +15,18 @@ type Insert = {
   rows: readonly (readonly SqlValue[])[]
 }
 type Upsert = Insert & {
-  /** Columns that an existing row takes over; none means that the row is only locked. */
+  /** Columns that an existing row takes over; with none, the row is only locked. */
   updates: readonly string[]
 }
 
-/** Columns of ids, and of words of Clerk's and ours: nothing that people wrote. */
+/** Columns of ids, and of Clerk's and our own keywords: no text that people wrote. */
 const NAMES: ReadonlySet<string> = new Set([
   ...['id', 'clerk_id', 'event_id', 'object_id', 'instance_id', 'user_id', 'organization_id'],
   ...['user_clerk_id', 'organization_clerk_id', 'kind', 'type', 'source', 'outcome', 'tombstone_source'],
   ...['reaction', 'happening'],
 ])
 
-/** A name as Clerk makes them: it needs no escaping. */
+/** A name in Clerk's form: it needs no escaping. */
 const PLAIN_NAME = /^[\w.-]+$/
 
 /**
@@ -41,10 +41,10 @@ export function upsert({ table, columns, updates, rows }: Upsert): Statement {
 }
 
 /**
- * `ON DUPLICATE KEY UPDATE` takes any unique key, also one that the application added, and would write over the row of
- * another id. The key of the right row is assigned to itself, which changes nothing and locks; for any other row the
- * sum leaves the range of a BIGINT, so that the whole statement fails with error 1690. It depends on the row,
- * for a constant would be computed, and fail, before any row is seen.
+ * `ON DUPLICATE KEY UPDATE` matches any unique key, including one that the application added, and would overwrite the
+ * row of another id. The key of the right row is assigned to itself, which changes nothing and locks; for any other row
+ * the sum exceeds a BIGINT, so that the whole statement fails with error 1690. The sum depends on the row, because a
+ * constant would be computed, and fail, before any row is read.
  */
 const ownRowOnly = (key: string) => `${key}=IF(${key}=VALUES(${key}),${key},9223372036854775807+CHAR_LENGTH(${key}))`
 
@@ -63,8 +63,8 @@ export const idList = (ids: readonly string[], values: SqlValue[]): string =>
   ids.map((id) => literal(id, true) ?? parameter(id, values)).join(',')
 
 /**
- * A value that needs no escaping stands in the text itself: Prisma spends more on a parameter than the server on the
- * whole row. What people wrote never does, and must reach no statement's text: errors show it.
+ * A value that needs no escaping is written into the text itself: Prisma spends more on a parameter than the server on
+ * the whole row. Text that people wrote is always a parameter: errors show a statement's text.
  */
 function literal(value: SqlValue, isName: boolean): string | null {
   if (value === null) return 'NULL'
@@ -81,7 +81,9 @@ function parameter(value: SqlValue, values: SqlValue[]): string {
 /** The last ms that a DATETIME holds: 9999-12-31T23:59:59.999Z. */
 const LAST_TIME_MS = 253_402_300_799_999
 
-/** A time beyond what a column holds is the last one that it does: a delete stays one, whenever Clerk says it was. */
+/**
+ * A time beyond the column's range becomes the last one in range: a delete stays a delete, whatever time Clerk gives.
+ */
 export const timeValue = (ms: number | null): Date | null => (ms === null ? null : new Date(Math.min(ms, LAST_TIME_MS)))
 
 export const byKey =

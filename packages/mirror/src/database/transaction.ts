@@ -1,7 +1,7 @@
 import type { PrismaClient } from '../generated/client.js'
 import type { SqlValue, Statement } from './sql.js'
 
-/** What the writers need of a transaction. */
+/** The part of a transaction that writers use. */
 export type Transaction = {
   /** The number of rows that the server counted: two for one that an upsert changed. */
   execute: (statement: Statement) => Promise<number>

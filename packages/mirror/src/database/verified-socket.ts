@@ -10,10 +10,10 @@ const CAPABILITY_MYSQL = 1
 
 /**
  * The socket for a connection whose certificate must be verified: it makes every server look like MySQL to the driver.
- *
  * For a server that calls itself MariaDB the driver turns Node's verification off, logs in, and only then looks at the
- * certificate; asked for mysql_clear_password it sends the password itself. The greeting is not encrypted, so whoever
- * stands between can say MariaDB. For MySQL, Node refuses the certificate before a byte of the login is written.
+ * certificate; if the server requests mysql_clear_password, the driver sends the password itself. The greeting is not
+ * encrypted, so a man in the middle can say MariaDB. For MySQL, Node refuses the certificate before a byte of the login
+ * is written.
  */
 export function openVerifiedSocket(host: string, port: number): Socket {
   const socket = connect(port, host)

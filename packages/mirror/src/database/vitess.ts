@@ -1,14 +1,14 @@
 import type { FailureClass } from '@clerk-mirror/events'
 
-/** Vitess answers with this number whatever MySQL has none for; only the text says more. */
+/** Vitess uses this number for every error without a MySQL number; only the text tells them apart. */
 const UNKNOWN_ERROR = 1105
 
-/** Of a cluster that moves or is full: no event is at fault. */
+/** A cluster that fails over or is overloaded: no event is at fault. */
 const OUTAGE = /code(?: =|:) (?:resource_?exhausted|unavailable|cluster_?event)|is not serving|no healthy tablet/i
 /** A transaction that took longer than its server allows was rolled back. */
 const ROLLED_BACK = /tx killer rollback|exceeded timeout|transaction \S+: (?:ended|not found)/i
 
-/** The class of an error of Vitess by its text, which is read here and never shown; null where it says nothing. */
+/** Classifies a Vitess error by its text, which is read here and never shown; null where the text says nothing. */
 export function vitessClass(error: unknown, number: number | null): FailureClass | null {
   if (number !== UNKNOWN_ERROR) return null
   const text = textsOf(error)

@@ -22,7 +22,7 @@ export type MigrateOptions = {
   log: (entry: MigrationEvent) => void
 }
 
-export type Migrated = {
+export type MigrateResult = {
   /** Names, in the order in which they were applied. */
   applied: string[]
   alreadyApplied: number
@@ -32,12 +32,12 @@ export type Migrated = {
 const LOCK = 'prisma_migrate'
 
 /**
- * Applies the migrations that the database does not have, as `prisma migrate deploy` does. Creates the database when
- * it is absent. Of several processes that start at once, one applies and the others wait and find nothing to do.
+ * Applies the migrations that the database does not have, as `prisma migrate deploy` does. Creates the database when it
+ * is absent. Of several processes that start at once, one applies and the others wait and find nothing to do.
  *
  * Throws DatabaseConnectError, or MigrationError: except for `migration_failed`, nothing was changed then.
  */
-export async function migrate(options: DatabaseOptions, { folder, log }: MigrateOptions): Promise<Migrated> {
+export async function migrate(options: DatabaseOptions, { folder, log }: MigrateOptions): Promise<MigrateResult> {
   const migrations = await readMigrations(folder)
   await using connection = await connectCreating(options, log)
   await refuseStatementLog(connection, options)
@@ -120,7 +120,7 @@ function refuseIncomplete(records: MigrationRecord[]): void {
   throw new MigrationError(
     'migration_incomplete',
     `the migration ${name}, begun ${startedAt} UTC, did not finish, and nothing is applied until that is settled. ` +
-      'MySQL undoes no schema change, so look at its result. Either undo that, and have it applied again with ' +
+      'MySQL rolls back no schema change, so look at the changes that it left. Either undo them, and apply it again with ' +
       `\`prisma migrate resolve --rolled-back ${name}\` or ${mark('rolled_back_at')}; or finish it, and say so ` +
       `with \`prisma migrate resolve --applied ${name}\` or ${mark('finished_at')}. ${logs?.trim() ?? ''}`.trimEnd(),
   )
@@ -138,8 +138,8 @@ function refuseChanged(migrations: Migration[], records: MigrationRecord[]): voi
   }
 }
 
-// Not refused: it is what an older release finds after a newer one has migrated. It must start, or nobody could go back
-// to it when the newer one misbehaves.
+// Not refused: an older release finds this after a newer one has migrated. It must start, or a release that misbehaves
+// could not be rolled back.
 function reportUnknown(migrations: Migration[], records: MigrationRecord[], log: MigrateOptions['log']): void {
   const known = new Set(migrations.map(({ name }) => name))
   for (const { name } of records) {
@@ -156,8 +156,7 @@ async function apply(connection: DatabaseConnection, migration: Migration): Prom
       const number = index + 1
       // When the connection is gone the record stays without logs, and incomplete all the same.
       await recordFailure(connection, id, logsOf(migration.name, number, error)).catch(() => undefined)
-      const todo =
-        'Mend what it met, look at what the statements before it have changed, and start again to be told more'
+      const todo = 'Fix the cause, look at the changes of the statements before it, and start again for further advice'
       const message = `the migration ${migration.name} failed at its statement ${number}. ${todo}. ${String(error)}`
       throw new MigrationError('migration_failed', message, error)
     }
@@ -165,7 +164,7 @@ async function apply(connection: DatabaseConnection, migration: Migration): Prom
   await recordFinish(connection, id)
 }
 
-/** In the words of Prisma's P3018, for `prisma migrate status` shows them. */
+/** The wording of Prisma's P3018, because `prisma migrate status` shows it. */
 function logsOf(name: string, number: number, error: unknown): string {
   const [code, text] = error instanceof SqlError ? [error.errno, error.sqlMessage] : ['none', String(error)]
   return (

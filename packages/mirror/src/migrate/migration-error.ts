@@ -7,7 +7,9 @@ export type MigrationErrorCode =
   | 'database_not_empty'
   | 'database_not_created'
 
-/** Why migrations were not applied. The message says what to do; trying again without doing it does not help. */
+/**
+ * The reason why migrations were not applied. The message contains the remedy; trying again without it does not help.
+ */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError'
   readonly code: MigrationErrorCode

@@ -13,7 +13,7 @@ export type MigrationRecord = {
   logs: string | null
 }
 
-// What Prisma's engine runs on MySQL, so that its CLI can take over a database of ours and we one of its.
+// The statement of Prisma's engine on MySQL, so that its CLI can take over a database of ours, and we one of its own.
 const CREATE_TABLE = `CREATE TABLE _prisma_migrations (
     id                      VARCHAR(36) PRIMARY KEY NOT NULL,
     checksum                VARCHAR(64) NOT NULL,

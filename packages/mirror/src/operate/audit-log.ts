@@ -1,7 +1,7 @@
 import { timeValue } from '../database/sql.js'
 import type { PrismaClient } from '../generated/client.js'
 
-/** How many of what an action dealt with. */
+/** Numbers of items that an action dealt with, by name. */
 export type Counts = Readonly<Record<string, number>>
 
 export type NewAction = {
@@ -23,7 +23,7 @@ export type NewAction = {
   details: string | null
 }
 
-/** Writes down that an operator begins something: also what is interrupted, or fails, is on record. */
+/** Records the beginning of an operator's action, so that interrupted and failed actions are on record too. */
 export async function beginAction(
   prisma: PrismaClient,
   { actor, action, subjectId, details }: NewAction,
@@ -34,7 +34,7 @@ export async function beginAction(
   return id
 }
 
-/** Adds these counts to those that are on record, and when the action has come to its end. */
+/** Adds these counts to the recorded ones, and the time when the action ended. */
 export async function recordCounts(
   prisma: PrismaClient,
   id: bigint,
@@ -47,7 +47,7 @@ export async function recordCounts(
   await prisma.operatorAction.update({ where: { id }, data, select: { id: true } })
 }
 
-/** Of a column that only we write. */
+/** Reads a column that only this code writes. */
 export const readCounts = (text: string | null): Counts => JSON.parse(text ?? '{}') as Counts
 
 const ACTOR = 250

@@ -1,5 +1,5 @@
 import { asJsonObject, KINDS_THAT_OUTLIVE_THEIR_USER, type Person, searchTextsOf, tieTo } from '@clerk-mirror/events'
-import { lockHeads } from '../apply/heads.js'
+import { lockObjects } from '../apply/object-rows.js'
 import { placeholders, type SqlValue } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import type { PrismaClient } from '../generated/client.js'
@@ -9,36 +9,38 @@ import { addCounts, removeObjects } from './erase.js'
 
 /*
  * Objects that name a person where no column says so: an invitation to their address, an object of an unknown kind.
- * They are found in the stored texts, by a walk through the primary key. The server reads the texts and gives ids; each
- * text that comes into question is parsed here, under the lock of its head.
+ * They are found in the stored texts, by a walk through the primary key. The server searches the texts and returns ids;
+ * each candidate text is parsed here, under the lock of its object row.
  */
 
 export type TiedRequest = {
   actionId: bigint
   person: Person
-  /** Objects that are removed whatever they hold: an operator has decided so. */
+  /** Objects that an operator chose to remove, whatever their content. */
   also: ReadonlySet<string>
 }
 
-/** An object that mentions the person and was left as it is. `members`: names of the top-level members that do. */
+/**
+ * An object that mentions the person and was left as it is. `members`: names of the top-level members with a mention.
+ */
 export type MentioningObject = { id: string; kind: string; members: readonly string[] }
 
 export type TiedPage = {
-  /** The last id that was looked at; null when nothing lies behind it. */
+  /** The last id that was read; null at the end of the table. */
   upTo: string | null
   looked: number
   counts: Counts
   mentions: readonly MentioningObject[]
 }
 
-/** Ids of the next objects whose text may name the person, in batches that one transaction can take. Locks nothing. */
+/** Ids of the next objects whose text may name the person, in batches that fit one transaction. Locks nothing. */
 export async function findTied(prisma: PrismaClient, person: Person, after: string) {
   const next = `SELECT id FROM clerk_objects WHERE id > ? ORDER BY id LIMIT ${ERASE_SEARCH_PAGE}`
   const ids = (await prisma.$queryRawUnsafe<{ id: string }[]>(next, after)).map(({ id }) => id)
   const last = ids.at(-1)
   if (last === undefined) return { upTo: null, looked: 0, batches: [] }
   const fragments = searchTextsOf(person)
-  // `LOWER`, because a binary comparison is a quarter of the work of one that knows all languages' letters.
+  // `LOWER`, because a binary comparison costs a quarter of one with a full collation.
   const holds = fragments.map(() => 'LOCATE(?, LOWER(data) COLLATE utf8mb4_bin) > 0').join(' OR ')
   const found = await prisma.$queryRawUnsafe<{ id: string; bytes: SqlValue }[]>(
     `SELECT id, LENGTH(data) AS bytes FROM clerk_objects WHERE id > ? AND id <= ? AND deleted_at IS NULL AND (${holds}) ` +
@@ -64,7 +66,7 @@ function batchesOf(found: readonly { id: string; bytes: SqlValue }[]): string[][
   return batches
 }
 
-/** Removes those of these objects that are about the person; gives those that only mention them. */
+/** Removes the objects among these that belong to the person; returns those that only mention them. */
 export async function eraseTied(
   transaction: Transaction,
   { actionId, person, also }: TiedRequest,
@@ -76,13 +78,13 @@ export async function eraseTied(
   const where = `WHERE id IN (${placeholders(ids.length)}) AND deleted_at IS NULL AND data IS NOT NULL`
   const kinds = await transaction.query<Row>(`SELECT id, kind FROM clerk_objects ${where}`, ids)
   if (kinds.length === 0) return { counts: {}, mentions: [] }
-  await lockHeads(transaction, new Map(kinds.map(({ id, kind }) => [id, kind])))
+  await lockObjects(transaction, new Map(kinds.map(({ id, kind }) => [id, kind])))
   const rows = await transaction.query<Row>(`SELECT id, kind, user_id, data FROM clerk_objects ${where}`, ids)
   const theirs: Row[] = []
   const mentions: MentioningObject[] = []
   for (const row of rows) {
     const { id, kind, data } = row
-    // The user's own head and the objects bound to it follow when the user becomes a tombstone.
+    // The user's own object row and the objects that it owns follow when the user becomes a tombstone.
     if (id === person.userId || (row.user_id === person.userId && isRemovable(kind))) continue
     const tie = tieTo(person, { kind, id, data: asJsonObject(data), userId: row.user_id })
     if (tie?.kind === 'theirs' || (also.has(id) && isRemovable(kind))) theirs.push(row)
@@ -93,5 +95,5 @@ export async function eraseTied(
   return { counts, mentions }
 }
 
-/** Other people are erased by their own id, and what belongs to many is not one person's to remove. */
+/** Other people are erased by their own id, and shared objects belong to no single person. */
 const isRemovable = (kind: string) => kind !== 'user' && !KINDS_THAT_OUTLIVE_THEIR_USER.includes(kind)

@@ -1,5 +1,5 @@
 import { KINDS_THAT_OUTLIVE_THEIR_USER } from '@clerk-mirror/events'
-import { lockHeads } from '../apply/heads.js'
+import { lockObjects } from '../apply/object-rows.js'
 import { placeholders, timeValue } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { ERASE_BATCH } from '../limits.js'
@@ -7,30 +7,30 @@ import { removeRows, sumOf } from '../projections/rows.js'
 import { type Counts, readCounts } from './audit-log.js'
 
 /*
- * What the tables hold about a user goes in short transactions: first their own tombstone, under which no new object
- * can come to name them, then what names them, page by page. The counts of each page are written into the action's
- * record by the same transaction, so that no crash can part them.
+ * A user's data is removed in short transactions: first the user becomes a tombstone, after which no new object can
+ * name them, then the objects that name them, page by page. The transaction of each page also writes its counts into
+ * the action's record, so that a crash cannot separate the two.
  */
 
-/** Tombstones the user and removes their own row, as the event `user.deleted` would. Once more is harmless. */
-export async function eraseUserHead(
+/** Tombstones the user and removes their typed row, as the event `user.deleted` would. Idempotent. */
+export async function eraseUserObject(
   transaction: Transaction,
   userId: string,
   actionId: bigint,
   nowMs: number,
 ): Promise<Counts> {
-  const heads = await lockHeads(transaction, new Map([[userId, 'user']]))
+  const objects = await lockObjects(transaction, new Map([[userId, 'user']]))
   const changed = await tombstone(transaction, [userId], 'operator', nowMs)
   const rows = await removeRows(transaction, [{ id: userId, kind: 'user' }])
-  // A stub stood for nobody yet: it becomes a tombstone too, but nothing was stored.
-  const own = heads.get(userId)?.version ? changed : 0
-  const outbox = { reaction_outbox: await forgetAsked(transaction, userId) }
+  // A stub had no stored object: it becomes a tombstone too, but does not count.
+  const own = objects.get(userId)?.version ? changed : 0
+  const outbox = { reaction_outbox: await deleteRequests(transaction, userId) }
   const counts = { objects: own, ...sumOf([rows, outbox]) }
   await addCounts(transaction, actionId, counts)
   return counts
 }
 
-/** Tombstones the next objects whose user this is; objects that belong to many stay and forget the user. */
+/** Tombstones the next objects that the user owns; shared objects stay and lose their reference to the user. */
 export async function eraseOwnedPage(
   transaction: Transaction,
   userId: string,
@@ -43,30 +43,32 @@ export async function eraseOwnedPage(
     sql: `UPDATE clerk_objects SET user_id=NULL WHERE user_id=? AND ${isShared} LIMIT ${ERASE_BATCH}`,
     values: [userId, ...shared],
   })
-  const heads = await transaction.query<{ id: string; kind: string }>(
+  const owned = await transaction.query<{ id: string; kind: string }>(
     `SELECT id, kind FROM clerk_objects WHERE user_id=? AND deleted_at IS NULL AND NOT ${isShared} ` +
       `LIMIT ${ERASE_BATCH} FOR UPDATE`,
     [userId, ...shared],
   )
-  const counts = await removeObjects(transaction, heads, 'parent', nowMs)
+  const counts = await removeObjects(transaction, owned, 'parent', nowMs)
   await addCounts(transaction, actionId, counts)
-  return { isDone: forgot < ERASE_BATCH && heads.length < ERASE_BATCH, counts }
+  return { isDone: forgot < ERASE_BATCH && owned.length < ERASE_BATCH, counts }
 }
 
-/** Makes tombstones of these heads, which are locked, and removes their rows. */
+/** Turns these locked object rows into tombstones, and removes their typed rows. */
 export async function removeObjects(
   transaction: Transaction,
-  heads: readonly { id: string; kind: string }[],
+  stored: readonly { id: string; kind: string }[],
   source: 'operator' | 'parent',
   nowMs: number,
 ): Promise<Counts> {
-  if (heads.length === 0) return {}
-  const ids = heads.map(({ id }) => id)
+  if (stored.length === 0) return {}
+  const ids = stored.map(({ id }) => id)
   const objects = await tombstone(transaction, ids, source, nowMs)
-  return { objects, ...sumOf([await removeRows(transaction, heads)]) }
+  return { objects, ...sumOf([await removeRows(transaction, stored)]) }
 }
 
-/** The version stays: a tombstone outranks them all, and no head may name an event that the ledger does not know. */
+/**
+ * The version stays: a tombstone outranks all versions, and an object row must not name an event that the ledger lacks.
+ */
 function tombstone(
   transaction: Transaction,
   ids: readonly string[],
@@ -80,10 +82,8 @@ function tombstone(
   return transaction.execute({ sql, values: [now, source, now, ...ids] })
 }
 
-/**
- * Reactions that were requested about the user and have no job yet; a row about the user names them as its user too.
- */
-const forgetAsked = (transaction: Transaction, userId: string): Promise<number> =>
+/** Deletes requests about the user that have no job yet; a request about the user object has `user_id` too. */
+const deleteRequests = (transaction: Transaction, userId: string): Promise<number> =>
   transaction.execute({ sql: 'DELETE FROM reaction_outbox WHERE user_id=?', values: [userId] })
 
 /** Adds to the counts of an action's record. */

@@ -1,6 +1,5 @@
-import type { Change, Version } from '@clerk-mirror/events'
-import type { Decision } from '../apply/decide.js'
-import type { Head } from '../apply/heads.js'
+import type { Version } from '@clerk-mirror/events'
+import type { FutureVersion } from '../apply/future-versions.js'
 import { byKey, idList, type SqlValue, timeValue, upsert } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import type { PrismaClient } from '../generated/client.js'
@@ -8,42 +7,11 @@ import { FUTURE_LOOKED, FUTURE_MS } from '../limits.js'
 import { beginAction, type Counts } from './audit-log.js'
 
 /*
- * A version far in the future wins like any other, for the order of versions must not depend on anybody's clock. But
- * nothing that Clerk sends is newer until that time comes, so it is noted for operators, and they can release it. Noted
- * when it is written, and when an event turns out stale against it: an object that came to its version in another way,
- * or before there were notes, is found too.
+ * Notes of versions far in the future, which the batch that found them hands over after its commit, and the operator's
+ * release of such a version.
  */
 
-/** `updatedAtMs`: of the stored version. */
-export type FutureVersion = { objectId: string; kind: string; eventId: string; updatedAtMs: number }
-
-type Claim = { change: Change; receivedAtMs: number }
-
-/** The objects of a batch that have such a version now: ahead of this process' clock and of ingest's. */
-export function futureVersionsOf(
-  claims: readonly Claim[],
-  locked: ReadonlyMap<string, Head>,
-  { outcomes, writes }: Decision,
-  nowMs: number,
-): FutureVersion[] {
-  const found = new Map<string, FutureVersion>()
-  const add = (objectId: string, kind: string, { eventId, updatedAtMs }: Version) =>
-    found.set(objectId, { objectId, kind, eventId, updatedAtMs })
-  for (const { head } of writes) {
-    const { updatedAtMs, eventId } = head.version
-    if (head.tombstone || updatedAtMs <= nowMs + FUTURE_MS) continue
-    const receivedAtMs = claims.find(({ change }) => change.version.eventId === eventId)?.receivedAtMs ?? 0
-    if (updatedAtMs > receivedAtMs + FUTURE_MS) add(head.id, head.kind, head.version)
-  }
-  for (const { change } of claims) {
-    const version = locked.get(change.objectId)?.version
-    const isAhead = version && version.updatedAtMs > nowMs + FUTURE_MS
-    if (isAhead && outcomes.get(change.version.eventId) === 'stale') add(change.objectId, change.objectKind, version)
-  }
-  return [...found.values()]
-}
-
-/** Notes them. Returns those that were not noted before. */
+/** Notes the versions. Returns those that were not noted before. */
 export async function noteFutureVersions(
   prisma: PrismaClient,
   found: readonly FutureVersion[],
@@ -64,7 +32,7 @@ export async function noteFutureVersions(
   return fresh
 }
 
-/** Those whose stored version is still ahead, by id. Time in ms. */
+/** An object whose stored version is still ahead. Time in ms. */
 export type FutureObject = { id: string; kind: string; version: Version; noticedAtMs: number }
 
 export async function futureObjects(prisma: PrismaClient, nowMs: number, limit: number): Promise<FutureObject[]> {
@@ -100,7 +68,7 @@ const IS_AHEAD = 'o.deleted_at IS NULL AND o.event_id IS NOT NULL AND o.updated_
 export const isFarAhead = (version: Version, nowMs: number): boolean => version.updatedAtMs > nowMs + FUTURE_MS
 
 /** `from` and `to`: the version before and after. */
-export type Released =
+export type VersionRelease =
   | { kind: 'released'; from: Version; to: Version }
   | { kind: 'not-ahead'; version: Version }
   | { kind: 'deleted' }
@@ -109,40 +77,40 @@ export type Released =
 export type ReleaseRequest = { objectId: string; actor: string; dryRun?: boolean }
 
 /**
- * Gives the stored object the version that it would have if Clerk had changed it when its event was received: whatever
- * Clerk sends later is newer, whatever it sent before stays older. What is stored does not change, and the event stays
- * the one that it came with. A tombstone is final and is not touched. Without an action nothing is written.
+ * Gives the stored object the version that it would have if Clerk had changed it when its event was received: every
+ * later event of Clerk's is newer, every earlier one stays older. The content and the event id stay. A tombstone is
+ * final and is not touched. Without an action id nothing is written.
  */
 export async function releaseVersion(
   transaction: Transaction,
   { objectId }: ReleaseRequest,
   actionId: bigint | null,
   nowMs: number,
-): Promise<Released> {
+): Promise<VersionRelease> {
   type Row = Record<'updated_at_ms' | 'timestamp_ms', bigint> & {
     event_id: string | null
     synced_at: Date | null
     deleted: unknown
   }
-  const [head] = await transaction.query<Row>(
+  const [stored] = await transaction.query<Row>(
     'SELECT updated_at_ms, timestamp_ms, event_id, synced_at, deleted_at IS NOT NULL AS deleted FROM clerk_objects ' +
       'WHERE id=? FOR UPDATE',
     [objectId],
   )
-  if (head && Number(head.deleted) === 1) return { kind: 'deleted' }
-  if (!head || head.event_id === null) return { kind: 'nothing-stored' }
+  if (stored && Number(stored.deleted) === 1) return { kind: 'deleted' }
+  if (!stored || stored.event_id === null) return { kind: 'nothing-stored' }
   const from = {
-    updatedAtMs: Number(head.updated_at_ms),
-    timestampMs: Number(head.timestamp_ms),
-    eventId: head.event_id,
+    updatedAtMs: Number(stored.updated_at_ms),
+    timestampMs: Number(stored.timestamp_ms),
+    eventId: stored.event_id,
   }
   if (!isFarAhead(from, nowMs)) return { kind: 'not-ahead', version: from }
   const [event] = await transaction.query<{ received_at: Date }>(
     'SELECT received_at FROM webhook_events WHERE event_id=?',
-    [head.event_id],
+    [stored.event_id],
   )
-  const receivedAtMs = Number(event?.received_at ?? head.synced_at ?? nowMs)
-  const to = { updatedAtMs: receivedAtMs, timestampMs: receivedAtMs, eventId: head.event_id }
+  const receivedAtMs = Number(event?.received_at ?? stored.synced_at ?? nowMs)
+  const to = { updatedAtMs: receivedAtMs, timestampMs: receivedAtMs, eventId: stored.event_id }
   if (actionId === null) return { kind: 'released', from, to }
   await transaction.execute({
     sql: 'UPDATE clerk_objects SET updated_at_ms=?, timestamp_ms=? WHERE id=?',

@@ -5,11 +5,11 @@ import type { PrismaClient } from '../generated/client.js'
 /** The database's mark of its installation. All of it throws Failure. */
 export type DatabaseInstallation = {
   read: () => Promise<InstallationStamp | null>
-  /** Marks a database that has no mark; returns the mark that stands then, which another process may have written. */
+  /** Marks a database that has no mark; returns the resulting mark, which another process may have written. */
   stamp: (stamp: InstallationStamp) => Promise<InstallationStamp>
   /** Raises the epoch of this id; an epoch that is ahead stays. */
   raiseEpoch: (stamp: InstallationStamp) => Promise<void>
-  /** Writes the mark over whatever is there. */
+  /** Overwrites any existing mark. */
   restamp: (stamp: InstallationStamp) => Promise<void>
 }
 

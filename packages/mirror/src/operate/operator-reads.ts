@@ -2,11 +2,11 @@ import type { Version } from '@clerk-mirror/events'
 import type { PrismaClient } from '../generated/client.js'
 import { type Counts, readCounts } from './audit-log.js'
 
-/** What is stored of one object, without its data. Times in ms. */
-export type StoredHead = {
+/** The stored state of one object, without its data. Times in ms. */
+export type StoredObject = {
   id: string
   kind: string
-  /** Null for a stub: something names the object, and nothing of its own has come. */
+  /** Null for a stub: another object names it, and no event of its own has come. */
   version: Version | null
   userId: string | null
   organizationId: string | null
@@ -15,7 +15,7 @@ export type StoredHead = {
   deletedBy: string | null
 }
 
-/** What the ledger says of an event. Times in ms. */
+/** The ledger's row of an event. Times in ms. */
 export type LedgerRow = {
   eventId: string
   type: string
@@ -27,7 +27,7 @@ export type LedgerRow = {
   appliedAtMs: number
 }
 
-/** An operator's action as it is on record. Times in ms. */
+/** A recorded action of an operator. Times in ms. */
 export type RecordedAction = {
   id: bigint
   atMs: number
@@ -39,7 +39,7 @@ export type RecordedAction = {
   counts: Counts
 }
 
-/** The last hour or so, a row for each minute in which something was decided. Times in ms. */
+/** One row of the recent activity for each minute with a decision. Times in ms. */
 export type ActivityMinute = {
   atMs: number
   outcomes: Readonly<Record<string, number>>
@@ -47,10 +47,10 @@ export type ActivityMinute = {
   lagMaxMs: number | null
 }
 
-export async function storedHead(prisma: PrismaClient, id: string): Promise<StoredHead | null> {
-  const head = await prisma.clerkObject.findUnique({ where: { id }, omit: { data: true } })
-  if (!head) return null
-  const { kind, eventId, updatedAtMs, timestampMs, userId, organizationId, syncedAt, deletedAt, tombstoneSource } = head
+export async function storedObject(prisma: PrismaClient, id: string): Promise<StoredObject | null> {
+  const row = await prisma.clerkObject.findUnique({ where: { id }, omit: { data: true } })
+  if (!row) return null
+  const { kind, eventId, updatedAtMs, timestampMs, userId, organizationId, syncedAt, deletedAt, tombstoneSource } = row
   return {
     ...{ id, kind, userId, organizationId },
     version: eventId === null ? null : { updatedAtMs: Number(updatedAtMs), timestampMs: Number(timestampMs), eventId },
@@ -60,14 +60,14 @@ export async function storedHead(prisma: PrismaClient, id: string): Promise<Stor
   }
 }
 
-/** Objects that went with this user or organization when it was deleted, some of them if there are more. */
+/** Objects that were deleted together with this user or organization, up to `limit`. */
 export async function wentWith(prisma: PrismaClient, id: string, limit: number): Promise<string[]> {
-  const heads = await prisma.clerkObject.findMany({
+  const rows = await prisma.clerkObject.findMany({
     where: { OR: [{ userId: id }, { organizationId: id }], tombstoneSource: 'parent' },
     select: { id: true },
     take: limit,
   })
-  return heads.map((head) => head.id)
+  return rows.map((row) => row.id)
 }
 
 type LedgerQuery = { eventId: string } | { objectId: string }
@@ -82,7 +82,7 @@ export async function ledgerRows(prisma: PrismaClient, where: LedgerQuery, limit
   }))
 }
 
-/** Newest first: those before the action `before`, of one subject or of all. */
+/** Newest first: actions before the action `before`, of one subject or of all. */
 export async function recordedActions(
   prisma: PrismaClient,
   { before, subjectId, limit }: { before?: bigint; subjectId?: string; limit: number },
@@ -112,10 +112,10 @@ export async function outcomesSince(prisma: PrismaClient, sinceMs: number): Prom
 
 const MINUTE_MS = 60_000
 
-/** Oldest first. Lag is from receipt to the table, of what Clerk itself delivered and no operator took out. */
+/** Oldest first. Lag is from receipt to the table, of events that Clerk itself delivered and no operator removed. */
 export async function activitySince(prisma: PrismaClient, sinceMs: number): Promise<ActivityMinute[]> {
   const since = new Date(sinceMs)
-  // Prisma's own grouping knows columns alone, and neither minutes nor medians.
+  // Prisma's own grouping has neither minutes nor medians.
   const [counted, lags] = await Promise.all([
     prisma.$queryRawUnsafe<{ minute: bigint; outcome: string; events: bigint }[]>(COUNTS, since),
     prisma.$queryRawUnsafe<{ minute: bigint; median: unknown; longest: unknown }[]>(LAGS, since),
@@ -139,10 +139,7 @@ const MINUTE = "TIMESTAMPDIFF(MINUTE, '1970-01-01', applied_at)"
 
 const COUNTS = `SELECT ${MINUTE} AS minute, outcome, COUNT(*) AS events FROM webhook_events WHERE applied_at >= ? GROUP BY minute, outcome`
 
-/**
- * The middle one of each minute's lags in their order, or the mean of the middle two. `lag` is a reserved word in MySQL
- * 8.
- */
+/** The median of each minute's lags. `lag` is a reserved word in MySQL 8. */
 const LAGS = `
 SELECT minute, AVG(CASE WHEN place IN (FLOOR((events + 1) / 2), FLOOR(events / 2) + 1) THEN delay_us END) AS median, MAX(delay_us) AS longest
 FROM (

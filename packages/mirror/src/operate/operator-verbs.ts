@@ -8,28 +8,28 @@ import { OBJECTS_COUNTED } from '../limits.js'
 import { TYPED_KINDS, tableOf } from '../projections/rows.js'
 import { PROJECTIONS } from '../projections/tables.js'
 import { beginAction, type Counts, type NewAction, recordCounts } from './audit-log.js'
-import { eraseOwnedPage, eraseUserHead, sumCounts } from './erase.js'
+import { eraseOwnedPage, eraseUserObject, sumCounts } from './erase.js'
 import { eraseTied, findTied, type TiedPage, type TiedRequest } from './erase-tied.js'
-import { beginRelease, type Released, type ReleaseRequest, releaseVersion } from './future-versions.js'
+import { beginRelease, type ReleaseRequest, releaseVersion, type VersionRelease } from './future-versions.js'
 import {
-  type AskRequest,
-  type AskRun,
-  type AskStep,
-  askable,
-  askNext,
-  beginAsk,
+  type BackfillRequest,
+  type BackfillRun,
+  type BackfillStep,
+  backfillNext,
+  beginBackfill,
+  countBackfill,
   hasObjectsOf,
 } from './reaction-backfill.js'
 import { type RebuildStep, rebuildNext } from './rebuild.js'
 
-/** The tables that a rebuild can make from the heads. */
+/** The tables that a rebuild can compute from the object rows. */
 export const TYPED_TABLES: readonly string[] = TYPED_KINDS.map(tableOf)
 
 export type RebuildRequest = {
-  /** Who asks; for the record. */
+  /** The operator, for the record. */
   actor: string
   tables: readonly string[]
-  /** Begin anew although a rebuild of these tables was interrupted. */
+  /** Start over although a rebuild of these tables was interrupted. */
   restart: boolean
 }
 
@@ -38,58 +38,57 @@ export type RebuildRun = {
   actionId: bigint
   tables: readonly string[]
   beganAtMs: number
-  /** The last object that was rebuilt before this run went on; null for one that begins. */
+  /** The last object that was rebuilt before this run resumed; null for a new run. */
   after: string | null
-  /** Heads in the database, for a sense of progress. */
+  /** Object rows in the database, for a progress bar. */
   objects: number
 }
 
-/** `also`: objects that an operator has decided to remove too; for the record. */
+/** `also`: objects that the operator chose to remove too; for the record. */
 export type EraseRequest = { userId: string; actor: string; also?: readonly string[] }
 
 export type EraseBegun =
   /** `data`: the stored text of the user, which holds their addresses; null when it is gone or never came. */
   | { kind: 'begun'; actionId: bigint; data: string | null }
-  /** The id is somebody or something else's; nothing was touched. */
+  /** The id belongs to an object of another kind; nothing was touched. */
   | { kind: 'not-a-user'; objectKind: string }
 
 export type OperatorVerbs = {
-  /** Begins a rebuild, or finds the one of the same tables and columns that was interrupted. @throws Failure */
+  /** Begins a rebuild, or resumes an interrupted one of the same tables and columns. @throws Failure */
   beginRebuild: (request: RebuildRequest) => Promise<RebuildRun>
-  /** Rebuilds the next page; `counts` are of the whole run. @throws Failure; nothing of the page was changed then. */
+  /** Rebuilds the next page; `counts` are of the whole run. @throws Failure; then nothing of the page was changed. */
   rebuildNext: (run: RebuildRun) => Promise<RebuildStep>
-  /** Whether anything of this kind was ever told of. @throws Failure */
+  /** Whether the mirror has ever received an object of this kind. @throws Failure */
   hasObjectsOf: (kind: string) => Promise<boolean>
-  /** How many objects a request would ask for. @throws Failure */
-  askable: (request: Pick<AskRequest, 'kind' | 'ids'>) => Promise<number>
+  /** The number of objects that a backfill request covers. @throws Failure */
+  countBackfill: (request: Pick<BackfillRequest, 'kind' | 'ids'>) => Promise<number>
   /**
-   * Begins to ask a reaction for objects as they are now, or finds the same request that was interrupted. @throws
-   * Failure
+   * Begins to request a reaction for objects in their present state, or resumes an interrupted request. @throws Failure
    */
-  beginAsk: (request: AskRequest) => Promise<AskRun>
-  /** Asks for the next page. @throws Failure; nothing of the page was asked for then. */
-  askNext: (run: AskRun) => Promise<AskStep>
-  /** How many objects are stored, for a sense of progress. @throws Failure */
+  beginBackfill: (request: BackfillRequest) => Promise<BackfillRun>
+  /** Requests the next page. @throws Failure; then nothing of the page was requested. */
+  backfillNext: (run: BackfillRun) => Promise<BackfillStep>
+  /** The number of stored objects, for a progress bar. @throws Failure */
   countObjects: () => Promise<number>
-  /** Puts on record that an erasure begins. @throws Failure */
+  /** Records the beginning of an erasure. @throws Failure */
   beginErase: (request: EraseRequest) => Promise<EraseBegun>
-  /** Looks for the person in the next objects, removes those that are theirs, and gives the others. @throws Failure */
+  /** Searches the next objects for the person, removes their own, and returns the others. @throws Failure */
   eraseNextTied: (request: TiedRequest, after: string) => Promise<TiedPage>
   /** The same for these objects alone. @throws Failure */
   eraseTied: (request: TiedRequest, ids: readonly string[]) => Promise<Omit<TiedPage, 'upTo' | 'looked'>>
   /**
-   * Tombstones the user, then, some at a time, all objects whose user they are. Again is harmless, also after an
-   * interruption. Gives the rows removed by table, and as `objects` the heads that became tombstones. @throws Failure
+   * Tombstones the user, then, page by page, all objects that the user owns. Idempotent, also after an interruption.
+   * Returns the removed rows by table, and as `objects` the object rows that became tombstones. @throws Failure
    */
   eraseUser: (request: { userId: string; actionId: bigint }) => Promise<Counts>
-  /** Notes in the ledger that these events are taken from the queue unapplied. @throws Failure */
+  /** Records in the ledger that these events were taken from the queue unapplied. @throws Failure */
   recordErased: (entries: readonly LedgerEntry[]) => Promise<void>
   recordDiscarded: (entries: readonly LedgerEntry[]) => Promise<void>
-  /** Releases an object whose version is far in the future, so that Clerk's next event of it wins. @throws Failure */
-  releaseVersion: (request: ReleaseRequest) => Promise<Released>
-  /** Puts on record that an operator begins something. @throws Failure */
+  /** Releases an object from a version far in the future, so that Clerk's next event of it wins. @throws Failure */
+  releaseVersion: (request: ReleaseRequest) => Promise<VersionRelease>
+  /** Records the beginning of an operator's action. @throws Failure */
   beginAction: (action: NewAction) => Promise<bigint>
-  /** Adds counts to the record of an operator's action, and that it is finished, if it is. @throws Failure */
+  /** Adds counts to the record of an operator's action, and its end, if it is finished. @throws Failure */
   recordCounts: (actionId: bigint, counts: Counts, isFinished: boolean) => Promise<void>
 }
 
@@ -100,22 +99,22 @@ export function operatorVerbs(
   random: () => number,
 ): OperatorVerbs {
   const attempt = <T>(work: () => Promise<T>) => throughContention(work, random)
-  const inTurn = <T>(work: (transaction: Transaction) => Promise<T>) =>
+  const transact = <T>(work: (transaction: Transaction) => Promise<T>) =>
     attempt(() => inTransaction(prisma, limits, work))
   const record = (removal: Removal) => (entries: readonly LedgerEntry[]) =>
-    inTurn((transaction) => recordRemoval(transaction, entries, removal, clock()))
+    transact((transaction) => recordRemoval(transaction, entries, removal, clock()))
   return {
     beginRebuild: (request) => attempt(() => beginRebuild(prisma, request, clock())),
     rebuildNext: ({ actionId, tables }) =>
-      inTurn((transaction) => rebuildNext(transaction, actionId, kindsOf(tables), clock())),
+      transact((transaction) => rebuildNext(transaction, actionId, kindsOf(tables), clock())),
     hasObjectsOf: (kind) => attempt(() => hasObjectsOf(prisma, kind)),
-    askable: (request) => attempt(() => askable(prisma, request)),
-    beginAsk: (request) => attempt(() => beginAsk(prisma, request, clock())),
-    askNext: (run) => inTurn((transaction) => askNext(transaction, run, clock())),
-    ...eraseVerbs(prisma, attempt, inTurn, clock),
+    countBackfill: (request) => attempt(() => countBackfill(prisma, request)),
+    beginBackfill: (request) => attempt(() => beginBackfill(prisma, request, clock())),
+    backfillNext: (run) => transact((transaction) => backfillNext(transaction, run, clock())),
+    ...eraseVerbs(prisma, attempt, transact, clock),
     async releaseVersion(request) {
       const release = (actionId: bigint | null) =>
-        inTurn((transaction) => releaseVersion(transaction, request, actionId, clock()))
+        transact((transaction) => releaseVersion(transaction, request, actionId, clock()))
       const found = await release(null)
       if (request.dryRun || found.kind !== 'released') return found
       return release(await attempt(() => beginRelease(prisma, request, clock())))
@@ -129,22 +128,22 @@ export function operatorVerbs(
 }
 
 type Attempt = <T>(work: () => Promise<T>) => Promise<T>
-type InTurn = <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>
+type Transact = <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>
 type EraseVerbs = Pick<OperatorVerbs, 'countObjects' | 'beginErase' | 'eraseNextTied' | 'eraseTied' | 'eraseUser'>
 
-function eraseVerbs(prisma: PrismaClient, attempt: Attempt, inTurn: InTurn, clock: () => number): EraseVerbs {
+function eraseVerbs(prisma: PrismaClient, attempt: Attempt, transact: Transact, clock: () => number): EraseVerbs {
   const eraseIds = (request: TiedRequest, ids: readonly string[]) =>
-    inTurn((transaction) => eraseTied(transaction, request, ids, clock()))
+    transact((transaction) => eraseTied(transaction, request, ids, clock()))
   return {
     countObjects: () => attempt(() => countObjects(prisma)),
     async beginErase({ userId, actor, also = [] }) {
       const select = { kind: true, data: true } as const
-      const head = await attempt(() => prisma.clerkObject.findUnique({ where: { id: userId }, select }))
-      if (head && head.kind !== 'user') return { kind: 'not-a-user', objectKind: head.kind }
+      const stored = await attempt(() => prisma.clerkObject.findUnique({ where: { id: userId }, select }))
+      if (stored && stored.kind !== 'user') return { kind: 'not-a-user', objectKind: stored.kind }
       const details = also.length > 0 ? JSON.stringify({ also }) : null
       const action = { actor, action: 'erase', subjectId: userId, details } as const
       const actionId = await attempt(() => beginAction(prisma, action, clock()))
-      return { kind: 'begun', actionId, data: head?.data ?? null }
+      return { kind: 'begun', actionId, data: stored?.data ?? null }
     },
     async eraseNextTied(request, after) {
       const { upTo, looked, batches } = await attempt(() => findTied(prisma, request.person, after))
@@ -158,9 +157,9 @@ function eraseVerbs(prisma: PrismaClient, attempt: Attempt, inTurn: InTurn, cloc
     },
     eraseTied: eraseIds,
     async eraseUser({ userId, actionId }) {
-      let counts = await inTurn((transaction) => eraseUserHead(transaction, userId, actionId, clock()))
+      let counts = await transact((transaction) => eraseUserObject(transaction, userId, actionId, clock()))
       for (let isDone = false; !isDone; ) {
-        const page = await inTurn((transaction) => eraseOwnedPage(transaction, userId, actionId, clock()))
+        const page = await transact((transaction) => eraseOwnedPage(transaction, userId, actionId, clock()))
         counts = sumCounts(counts, page.counts)
         isDone = page.isDone
       }
@@ -188,7 +187,7 @@ async function beginRebuild(
   return { actionId, tables, beganAtMs: nowMs, after: null, objects }
 }
 
-/** Few are counted; of many the server's own estimate is good enough for a sense of progress, and reads no table. */
+/** Few are counted; for many the server's own estimate is good enough for a progress bar, and reads no table. */
 async function countObjects(prisma: PrismaClient): Promise<number> {
   const [counted] = await prisma.$queryRawUnsafe<{ rows: bigint }[]>(
     `SELECT COUNT(*) AS \`rows\` FROM (SELECT 1 FROM clerk_objects LIMIT ${OBJECTS_COUNTED}) AS counted`,
@@ -203,7 +202,7 @@ async function countObjects(prisma: PrismaClient): Promise<number> {
 
 const kindsOf = (tables: readonly string[]): TypedKind[] => TYPED_KINDS.filter((kind) => tables.includes(tableOf(kind)))
 
-/** What was rebuilt before a column was added lacks it: that rebuild is not gone on with. */
+/** Rows that were rebuilt before a column was added lack it: such a rebuild is not resumed. */
 function shapeOf(tables: readonly string[]): string {
   const columns = kindsOf(tables).map((kind) => Object.keys(PROJECTIONS[kind].columns))
   return createHash('sha256').update(JSON.stringify(columns)).digest('hex').slice(0, 16)

@@ -10,8 +10,8 @@ import {
   outcomesSince,
   type RecordedAction,
   recordedActions,
-  type StoredHead,
-  storedHead,
+  type StoredObject,
+  storedObject,
   wentWith,
 } from './operator-reads.js'
 import { erasedUsers, type ProbeReads, storedUsers, userTimes } from './probe-reads.js'
@@ -20,17 +20,17 @@ import { erasedUsers, type ProbeReads, storedUsers, userTimes } from './probe-re
 export type MirrorReads = ProbeReads & {
   /** Those of these events that the ledger has decided. */
   decidedAmong: (eventIds: readonly string[]) => Promise<Set<string>>
-  storedHead: (id: string) => Promise<StoredHead | null>
-  /** Objects that went with this user or organization when it was deleted, some of them if there are more. */
+  storedObject: (id: string) => Promise<StoredObject | null>
+  /** Objects that were deleted together with this user or organization, up to `limit`. */
   wentWith: (id: string, limit: number) => Promise<string[]>
   ledgerRow: (eventId: string) => Promise<LedgerRow | null>
   /** The newest events of an object, newest first. */
   ledgerOf: (objectId: string, limit: number) => Promise<LedgerRow[]>
   outcomesSince: (sinceMs: number) => Promise<Record<string, number>>
   activitySince: (sinceMs: number) => Promise<ActivityMinute[]>
-  /** Newest first: those before the action `before`, of one subject or of all. */
+  /** Newest first: actions before the action `before`, of one subject or of all. */
   recordedActions: (query: { before?: bigint; subjectId?: string; limit: number }) => Promise<RecordedAction[]>
-  /** Objects whose stored version was found to be far in the future, and still is; by id. */
+  /** Objects whose stored version is noted as far in the future and still is; by id. */
   futureObjects: (limit: number) => Promise<FutureObject[]>
   countFutureObjects: () => Promise<number>
 }
@@ -41,7 +41,7 @@ export function mirrorReads(prisma: PrismaClient, clock: () => number = Date.now
     userTimes: (after) => userTimes(prisma, after).catch(fail),
     storedUsers: (ids) => storedUsers(prisma, ids).catch(fail),
     erasedUsers: (limit) => erasedUsers(prisma, limit).catch(fail),
-    storedHead: (id) => storedHead(prisma, id).catch(fail),
+    storedObject: (id) => storedObject(prisma, id).catch(fail),
     wentWith: (id, limit) => wentWith(prisma, id, limit).catch(fail),
     ledgerRow: (eventId) => ledgerRows(prisma, { eventId }, 1).then(([row]) => row ?? null, fail),
     ledgerOf: (objectId, limit) => ledgerRows(prisma, { objectId }, limit).catch(fail),

@@ -1,33 +1,33 @@
-import { Failure, readStoredObject, type Subjects, type TypedKind } from '@clerk-mirror/events'
-import { lockHeads } from '../apply/heads.js'
+import { Failure, type Owners, readStoredObject, type TypedKind } from '@clerk-mirror/events'
+import { lockObjects } from '../apply/object-rows.js'
 import { placeholders, type SqlValue, timeValue } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 import { type Removed, type Row, removeRows, removeSyncedRows, sumOf, writeRows } from '../projections/rows.js'
 import { readCounts } from './audit-log.js'
-import { type Page, type PageHead, readPage } from './rebuild-page.js'
+import { type Page, type PageObject, readPage } from './rebuild-page.js'
 
 /*
- * A rebuild walks through the ids of all objects, a page to a transaction, and makes the typed rows of each page from
- * its heads. How far it is stands in the record of the operator's action and moves with the page's own transaction.
- * Whoever takes the next page locks that record first: two that run at once share the pages, and one that was
- * interrupted is gone on with.
+ * A rebuild walks through the ids of all objects, a page to a transaction, and computes the typed rows of each page
+ * from its object rows. Its position is stored in the record of the operator's action and moves with the page's own
+ * transaction. Each page locks that record first: two rebuilds that run at once share the pages, and an interrupted one
+ * is resumed.
  */
 
-/** All of the run so far: objects looked at, rows written, rows removed. */
+/** Of the whole run so far: objects read, rows written, rows removed. */
 export type RebuildCounts = { objects: number; written: number; removed: number }
 
 export type RebuildStep = { isDone: boolean; counts: RebuildCounts }
 
-type Head = {
+type ObjectToRebuild = {
   id: string
   kind: string
   isDeleted: boolean
-  subjects: Subjects
+  owners: Owners
   data: string | null
   syncedAtMs: number
 }
 
-/** Rebuilds the next page. @throws Failure of class `contention` when events came between; then nothing has changed. */
+/** Rebuilds the next page. @throws Failure of class `contention` when events intervened; then nothing has changed. */
 export async function rebuildNext(
   transaction: Transaction,
   actionId: bigint,
@@ -39,7 +39,7 @@ export async function rebuildNext(
   const page = await readPage(transaction, kinds, run.position)
   const { written, removed } = await rebuildPage(transaction, kinds, page)
   const counts = {
-    objects: run.counts.objects + page.heads.length,
+    objects: run.counts.objects + page.objects.length,
     written: run.counts.written + written,
     removed: run.counts.removed + removed,
   }
@@ -64,14 +64,14 @@ async function lockRun(transaction: Transaction, actionId: bigint) {
 
 async function rebuildPage(transaction: Transaction, kinds: readonly TypedKind[], page: Page) {
   const isChosen = (kind: string): kind is TypedKind => (kinds as readonly string[]).includes(kind)
-  const heads = await lockPage(
+  const objects = await lockPage(
     transaction,
-    page.heads.filter(({ kind }) => isChosen(kind)),
+    page.objects.filter(({ kind }) => isChosen(kind)),
     page.rows,
   )
-  const written = heads.flatMap((head) => rowsOf(head))
+  const written = objects.flatMap(rowsOf)
   if (written.length > 0) await writeRows(transaction, written)
-  const tombstoned = heads.filter(({ isDeleted }) => isDeleted)
+  const tombstoned = objects.filter(({ isDeleted }) => isDeleted)
   const removed: Removed[] = [await removeRows(transaction, tombstoned)]
   for (const { kind, clerkIds } of page.rows) {
     const kept = new Set(written.filter(({ object }) => object.kind === kind).map(({ clerkId }) => clerkId))
@@ -83,34 +83,34 @@ async function rebuildPage(transaction: Transaction, kinds: readonly TypedKind[]
 }
 
 /**
- * Locks the heads of a page, and, as apply does, of whom they name: a user's delete that runs beside it would else
- * remove a membership's row just before it is written again.
+ * Locks the object rows of a page and, as apply does, those of their owners: otherwise a concurrent delete of a user
+ * could remove a membership's row just before it is written again.
  */
 async function lockPage(
   transaction: Transaction,
-  pageHeads: readonly PageHead[],
+  pageObjects: readonly PageObject[],
   pageRows: Page['rows'],
-): Promise<Head[]> {
+): Promise<ObjectToRebuild[]> {
   const kindOfId = new Map<string, string>()
-  for (const { subjects } of pageHeads) {
-    if (subjects.userId !== null) kindOfId.set(subjects.userId, 'user')
-    if (subjects.organizationId !== null) kindOfId.set(subjects.organizationId, 'organization')
+  for (const { owners } of pageObjects) {
+    if (owners.userId !== null) kindOfId.set(owners.userId, 'user')
+    if (owners.organizationId !== null) kindOfId.set(owners.organizationId, 'organization')
   }
   for (const { kind, clerkIds } of pageRows) for (const id of clerkIds) kindOfId.set(id, kind)
-  for (const { id, kind } of pageHeads) kindOfId.set(id, kind)
+  for (const { id, kind } of pageObjects) kindOfId.set(id, kind)
   if (kindOfId.size === 0) return []
-  await lockHeads(transaction, kindOfId)
-  const ids = pageHeads.map(({ id }) => id)
+  await lockObjects(transaction, kindOfId)
+  const ids = pageObjects.map(({ id }) => id)
   const rowIds = pageRows.flatMap(({ clerkIds }) => clerkIds)
-  const heads = await readHeads(transaction, [...new Set([...ids, ...rowIds])].sort())
+  const objects = await readObjects(transaction, [...new Set([...ids, ...rowIds])].sort())
   const isLocked = (id: string | null) => id === null || kindOfId.has(id)
-  if (heads.some(({ subjects }) => !isLocked(subjects.userId) || !isLocked(subjects.organizationId))) {
+  if (objects.some(({ owners }) => !isLocked(owners.userId) || !isLocked(owners.organizationId))) {
     throw new Failure('contention', 'heads_moved', 'an object changed its owner before it was locked')
   }
-  return heads
+  return objects
 }
 
-async function readHeads(transaction: Transaction, ids: readonly string[]): Promise<Head[]> {
+async function readObjects(transaction: Transaction, ids: readonly string[]): Promise<ObjectToRebuild[]> {
   type Stored = Record<'id' | 'kind', string> &
     Record<'user_id' | 'organization_id' | 'data', string | null> & { deleted: SqlValue; synced_at: Date | null }
   const rows = await transaction.query<Stored>(
@@ -122,14 +122,14 @@ async function readHeads(transaction: Transaction, ids: readonly string[]): Prom
     id: row.id,
     kind: row.kind,
     isDeleted: Number(row.deleted) === 1,
-    subjects: { userId: row.user_id, organizationId: row.organization_id },
+    owners: { userId: row.user_id, organizationId: row.organization_id },
     data: row.data,
     syncedAtMs: Number(row.synced_at),
   }))
 }
 
-/** The typed row of a living head; none for a kind without a table. */
-function rowsOf({ id, kind, isDeleted, data, syncedAtMs }: Head): Row[] {
+/** The typed row of a living object row; none for a kind without a table. */
+function rowsOf({ id, kind, isDeleted, data, syncedAtMs }: ObjectToRebuild): Row[] {
   if (isDeleted || data === null) return []
   const object = readStoredObject(kind, data)
   if (object === 'unreadable') throw new Failure('poison', 'head_unreadable', `the text of ${id} is no JSON object`)

@@ -1,10 +1,10 @@
 import type { Prisma, PrismaClient } from '../generated/client.js'
 import { CLAIMS_AT_ONCE } from './profiles-limits.js'
 
-/** A link of a profile page. Whoever else writes the table may leave the text or the address out. */
+/** A link of a profile page. Other writers of the table may leave the text or the address out. */
 export type Block = { type: number; label: string | null; url: string | null }
 
-/** What everybody may see of a user. No e-mail address, no Clerk id and no metadata is ever read for it. */
+/** The public part of a user. No e-mail address, no Clerk id and no metadata is ever read for it. */
 export type ProfileSummary = {
   username: string
   displayName: string | null
@@ -12,11 +12,11 @@ export type ProfileSummary = {
   imgUrl: string | null
 }
 export type Profile = ProfileSummary & { blocks: Block[] }
-/** Where a page of the list begins: behind this user. */
+/** A position in the list: after this user. */
 export type ProfileCursor = { listedAtMs: number; id: bigint }
 export type ProfilePage = { profiles: ProfileSummary[]; next: ProfileCursor | null }
 
-/** A user's own: without a username, or before Clerk's event has come, nobody else sees it. */
+/** A user's own profile: without a username, or before Clerk's event has come, it is not public. */
 export type OwnProfile = Omit<Profile, 'username'> & { username: string | null; isPublic: boolean }
 
 const SUMMARY = { username: true, displayName: true, tagline: true, imgUrl: true } satisfies Prisma.UserSelect
@@ -58,8 +58,8 @@ function behind({ listedAtMs, id }: ProfileCursor) {
 }
 
 /**
- * While a rename is in flight two rows claim a name, and the one that changed last has it: it alone decides, also when
- * it has no page. The column's collation finds `josé` for `jose`, who are two people, so letters are compared here.
+ * While a rename is in flight two rows claim a name, and the one that changed last has it: it alone decides, even when
+ * it has no page. The column's collation finds `josé` for `jose`, which are two people, so the names are compared here.
  */
 export async function publicProfile(prisma: PrismaClient, username: string): Promise<Profile | null> {
   for (let skip = 0; ; skip += CLAIMS_AT_ONCE) {
@@ -95,7 +95,7 @@ export async function ownProfile(prisma: PrismaClient, clerkId: string): Promise
     const { listedAt, ...own } = row
     return { ...own, isPublic: listedAt !== null }
   }
-  // After the row, which is removed together with the head: asked the other way round, a delete could come in between.
-  const head = await prisma.clerkObject.findUnique({ where: { id: clerkId }, select: { deletedAt: true } })
-  return head?.deletedAt ? 'deleted' : NOTHING_YET
+  // After the typed row, which is removed together with the object row: in the other order a delete could intervene.
+  const object = await prisma.clerkObject.findUnique({ where: { id: clerkId }, select: { deletedAt: true } })
+  return object?.deletedAt ? 'deleted' : NOTHING_YET
 }

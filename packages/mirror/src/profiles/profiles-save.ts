@@ -1,4 +1,4 @@
-import { lockHeads } from '../apply/heads.js'
+import { lockObjects } from '../apply/object-rows.js'
 import { throughContention } from '../database/contention.js'
 import { isLockWait } from '../database/failures.js'
 import { insert, type SqlValue, upsert } from '../database/sql.js'
@@ -6,7 +6,7 @@ import { inTransaction, type Transaction } from '../database/transaction.js'
 import type { PrismaClient } from '../generated/client.js'
 import { TRANSACTION_MS, TRANSACTION_WAIT_MS } from '../limits.js'
 
-/** What a user writes about themselves, in the order in which it is shown. */
+/** The part of a profile that its user edits, in the order in which it is shown. */
 export type ProfileEdit = {
   tagline: string | null
   blocks: readonly { type: number; label: string | null; url: string }[]
@@ -14,7 +14,7 @@ export type ProfileEdit = {
 
 const LIMITS = { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_MS }
 
-/** One transaction, and again when it met another one; a row that somebody holds is waited for once. */
+/** One transaction, retried after contention; a held row is waited for once. */
 export const saveProfile = (
   prisma: PrismaClient,
   clerkId: string,
@@ -28,16 +28,16 @@ export const saveProfile = (
   )
 
 /**
- * The head's lock comes first, as for every writer: a save and a delete of the same user come one after the other, and
- * behind the tombstone nothing is written. A user whom Clerk has not told of yet gets a row with nothing but this.
+ * The object row's lock comes first, as for every writer: a save and a delete of the same user are serialised, and
+ * nothing is written after the tombstone. A user whose event has not come yet gets a row with nothing else.
  */
 async function writeProfile(
   transaction: Transaction,
   clerkId: string,
   { tagline, blocks }: ProfileEdit,
 ): Promise<'saved' | 'deleted'> {
-  const heads = await lockHeads(transaction, new Map([[clerkId, 'user']]))
-  if (heads.get(clerkId)?.deleted) return 'deleted'
+  const objects = await lockObjects(transaction, new Map([[clerkId, 'user']]))
+  if (objects.get(clerkId)?.deleted) return 'deleted'
   const columns = ['clerk_id', 'tagline']
   await transaction.execute(upsert({ table: 'users', columns, updates: ['tagline'], rows: [[clerkId, tagline]] }))
   const users = await transaction.query<{ id: bigint }>('SELECT id FROM users WHERE clerk_id = ?', [clerkId])

@@ -13,21 +13,21 @@ import {
 import { type ProfileEdit, saveProfile } from './profiles-save.js'
 
 /**
- * The users as people with a page of their own: what the public may read, and the one thing that the application may
- * write. Every call throws a Failure when the database does not do what it is asked; trying again later may help.
+ * Users as people with a profile page: the public reads, and the only write of the application. Every call throws a
+ * Failure when the database does not answer; trying again later may help.
  */
 export type Profiles = AsyncDisposable & {
-  /** The newest profiles from `after` on. `next` is where the next page begins, null on the last. */
+  /** The newest profiles after the cursor `after`. `next`: the cursor of the next page, null on the last. */
   list: (page: { limit: number; after: ProfileCursor | null }) => Promise<ProfilePage>
-  /** Upper and lower case are one; of several users who claim the name, the newest. Null where nobody has a page. */
+  /** Ignores case; if several users claim the name, finds the newest. Null without a public page. */
   find: (username: string) => Promise<Profile | null>
-  /** What a user sees of themselves: empty when nothing was written and Clerk's event has not come. */
+  /** A user's own view: empty when nothing was written and Clerk's event has not come. */
   own: (clerkId: string) => Promise<OwnProfile | 'deleted'>
   /** Replaces the tagline and all blocks. Values must fit their columns. */
   save: (clerkId: string, edit: ProfileEdit) => Promise<'saved' | 'deleted'>
 }
 
-/** Opens nothing yet. */
+/** Opens no connection yet. */
 export function openProfiles(options: DatabaseOptions, random = Math.random): Profiles {
   const prisma = openPrisma(options)
   return {

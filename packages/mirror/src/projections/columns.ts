@@ -1,6 +1,6 @@
 import type { SqlValue } from '../database/sql.js'
 
-/** How a value gets into its column. Nothing a user of the application can write may fail there. */
+/** Converts an object to its column's value. No text that an application's user can write may fail here. */
 export type Column<T> = (object: T) => SqlValue
 
 /** Text, cut at the column's width in characters. */

@@ -4,7 +4,7 @@ import type { Transaction } from '../database/transaction.js'
 import { REMOVE_BATCH } from '../limits.js'
 import { PROJECTIONS, type Projection } from './tables.js'
 
-/** A typed row in the making: an object under its Clerk id, and when its head was written, in ms. */
+/** A typed row to write: an object under its Clerk id, and the time in ms when its object row was written. */
 export type Row = { clerkId: string; object: ClerkObject; syncedAtMs: number }
 
 /** Rows removed, by table. */
@@ -15,7 +15,7 @@ export const TYPED_KINDS = Object.keys(PROJECTIONS) as TypedKind[]
 
 export const tableOf = (kind: TypedKind): string => PROJECTIONS[kind].table
 
-/** Writes what Clerk owns of these rows, table by table, each sorted by id. The heads are locked. */
+/** Writes Clerk's columns of these rows, table by table, each sorted by id. The object rows are locked. */
 export async function writeRows(transaction: Transaction, rows: readonly Row[]): Promise<void> {
   for (const kind of TYPED_KINDS) {
     const ofKind = rows.filter(({ object }) => object.kind === kind)
@@ -42,7 +42,7 @@ async function writeTable(
   await transaction.execute(upsert({ table, columns: names, updates: names.slice(1), rows: values }))
 }
 
-/** Removes the rows of tombstoned objects, and what the application hung on them. */
+/** Removes the rows of tombstoned objects, and the application's dependent rows. */
 export async function removeRows(
   transaction: Transaction,
   tombstoned: readonly { id: string; kind: string }[],
@@ -50,7 +50,7 @@ export async function removeRows(
   const removed: Removed[] = []
   for (const kind of TYPED_KINDS) {
     const ids = tombstoned
-      .filter((head) => head.kind === kind)
+      .filter((object) => object.kind === kind)
       .map(({ id }) => id)
       .sort()
     for (let from = 0; from < ids.length; from += REMOVE_BATCH) {
@@ -60,7 +60,7 @@ export async function removeRows(
   return sumOf(removed)
 }
 
-/** Removes those of these rows that Clerk's events once made; the rows that the application made itself stay. */
+/** Removes those of these rows that were made from Clerk's events; rows that the application made itself stay. */
 export function removeSyncedRows(
   transaction: Transaction,
   kind: TypedKind,
@@ -79,7 +79,7 @@ async function removeWhere(
   const where = `clerk_id IN (${placeholders(clerkIds.length)}) AND ${condition}`
   const removed: Record<string, number> = {}
   if (dependents.length > 0) {
-    // Locks the rows, so that whoever adds a dependent under the row's lock comes before or finds no row.
+    // Locks the rows, so that a transaction which adds a dependent under the row's lock comes before, or finds no row.
     const rows = await transaction.query<{ id: bigint }>(`SELECT id FROM ${table} WHERE ${where} FOR UPDATE`, clerkIds)
     const ids = rows.map(({ id }) => id)
     for (const dependent of ids.length > 0 ? dependents : []) {
@@ -91,7 +91,7 @@ async function removeWhere(
   return removed
 }
 
-/** Tables of which nothing was removed are left out. */
+/** Tables without removed rows are left out. */
 export function sumOf(counts: readonly Removed[]): Removed {
   const sum: Record<string, number> = {}
   for (const [table, count] of counts.flatMap((each) => Object.entries(each))) {

@@ -2,11 +2,11 @@ import type { ObjectOf, TypedKind } from '@clerk-mirror/events'
 import { timeValue } from '../database/sql.js'
 import { type Column, cut, wholeUrl } from './columns.js'
 
-/** A typed table: what of a Clerk object stands in which column, besides `clerk_id` and `synced_at`. */
+/** A typed table: the columns that hold parts of a Clerk object, besides `clerk_id` and `synced_at`. */
 export type Projection<T> = {
   table: string
   columns: Readonly<Record<string, Column<T>>>
-  /** The application's own tables whose rows hang on a row's numeric id and are deleted with it. */
+  /** The application's own tables whose rows refer to a row's numeric id and are deleted with it. */
   dependents?: readonly { table: string; column: string }[]
 }
 
@@ -20,7 +20,7 @@ const URL = 500
 const displayName = ({ firstName, lastName }: ObjectOf<'user'>): string | null =>
   [firstName, lastName].filter((name) => name !== null).join(' ') || null
 
-/** `tagline` is the application's own: it is not named here and so never touched. */
+/** `tagline` is the application's own: it is not listed here and so never written. */
 const users: Projection<ObjectOf<'user'>> = {
   table: 'users',
   columns: {

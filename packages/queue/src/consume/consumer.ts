@@ -61,7 +61,7 @@ export type Consumer = AsyncDisposable & {
   /** Events that this worker has taken and not finished; while the breaker is open, it holds them. */
   inHand: () => number
   /** Whether it has as good as all that it can do: half of what it may have in hand of some partition, or more. */
-  isBehind: () => boolean
+  isSaturated: () => boolean
   /** @throws when Redis does not answer. */
   ping: () => Promise<void>
   /** Why Redis, which answers, does not let this worker take events; null when it does. */
@@ -106,7 +106,7 @@ export function consume(options: ConsumerOptions): Consumer {
   )
   const stop = new AbortController()
   const { observer, keys = NO_KEYS } = options
-  const workplace: Workplace = {
+  const workplace: ConsumerContext = {
     ...{ client, line, pace, observer, keys, presence, stop: stop.signal, inProgress: new Map(), refusals, load },
     failures: new RepeatedErrors(),
     holding: (partition, handle) => crew.holding(partition, handle),
@@ -147,7 +147,7 @@ export function consume(options: ConsumerOptions): Consumer {
   return {
     breaker: () => line.breaker,
     inHand: () => line.inHand,
-    isBehind: () => line.breaker.kind === 'closed' && crew.isHalfFull(),
+    isSaturated: () => line.breaker.kind === 'closed' && crew.isHalfFull(),
     ping: async () => void (await client.ping()),
     refusal: () => refusals.cause,
     beginStop: () => void stopped().catch(() => {}), // disposal throws it
@@ -179,7 +179,7 @@ async function isGone(client: RedisClient): Promise<boolean> {
   return !isHere
 }
 
-type Workplace = JobContext & {
+type ConsumerContext = JobContext & {
   observer: ConsumerObserver
   refusals: Refusals
   failures: RepeatedErrors
@@ -187,7 +187,7 @@ type Workplace = JobContext & {
   holding: Crew['holding']
 }
 
-function workerOf(partition: Partition, inFlight: number, workplace: Workplace, options: ConsumerOptions): Hand {
+function workerOf(partition: Partition, inFlight: number, workplace: ConsumerContext, options: ConsumerOptions): Hand {
   const { client, pace, observer, refusals, failures, load } = workplace
   const { random = Math.random } = options
   const delayOf = async (attemptsMade: number, _type?: string, error?: Error, job?: { id?: string | undefined }) => {

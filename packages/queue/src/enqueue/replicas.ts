@@ -99,12 +99,12 @@ function acknowledgements(connection: Redis, replicas: number): () => Promise<vo
   let running: Promise<unknown> = Promise.resolve()
   let next: { generation: number; answer: Promise<void> } | undefined
 
-  const question = async (askedIn: number) => {
+  const question = async (requestIn: number) => {
     await new Promise((resolve) => setImmediate(resolve))
     await running
     asksDisks ??= await writesAtOnce(connection)
     next = undefined
-    if (askedIn !== generation) throw new NotReplicated('the connection to Redis was lost before a replica answered')
+    if (requestIn !== generation) throw new NotReplicated('the connection to Redis was lost before a replica answered')
     const answer = ask()
     running = answer.catch(() => {})
     const reached = Math.min(...(await answer))

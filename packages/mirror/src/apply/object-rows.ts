@@ -1,24 +1,24 @@
-import type { Subjects, Version } from '@clerk-mirror/events'
+import type { Owners, Version } from '@clerk-mirror/events'
 import { byKey, idList, type SqlValue, timeValue, upsert } from '../database/sql.js'
 import type { Transaction } from '../database/transaction.js'
 
-/** Who made a tombstone. Only one that Clerk did not send can be lifted. */
+/** The origin of a tombstone. Only one that Clerk did not send can be lifted. */
 export type TombstoneSource = 'clerk' | 'parent' | 'reconcile' | 'operator'
 
-/** What a decision needs to know of a stored head. A stub has no version. `data` where it was asked for, else null. */
-export type Head = { version: Version | null; deleted: boolean; subjects: Subjects; data: string | null }
+/** The stored state that a decision needs. A stub has no version. `data` is null unless it was requested. */
+export type LockedObject = { version: Version | null; deleted: boolean; owners: Owners; data: string | null }
 
-export type HeadWrite = {
+export type ObjectRow = {
   id: string
   kind: string
   version: Version
-  subjects: Subjects
+  owners: Owners
   tombstone: { source: TombstoneSource; deletedAtMs: number } | null
   /** The object's newest text; null for a tombstone. */
   data: string | null
 }
 
-export const HEAD_COLUMNS: readonly string[] = [
+export const OBJECT_COLUMNS: readonly string[] = [
   'id',
   'kind',
   'updated_at_ms',
@@ -34,15 +34,16 @@ export const HEAD_COLUMNS: readonly string[] = [
 const STUB_COLUMNS = ['id', 'kind', 'updated_at_ms', 'timestamp_ms']
 
 /**
- * Locks the heads of these objects, absent ones by writing a stub: one statement, sorted by id. A locking read would
- * not do. Of an absent row there is nothing to lock but a gap, and two transactions that each hold a gap lock deadlock;
- * without any lock a membership survives the user whose delete commits beside it. `withData`: whose text is read too.
+ * Locks the object rows of these objects, absent ones by writing a stub: one statement, sorted by id. A locking read
+ * would not do. An absent row offers nothing to lock but a gap, and two transactions that each hold a gap lock
+ * deadlock; without any lock a membership survives the user whose delete commits beside it. `withData`: ids of objects
+ * whose text is read too.
  */
-export async function lockHeads(
+export async function lockObjects(
   transaction: Transaction,
   kindOfId: ReadonlyMap<string, string>,
   withData: readonly string[] = [],
-): Promise<Map<string, Head>> {
+): Promise<Map<string, LockedObject>> {
   const ids = [...kindOfId.keys()].sort()
   const stubs = ids.map((id): SqlValue[] => [id, kindOfId.get(id) ?? '', 0, 0])
   await transaction.execute(upsert({ table: 'clerk_objects', columns: STUB_COLUMNS, updates: [], rows: stubs }))
@@ -56,9 +57,9 @@ export async function lockHeads(
   )
   return new Map(
     rows.map((row) => {
-      const subjects = { userId: row.user_id, organizationId: row.organization_id }
+      const owners = { userId: row.user_id, organizationId: row.organization_id }
       const deleted = Number(row.deleted) === 1
-      return [row.id, { version: versionOf(row), deleted, subjects, data: row.data ?? null }]
+      return [row.id, { version: versionOf(row), deleted, owners, data: row.data ?? null }]
     }),
   )
 }
@@ -74,35 +75,36 @@ function versionOf(row: Stored): Version | null {
   }
 }
 
-/** Writes heads that this transaction has locked and decided; what stood there before does not matter any more. */
-export async function writeHeads(transaction: Transaction, heads: readonly HeadWrite[], nowMs: number): Promise<void> {
-  if (heads.length === 0) return
-  const rows = [...heads]
-    .sort(byKey((head) => head.id))
-    .map((head): SqlValue[] => [
-      head.id,
-      head.kind,
-      head.version.updatedAtMs,
-      head.version.timestampMs,
-      head.version.eventId,
-      head.subjects.userId,
-      head.subjects.organizationId,
-      timeValue(head.tombstone?.deletedAtMs ?? null),
-      head.tombstone?.source ?? null,
+/** Writes object rows that this transaction has locked and decided, over their previous content. */
+export async function writeObjects(
+  transaction: Transaction,
+  objects: readonly ObjectRow[],
+  nowMs: number,
+): Promise<void> {
+  if (objects.length === 0) return
+  const rows = [...objects]
+    .sort(byKey(({ id }) => id))
+    .map((object): SqlValue[] => [
+      object.id,
+      object.kind,
+      object.version.updatedAtMs,
+      object.version.timestampMs,
+      object.version.eventId,
+      object.owners.userId,
+      object.owners.organizationId,
+      timeValue(object.tombstone?.deletedAtMs ?? null),
+      object.tombstone?.source ?? null,
       timeValue(nowMs),
-      head.data,
+      object.data,
     ])
   await transaction.execute(
-    upsert({ table: 'clerk_objects', columns: HEAD_COLUMNS, updates: HEAD_COLUMNS.slice(1), rows }),
+    upsert({ table: 'clerk_objects', columns: OBJECT_COLUMNS, updates: OBJECT_COLUMNS.slice(1), rows }),
   )
 }
 
-/** Notes whom these heads are about besides what their newest version says. They are locked. */
-export async function writeSubjects(
-  transaction: Transaction,
-  subjectsOf: ReadonlyMap<string, Subjects>,
-): Promise<void> {
-  for (const [id, { userId, organizationId }] of subjectsOf) {
+/** Adds owners that an older version named. The object rows are locked. */
+export async function writeOwners(transaction: Transaction, ownersOf: ReadonlyMap<string, Owners>): Promise<void> {
+  for (const [id, { userId, organizationId }] of ownersOf) {
     const sql = 'UPDATE clerk_objects SET user_id=?, organization_id=? WHERE id=?'
     await transaction.execute({ sql, values: [userId, organizationId, id] })
   }

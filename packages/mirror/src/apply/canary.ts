@@ -1,44 +1,44 @@
 import { randomBytes } from 'node:crypto'
 import { decode, Failure, type TypedKind } from '@clerk-mirror/events'
 import type { Connection } from 'mariadb'
-import { type Arrival, applyBatch } from '../apply/apply.js'
-import { outboxRemoval, type ReactionInterests } from '../apply/outbox.js'
+import { refuseStatementLog } from '../database/binary-log.js'
+import { DatabaseConnectError, unfit } from '../database/connect-failure.js'
+import { onFreshConnection } from '../database/connection.js'
+import { SHORT_LOCK_WAIT_TIMEOUT_S } from '../database/connection-limits.js'
+import { throughContention } from '../database/contention.js'
+import type { DatabaseOptions } from '../database/database-url.js'
+import { classify } from '../database/failures.js'
+import { PROBE_TEXT } from '../database/session.js'
+import { upsert } from '../database/sql.js'
+import type { Transaction } from '../database/transaction.js'
 import { TYPED_KINDS } from '../projections/rows.js'
 import { PROJECTIONS } from '../projections/tables.js'
-import { refuseStatementLog } from './binary-log.js'
-import { DatabaseConnectError, unfit } from './connect-failure.js'
-import { onFreshConnection } from './connection.js'
-import { SHORT_LOCK_WAIT_TIMEOUT_S } from './connection-limits.js'
-import { throughContention } from './contention.js'
-import type { DatabaseOptions } from './database-url.js'
-import { classify } from './failures.js'
-import { PROBE_TEXT } from './session.js'
-import { upsert } from './sql.js'
-import type { Transaction } from './transaction.js'
+import { applyBatch, type DecodedEvent } from './apply.js'
+import { outboxRemoval, type ReactionInterests } from './outbox.js'
 
 /*
- * Asks the database, on a fresh connection, whether it works for the tables that matter and the account that matters,
- * where a failed batch only says that something went wrong: a small committed write, and then a transaction that does
- * what a worker does and is rolled back. That one runs the code which applies events, on made-up events of every kind
- * that has a table, so it covers each table, column and right that a worker needs, and none besides.
+ * Asks the database, on a fresh connection, whether it works for the tables and the account that matter; a failed batch
+ * alone does not tell. A small committed write, and then a transaction that does what a worker does and is rolled back.
+ * That transaction runs the code which applies events, on made-up events of every kind that has a table, so it covers
+ * each table, column and right that a worker needs, and no others.
  */
 
-/** A stub among the heads, and so no head to anybody: the one row that it costs to ask whether writes commit. */
+/** A stub in clerk_objects, which no reader takes for an object: the one row needed to ask whether writes commit. */
 const CANARY_ID = 'clerk-mirror-canary'
 
-/** Of the rows that are rolled back: two processes that ask at once must not wait for each other. */
+/** Key of the rows that are rolled back: two processes that ask at once must not wait for each other. */
 const OWN_ID = `${CANARY_ID}-${randomBytes(8).toString('hex')}`
 
-export type CanaryOptions = { database: DatabaseOptions; asksForReactions: boolean; random: () => number }
+export type CanaryOptions = { database: DatabaseOptions; requestsReactions: boolean; random: () => number }
 
 /** @throws Failure of class `outage` that names the cause. */
-export async function canary({ database, asksForReactions, random }: CanaryOptions): Promise<void> {
+export async function canary({ database, requestsReactions, random }: CanaryOptions): Promise<void> {
   try {
     await onFreshConnection(database, async (connection) => {
       await refuseStatementLog(connection, database)
       await throughContention(() => commitOne(connection), random)
       await connection.query(`SET SESSION innodb_lock_wait_timeout = ${SHORT_LOCK_WAIT_TIMEOUT_S}`)
-      await rehearse(connection, database, asksForReactions ? EVERY_REACTION : null)
+      await rehearse(connection, database, requestsReactions ? EVERY_REACTION : null)
     })
   } catch (error) {
     if (error instanceof DatabaseConnectError) throw new Failure('outage', error.code, error.message, error)
@@ -57,9 +57,9 @@ function commitOne(connection: Connection): Promise<unknown> {
 const EVERY_REACTION: ReactionInterests = { to: () => [OWN_ID], wantUpdatesOf: () => true }
 
 /**
- * Every kind at once; and one by one where something stands in the way of one of them. An index, a foreign key, a check
- * or a trigger of the application may refuse made-up rows, and another transaction may hold a gap: neither says
- * anything of the database. A failure of any other class does.
+ * Rehearses every kind at once, and kind by kind where one of them is obstructed. An index, a foreign key, a check or a
+ * trigger of the application may refuse made-up rows, and another transaction may hold a gap: neither says anything
+ * about the database. A failure of any other class does.
  */
 async function rehearse(
   connection: Connection,
@@ -67,12 +67,12 @@ async function rehearse(
   reactions: ReactionInterests | null,
 ): Promise<void> {
   const failure = await refusalOf(connection, database, TYPED_KINDS, reactions)
-  // Whoever holds a gap in one table would make this wait once for each kind.
+  // A transaction that holds a gap in one table would make this wait once for each kind.
   if (failure === null || failure.class === 'contention') return
   for (const kind of TYPED_KINDS) await refusalOf(connection, database, [kind], reactions)
 }
 
-/** @throws DatabaseConnectError, or what says that the database does not work. */
+/** @throws DatabaseConnectError, or the failure that shows that the database does not work. */
 async function refusalOf(
   connection: Connection,
   database: DatabaseOptions,
@@ -82,7 +82,7 @@ async function refusalOf(
   const transaction = transactionOn(connection)
   await connection.query('START TRANSACTION')
   try {
-    await applyBatch(transaction, kinds.flatMap(arrivalsOf), Date.now(), reactions)
+    await applyBatch(transaction, kinds.flatMap(eventsOf), Date.now(), reactions)
     const altered = await alteredColumn(transaction, kinds, reactions !== null)
     if (altered !== null) throw unfit(database, 'database_text_altered', altered)
     await applyBatch(transaction, deletionsOf(kinds), Date.now(), reactions)
@@ -99,7 +99,7 @@ async function refusalOf(
   }
 }
 
-/** As the relay does with what it has handed over. */
+/** As the relay removes the rows that it has enqueued. */
 async function emptyOutbox(transaction: Transaction): Promise<void> {
   const rows = await transaction.query<{ id: bigint }>('SELECT id FROM reaction_outbox WHERE reaction=?', [OWN_ID])
   await transaction.execute(outboxRemoval(rows.map(({ id }) => id)))
@@ -112,7 +112,9 @@ const transactionOn = (connection: Connection): Transaction => ({
 
 const idOf = (kind: TypedKind) => `${OWN_ID}-${TYPED_KINDS.indexOf(kind)}`
 
-/** With this process' id in it, for an application's unique index must not make two processes wait for each other. */
+/**
+ * Contains this process' id, so that a unique index of the application does not make two processes wait for each other.
+ */
 const TEXT = `${OWN_ID} ${PROBE_TEXT}`
 
 /** Members of Clerk's objects that columns are made from, with the same text in each. */
@@ -127,19 +129,19 @@ const OBJECT = {
   user_id: idOf('user'),
 }
 
-/** The object appears, and a member with an odd name changes: reactions are told the names of what changed. */
-const arrivalsOf = (kind: TypedKind): Arrival[] => [
+/** The object appears, and a member with an odd name changes: reaction requests hold the names of changed members. */
+const eventsOf = (kind: TypedKind): DecodedEvent[] => [
   arrivalOf(kind, 'created', { ...OBJECT, updated_at: 1 }),
   arrivalOf(kind, 'updated', { ...OBJECT, updated_at: 2, [TEXT]: TEXT }),
 ]
 
-/** With a user and an organization goes all that names them. */
-const deletionsOf = (kinds: readonly TypedKind[]): Arrival[] =>
+/** Deleting a user and an organization removes everything that names them. */
+const deletionsOf = (kinds: readonly TypedKind[]): DecodedEvent[] =>
   kinds
     .filter((kind) => kinds.length === 1 || kind === 'user' || kind === 'organization')
     .map((kind) => arrivalOf(kind, 'deleted', {}))
 
-function arrivalOf(kind: TypedKind, what: string, object: object): Arrival {
+function arrivalOf(kind: TypedKind, what: string, object: object): DecodedEvent {
   const [eventId, objectId, type] = [`${idOf(kind)}-${what}`, idOf(kind), `${kind}.${what}`]
   const body = JSON.stringify({ type, timestamp: 1, data: { ...object, id: objectId } })
   const entry = { eventId, type, objectId, instanceId: null, source: 'clerk' as const, receivedAtMs: 0, attempts: 1 }
@@ -147,7 +149,7 @@ function arrivalOf(kind: TypedKind, what: string, object: object): Arrival {
   return { entry, change: decoded.kind === 'change' ? decoded.change : null }
 }
 
-/** The first column that does not give back the text which it was given; null where all do. */
+/** The first column that does not return the text that was written to it; null where all do. */
 async function alteredColumn(
   transaction: Transaction,
   kinds: readonly TypedKind[],
@@ -155,7 +157,7 @@ async function alteredColumn(
 ): Promise<string | null> {
   for (const kind of kinds) {
     const { table, columns } = PROJECTIONS[kind]
-    const written = arrivalsOf(kind).at(-1)?.change
+    const written = eventsOf(kind).at(-1)?.change
     if (!written || written.deleted || !written.object) continue
     const object = written.object.object as never
     const expected = Object.entries(columns).flatMap(([name, column]) => {
@@ -168,12 +170,14 @@ async function alteredColumn(
     ])
     const altered = expected.find(([name, value]) => row?.[name] !== value)
     if (altered) return `${table}.${altered[0]}`
-    const [head] = await transaction.query<{ data: string }>('SELECT data FROM clerk_objects WHERE id=?', [idOf(kind)])
-    if (head?.data !== written.data) return 'clerk_objects.data'
+    const [stored] = await transaction.query<{ data: string }>('SELECT data FROM clerk_objects WHERE id=?', [
+      idOf(kind),
+    ])
+    if (stored?.data !== written.data) return 'clerk_objects.data'
     const outbox = 'SELECT changed_fields FROM reaction_outbox WHERE event_id=? AND reaction=?'
     const values = [`${idOf(kind)}-updated`, OWN_ID]
-    const [asked] = withOutbox ? await transaction.query<{ changed_fields: string }>(outbox, values) : []
-    if (withOutbox && !asked?.changed_fields.includes(JSON.stringify(TEXT))) return 'reaction_outbox.changed_fields'
+    const [request] = withOutbox ? await transaction.query<{ changed_fields: string }>(outbox, values) : []
+    if (withOutbox && !request?.changed_fields.includes(JSON.stringify(TEXT))) return 'reaction_outbox.changed_fields'
   }
   return null
 }

@@ -1,15 +1,15 @@
 import { connectOnce } from '../database/connection.js'
 import type { DatabaseOptions } from '../database/database-url.js'
-import { type ForeignConstraint, foreignConstraints } from '../database/foreign-constraints.js'
-import { readMigrations } from './migration-files.js'
-import { readRecords } from './migration-records.js'
+import { readMigrations } from '../migrate/migration-files.js'
+import { readRecords } from '../migrate/migration-records.js'
+import { type ForeignConstraint, foreignConstraints } from './foreign-constraints.js'
 
 export type MigrationStatus = {
   /** Names, in their order. */
   applied: string[]
-  /** Not, or not fully, applied: before these are, the tables are not what the code expects. */
+  /** Not, or not fully, applied: until they are, the code does not fit the tables. */
   pending: string[]
-  /** What the application added to the tables that can stop events. */
+  /** Constraints that the application added to the tables and that can stop events. */
   foreign: ForeignConstraint[]
 }
 

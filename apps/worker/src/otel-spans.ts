@@ -6,7 +6,7 @@ import type { Tracing } from '@clerk-mirror/runtime'
  * A span for each event of a batch, in the trace that began at ingest. It ends when the batch has been committed, or
  * has failed.
  */
-export const traced =
+export const withSpans =
   (handle: Handle, tracing: Tracing): Handle =>
   async (batch) => {
     const spans = batch.map(({ envelope: { eventId, type }, attempt, trace }) => {

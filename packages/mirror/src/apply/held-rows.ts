@@ -1,20 +1,20 @@
-import { type Arrival, headsOf } from '../apply/apply.js'
+import { onFreshConnection } from '../database/connection.js'
+import type { DatabaseOptions } from '../database/database-url.js'
+import { placeholders } from '../database/sql.js'
 import { LOCK_MEMORY_MS } from '../limits.js'
 import { PROJECTIONS } from '../projections/tables.js'
-import { onFreshConnection } from './connection.js'
-import type { DatabaseOptions } from './database-url.js'
-import { placeholders } from './sql.js'
+import { type DecodedEvent, objectsToLock } from './apply.js'
 
 /** A row that an event writes: its table, the key's column, and the key. */
 type RowName = { table: string; column: string; id: string }
 
 const nameOf = ({ table, id }: RowName) => `${table} ${id}`
 
-/** The rows that applying an event locks, but for what a delete takes along. */
-function rowsOf({ entry, change }: Arrival): RowName[] {
+/** The rows that applying an event locks, except those that a delete cascades to. */
+function rowsOf({ entry, change }: DecodedEvent): RowName[] {
   const rows = [{ table: 'webhook_events', column: 'event_id', id: entry.eventId }]
   if (change === null) return rows
-  for (const id of headsOf([change]).keys()) rows.push({ table: 'clerk_objects', column: 'id', id })
+  for (const id of objectsToLock([change]).keys()) rows.push({ table: 'clerk_objects', column: 'id', id })
   const projection = Object.entries(PROJECTIONS).find(([kind]) => kind === change.objectKind)?.[1]
   if (projection) rows.push({ table: projection.table, column: 'clerk_id', id: change.objectId })
   return rows
@@ -28,8 +28,8 @@ export class HeldRows {
     this.#names = names
   }
 
-  holds(arrival: Arrival): boolean {
-    return this.#names.size > 0 && rowsOf(arrival).some((row) => this.#names.has(nameOf(row)))
+  holds(event: DecodedEvent): boolean {
+    return this.#names.size > 0 && rowsOf(event).some((row) => this.#names.has(nameOf(row)))
   }
 
   and(other: HeldRows): HeldRows {
@@ -40,10 +40,10 @@ export class HeldRows {
 export const NO_HELD_ROWS = new HeldRows(new Set())
 
 /**
- * Which of the rows that a batch writes are held by others: those that are there and that a read which skips locked
- * rows does not give. It sees rows that were not committed yet. Of a server that cannot tell, none.
+ * The rows of a batch that other transactions hold: rows that exist and that a read which skips locked rows does not
+ * return. Sees uncommitted rows too. Empty on a server that cannot tell.
  */
-export async function findHeldRows(options: DatabaseOptions, batch: readonly Arrival[]): Promise<HeldRows> {
+export async function findHeldRows(options: DatabaseOptions, batch: readonly DecodedEvent[]): Promise<HeldRows> {
   const rows = batch.flatMap(rowsOf)
   const held = new Set<string>()
   await onFreshConnection(options, async (connection) => {
@@ -62,19 +62,19 @@ export async function findHeldRows(options: DatabaseOptions, batch: readonly Arr
 }
 
 /**
- * Events that a held row stopped come again before long, and so do others of the same objects. They are not to hold up
- * those beside them once more.
+ * An event that a held row stopped comes again before long, and so do other events of the same object. They must not
+ * delay their whole batch once more.
  */
 export class BlockedObjects {
   readonly #untilMs = new Map<string, number>()
 
-  add({ change }: Arrival): void {
+  add({ change }: DecodedEvent): void {
     if (change) this.#untilMs.set(change.objectId, performance.now() + LOCK_MEMORY_MS)
   }
 
-  has({ change }: Arrival): boolean {
+  has({ change }: DecodedEvent): boolean {
     if (this.#untilMs.size === 0 || change === null) return false
     for (const [id, untilMs] of this.#untilMs) if (untilMs < performance.now()) this.#untilMs.delete(id)
-    return [...headsOf([change]).keys()].some((id) => this.#untilMs.has(id))
+    return [...objectsToLock([change]).keys()].some((id) => this.#untilMs.has(id))
   }
 }

@@ -1,11 +1,11 @@
 import type { Connection } from 'mariadb'
-import { HEAD_COLUMNS } from '../apply/heads.js'
 import { LEDGER_COLUMNS } from '../apply/ledger.js'
+import { OBJECT_COLUMNS } from '../apply/object-rows.js'
 import { OUTBOX_COLUMNS } from '../apply/outbox.js'
 import { TYPED_KINDS } from '../projections/rows.js'
 import { PROJECTIONS } from '../projections/tables.js'
 
-/** Something that the application added to a table of the mirror and that can stop its writes, with what to do. */
+/** A constraint that the application added to a table of the mirror and that can stop its writes, with the remedy. */
 export type ForeignConstraint = {
   kind: 'unique-index' | 'foreign-key' | 'column-without-default'
   /** The table of the mirror. */
@@ -14,9 +14,9 @@ export type ForeignConstraint = {
   message: string
 }
 
-/** The tables of the mirror: the columns that name a row, and all that a worker writes. */
+/** The tables of the mirror: the columns that identify a row, and all columns that a worker writes. */
 const TABLES: Readonly<Record<string, { keys: readonly string[]; columns: readonly string[] }>> = {
-  clerk_objects: { keys: ['id'], columns: HEAD_COLUMNS },
+  clerk_objects: { keys: ['id'], columns: OBJECT_COLUMNS },
   webhook_events: { keys: ['event_id'], columns: LEDGER_COLUMNS },
   reaction_outbox: { keys: ['id'], columns: OUTBOX_COLUMNS },
   ...Object.fromEntries(
@@ -41,7 +41,7 @@ const COLUMNS = `SELECT TABLE_NAME AS tableName, COLUMN_NAME AS name FROM inform
   WHERE TABLE_SCHEMA = DATABASE() AND IS_NULLABLE = 'NO' AND COLUMN_DEFAULT IS NULL AND EXTRA = ''
   ORDER BY TABLE_NAME, COLUMN_NAME`
 
-/** Reads only, and sees what the account may see: foreign keys of tables that it has no right on are not among them. */
+/** Reads only, and sees no more than the account may see: foreign keys of tables without rights are missing. */
 export async function foreignConstraints(connection: Connection): Promise<ForeignConstraint[]> {
   const indexes = await connection.query<IndexColumn[]>(UNIQUE_INDEXES)
   const keys = await connection.query<ForeignKey[]>(FOREIGN_KEYS)
@@ -60,7 +60,7 @@ function uniqueIndexes(rows: readonly IndexColumn[]): ForeignConstraint[] {
   return [...columnsOf.values()].flatMap((columns) => {
     const [{ tableName: table, name } = { tableName: '', name: '' }] = columns
     const ours = TABLES[table]
-    // With a key of ours among its columns no two rows can collide.
+    // An index that includes one of our keys cannot collide.
     if (!ours || columns.some(({ columnName }) => ours.keys.includes(columnName ?? ''))) return []
     const list = columns.map(({ columnName }) => columnName ?? 'an expression').join(', ')
     const message =

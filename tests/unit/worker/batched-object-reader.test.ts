@@ -1,7 +1,7 @@
 import type { ObjectNow } from '@clerk-mirror/mirror'
 import { expect, test } from 'vitest'
 import { READ_OBJECTS_MAX } from '../../../apps/worker/src/limits.js'
-import { objectReader } from '../../../apps/worker/src/reaction-runtime/batched-object-reader.js'
+import { batchedObjectReader } from '../../../apps/worker/src/reaction-runtime/batched-object-reader.js'
 import { latch } from '../../support/until.js'
 
 const object = (id: string): ObjectNow => ({
@@ -12,7 +12,7 @@ const object = (id: string): ObjectNow => ({
 /** Holds all users except those with names that begin with `gone`. */
 function mirrorThat(before: () => Promise<void> = async () => {}) {
   const statements: string[][] = []
-  const read = objectReader(async (ids) => {
+  const read = batchedObjectReader(async (ids) => {
     statements.push([...ids])
     await before()
     return new Map(ids.filter((id) => !id.startsWith('gone')).map((id) => [id, object(id)]))

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { inCompany } from '../../../apps/worker/src/reaction-runtime/settle-together.js'
+import { coalesceCompletions } from '../../../apps/worker/src/reaction-runtime/coalesce-completions.js'
 import { latch, until } from '../../support/until.js'
 
 const LONG_MS = 60_000
 
 test('work that is over waits for what else is under way, and they end together', async () => {
-  const together = inCompany(LONG_MS)
+  const together = coalesceCompletions(LONG_MS)
   const slow = latch()
   const ended: string[] = []
   void together(Promise.resolve()).then(() => ended.push('quick'))
@@ -18,13 +18,13 @@ test('work that is over waits for what else is under way, and they end together'
 })
 
 test('work that is alone, or that fails, waits for nobody', async () => {
-  const together = inCompany(LONG_MS)
+  const together = coalesceCompletions(LONG_MS)
   expect(await together(Promise.resolve('done'))).toBe('done')
   await expect(together(Promise.reject(new Error('no')))).rejects.toThrow('no')
 })
 
 test('nobody waits longer than for a moment', async () => {
-  const together = inCompany(5)
+  const together = coalesceCompletions(5)
   let isOver = false
   const never = latch()
   void together(never.opened)
