@@ -49,13 +49,16 @@ async function deadLetter(id: string, data: object = { ...clerkUser('user_x', 1)
   return id
 }
 
+/** The list does without a database that takes longer than `LEDGER_MS`, as on a slow machine, and says so. */
+const UNDISTURBED = expect.stringMatching(/^(?:The database did not answer: .*\n)?$/)
+
 describe.skipIf(!isPossible)('the command', () => {
   test('lists dead letters, the oldest first, for people and for programs', async () => {
-    expect(await ops('dead-letters list')).toEqual({ code: 0, stdout: 'No dead letters.\n', stderr: '' })
+    expect(await ops('dead-letters list')).toEqual({ code: 0, stdout: 'No dead letters.\n', stderr: UNDISTURBED })
     await deadLetter('msg_first')
     await deadLetter('msg_second', { id: {} })
     const { code, stdout, stderr } = await ops('dead-letters list')
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: UNDISTURBED })
     expect(stdout).toMatch(/^msg_first .*\n(.*\n)*msg_second /m)
     expect(stdout).toContain('poison/malformed')
     expect(await jsonOf('dead-letters list')).toEqual([nameless('msg_first'), nameless('msg_second')])

@@ -47,7 +47,7 @@ test('somebody signs up, writes a tagline and a link, renames in Clerk, and leav
 
   await clerkSays('user.deleted', deleted(ada))
   expect((await site.get('/@countess')).status).toBe(404)
-  expect((await site.get('/')).text).toContain('Nobody is here yet')
+  expect((await site.get('/')).text).toContain('No profiles yet')
   expect((await site.get('/me', bearer(ada))).status).toBe(410)
   expect(await world.database.query('SELECT * FROM blocks')).toEqual([])
 })

@@ -52,7 +52,7 @@ function causeCard(cause: DeadLetterCause, { session, filter, nowMs }: DeadLette
       <p class="advice">${cause.advice}</p>
       <div class="actions">
         <a class="button" href="/dead-letters?${queryOf(narrowed).toString()}">Only these</a>
-        ${session.account.role === 'operator' && verbs(narrowed, session, counted(cause.count, 'letter'))}
+        ${session.account.role === 'operator' && verbs(narrowed, session, counted(cause.count, 'dead letter'))}
       </div>
     </article>`
 }
