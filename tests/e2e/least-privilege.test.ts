@@ -229,7 +229,7 @@ inWorld('a worker that lost a right stops, loses nothing, and gives back what it
   const heads = 'INSERT, UPDATE ON clerk_mirror.clerk_objects'
   await database.run([`REVOKE ${heads} FROM clerk_mirror_worker`])
   const id = await sent(ingest.url, 'user.updated', clerkUser(ada, 3000, { username: 'countess' }))
-  await untilNotReady(worker, mysqlCause('grant the account its rights of docs/hardening.md'))
+  await untilNotReady(worker, mysqlCause('grant the account the rights that docs/hardening.md lists for it'))
   await until(async () => (await redis.admin.llen('{clerk-0}:clerk-events:active')) > 0)
   expect(await worker.stop()).toMatchObject({ code: 0 })
   expect(await redis.admin.llen('{clerk-0}:clerk-events:active')).toBe(0)
