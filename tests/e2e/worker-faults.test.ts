@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Delivery } from '@clerk-mirror/devstack'
 import { expect, test } from 'vitest'
-import { watchForWedge } from '../../packages/queue/src/consume/stuck-watchdog.js'
-import { WEDGE_LOOK_MS, WEDGE_LOOKS } from '../../packages/queue/src/limits.js'
+import { StuckWorkerWatchdog } from '../../packages/queue/src/consume/stuck-watchdog.js'
+import { STUCK_CHECK_MS, STUCK_CHECKS } from '../../packages/queue/src/limits.js'
 import { pour, signUps } from '../support/http/deliveries.js'
 import { openFaultProxy } from '../support/http/fault-proxy.js'
 import { health, isReady, queueErrors } from '../support/processes/processes.js'
@@ -12,7 +12,7 @@ import { canOpenHouse, type House, openHouse } from '../support/processes/stack.
 import { envelope, openTestQueue, type TestQueue } from '../support/queue/queue.js'
 import { until } from '../support/until.js'
 
-const WEDGED_WITHIN_MS = 10 * 30_000
+const STUCK_WITHIN_MS = 10 * 30_000
 /**
  * Six deaths, each followed by the end of a lease and, for an event with an earlier crash, by the wait for the others.
  */
@@ -90,7 +90,7 @@ test('a worker whose connection to Redis dies without a word works on', IN_HOUSE
   proxy.silence('bzpopmin')
   const events = signUps(1, 3)
   await pour(ingest, events).done
-  await house.settled(idsOf(events), WEDGED_WITHIN_MS)
+  await house.settled(idsOf(events), STUCK_WITHIN_MS)
   expect(worker.isRunning).toBe(true)
   // Each attempt to reconnect fails alike, and the log says it once.
   const made = proxy.connections()
@@ -101,7 +101,7 @@ test('a worker whose connection to Redis dies without a word works on', IN_HOUSE
 })
 
 test(
-  'a worker whose account lacks a right in Redis says so and rests, is no wedge, and works when it has the right',
+  'a worker whose account lacks a right in Redis says so and backs off, is not called stuck, and works when it has the right',
   IN_HOUSE,
   async () => {
     await using house = await openHouse('own redis')
@@ -119,7 +119,7 @@ test(
     // On a busy machine MySQL may be late to answer first.
     await until(async () => (await health(worker.url, '/readyz')).body.checks?.['redis']?.ok === false)
     expect(await health(worker.url, '/readyz')).toMatchObject({ body: { checks: { redis: { ok: false, cause } } } })
-    await pause(WEDGE_LOOK_MS * (WEDGE_LOOKS + 2))
+    await pause(STUCK_CHECK_MS * (STUCK_CHECKS + 2))
     expect(worker.isRunning).toBe(true)
     const [told, ...more] = queueErrors(worker)
     expect(told).toMatchObject({ err: { message: expect.stringMatching(/can't run|ACL failure/) } })
@@ -130,14 +130,19 @@ test(
   },
 )
 
-type Story = { name: string; prepare: (queue: TestQueue) => Promise<unknown>; hasRoom?: boolean; inBetween?: InBetween }
+type Story = {
+  name: string
+  prepare: (queue: TestQueue) => Promise<unknown>
+  hasCapacity?: boolean
+  inBetween?: InBetween
+}
 type InBetween = (queue: TestQueue) => Promise<unknown>
 
 const accept = ({ producer }: TestQueue, ids: readonly string[]) =>
   Promise.all(ids.map((id) => producer.enqueue(envelope(id))))
 const stories: Story[] = [
   { name: 'nothing waits', prepare: async () => {} },
-  { name: 'the worker has no room', prepare: (queue) => accept(queue, ['msg_1']), hasRoom: false },
+  { name: 'the worker has no capacity', prepare: (queue) => accept(queue, ['msg_1']), hasCapacity: false },
   {
     name: 'the queue is paused',
     prepare: async (queue) => {
@@ -167,31 +172,33 @@ const stories: Story[] = [
   },
 ]
 
-function watch({ redis, partition }: TestQueue, hasRoom: boolean): Disposable & { told: string[] } {
+function watch({ redis, partition }: TestQueue, hasCapacity: boolean): Disposable & { told: string[] } {
   const told: string[] = []
-  const wedged = ({ code }: { code: string }) => void told.push(code)
-  return { told, ...watchForWedge({ client: redis, partitions: [partition], hasRoom: () => hasRoom, wedged }) }
+  const onStuck = ({ code }: { code: string }) => void told.push(code)
+  const options = { client: redis, partitions: [partition], hasCapacity: () => hasCapacity, onStuck }
+  const watchdog = new StuckWorkerWatchdog(options)
+  return { told, [Symbol.dispose]: () => watchdog[Symbol.dispose]() }
 }
 
-/** Whether this would be called a wedge; a queue on which everything is as in a wedge tells how long to wait for it. */
-async function isCalledWedged({ prepare, hasRoom = true, inBetween }: Story): Promise<boolean> {
+/** Whether the watchdog would call this worker stuck; a control queue, on which it is, tells how long to wait. */
+async function isCalledStuck({ prepare, hasCapacity = true, inBetween }: Story): Promise<boolean> {
   await using queue = await openTestQueue()
   await using control = await openTestQueue()
   await prepare(queue)
   await accept(control, ['msg_1'])
-  using watching = watch(queue, hasRoom)
+  using watching = watch(queue, hasCapacity)
   using alarmed = watch(control, true)
   await until(async () => {
     await inBetween?.(queue)
     return alarmed.told.length > 0
-  }, WEDGED_WITHIN_MS)
+  }, STUCK_WITHIN_MS)
   // By then this one has looked as often, and once more.
-  await pause(2 * WEDGE_LOOK_MS)
+  await pause(2 * STUCK_CHECK_MS)
   return watching.told.length > 0
 }
 
-test('it is no wedge when an event waits for a good reason', ALONGSIDE, async () => {
-  const judged = await Promise.all(stories.map(async (story) => ({ [story.name]: await isCalledWedged(story) })))
+test('a worker is not called stuck when an event waits for a good reason', ALONGSIDE, async () => {
+  const judged = await Promise.all(stories.map(async (story) => ({ [story.name]: await isCalledStuck(story) })))
   expect(judged).toEqual(stories.map(({ name }) => ({ [name]: false })))
 })
 

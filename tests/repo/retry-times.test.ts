@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest'
-import { EVENTS_PACE, type Pace, REACTION_PACE } from '../../packages/queue/src/consume/consumer-profile.js'
+import {
+  type ConsumerProfile,
+  EVENT_CONSUMER_PROFILE,
+  REACTION_CONSUMER_PROFILE,
+} from '../../packages/queue/src/consume/consumer-profile.js'
 import { RETRY_JITTER } from '../../packages/queue/src/limits.js'
 import { table, withPart } from './markdown.js'
 import { fromRoot, read } from './tree.js'
@@ -17,26 +21,16 @@ function duration(ms: number): string {
   return parts.flatMap(([count, unit]) => (count > 0 ? [`${count} ${unit}`] : [])).join(' ')
 }
 
-/** Milliseconds from the first try to each further one, where each delay is this share of the table's. */
-function sums({ retryDelaysMs }: Pace, share: number): number[] {
-  let atMs = 0
-  return retryDelaysMs.map((delayMs) => {
-    atMs += delayMs * share
-    return atMs
+function timesTable({ retries }: ConsumerProfile): string {
+  const rows = retries.map(({ delayMs, sinceFirstMs, outlasts }, index) => {
+    const times = [delayMs, sinceFirstMs, sinceFirstMs * (1 - RETRY_JITTER), sinceFirstMs * (1 + RETRY_JITTER)]
+    return [String(index + 2), ...times.map(duration), outlasts]
   })
-}
-
-function timesTable(pace: Pace): string {
-  const [soonest, latest] = [sums(pace, 1 - RETRY_JITTER), sums(pace, 1 + RETRY_JITTER)]
-  const rows = sums(pace, 1).map((atMs, index) => [
-    ...[String(index + 2), duration(pace.retryDelaysMs[index] ?? 0)],
-    ...[atMs, soonest[index] ?? 0, latest[index] ?? 0].map(duration),
-  ])
-  return table(['try', 'after', 'since the first', 'at the soonest', 'at the latest'], rows)
+  return table(['try', 'after', 'since the first', 'at the soonest', 'at the latest', 'outlasts'], rows)
 }
 
 test('docs/errors.md has the times of all tries, with running sums', async () => {
-  const withEvents = withPart(read(DOCUMENT), 'event-retries', timesTable(EVENTS_PACE))
-  const expected = withPart(withEvents, 'reaction-retries', timesTable(REACTION_PACE))
+  const withEvents = withPart(read(DOCUMENT), 'event-retries', timesTable(EVENT_CONSUMER_PROFILE))
+  const expected = withPart(withEvents, 'reaction-retries', timesTable(REACTION_CONSUMER_PROFILE))
   await expect(expected).toMatchFileSnapshot(fromRoot(DOCUMENT))
 })

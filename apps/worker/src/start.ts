@@ -76,7 +76,7 @@ export async function startWorker(config: WorkerConfig, { log, signal, fail }: P
       ),
       probe: agreement.probe,
       settings: agreement.settings,
-      observer: { ...record.observer, wedged: fail },
+      observer: { ...record.observer, stuck: fail },
       keys: config.envelopeKeys?.reveal(),
     }),
   )
@@ -111,7 +111,7 @@ function notifierTo(
 
 async function redisCheck(consumer: Consumer): Promise<Check> {
   await consumer.ping()
-  const cause = consumer.refusal()
+  const cause = consumer.redisError()
   return cause === null ? { ok: true } : { ok: false, cause }
 }
 

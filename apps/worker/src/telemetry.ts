@@ -115,7 +115,7 @@ export function recorder(log: Log, metrics: Metrics, notify: (alert: Alert) => v
       },
     load: (consumer: Consumer): void =>
       metrics.beforeScrape(async () => {
-        const inHand = consumer.inHand()
+        const inHand = consumer.inFlight()
         counters.inFlight.set({}, inHand)
         counters.held.set({}, consumer.breaker().kind === 'closed' ? 0 : inHand)
       }),
@@ -152,7 +152,7 @@ export function recorder(log: Log, metrics: Metrics, notify: (alert: Alert) => v
       redisLost: (err) => log.warn({ event: 'redis.lost', err }, 'waiting for Redis'),
       redisBack: () => log.info({ event: 'redis.back' }),
       workerFailed: (err) => log.warn({ event: 'queue.error', err }),
-    } satisfies Omit<ConsumerObserver, 'wedged'>,
+    } satisfies Omit<ConsumerObserver, 'stuck'>,
   }
 }
 

@@ -1,7 +1,7 @@
 /** The workers' side: consumers of events and of reactions, and the records that workers share. */
 export type { BreakerState } from './consume/breaker.js'
-export { type Consumer, type ConsumerObserver, type ConsumerOptions, consume, retryDelay } from './consume/consumer.js'
-export { REACTION_PACE } from './consume/consumer-profile.js'
+export { type Consumer, type ConsumerObserver, type ConsumerOptions, consume } from './consume/consumer.js'
+export { REACTION_CONSUMER_PROFILE } from './consume/consumer-profile.js'
 export type { Delivery, Disposition, Handle } from './consume/dispatcher.js'
 export type { WorkerPresence, WorkerSettings } from './heartbeats/worker-heartbeat.js'
 export { type EnvelopeKeys, parseEnvelopeKeys } from './job/encryption-keys.js'

@@ -4,109 +4,82 @@ const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
-/**
- * Rides out a failover in seconds and a bad deploy in hours: eight tries over about five hours, then a dead letter. The
- * running sums are 1 s, 6 s, 36 s, 2 min 36 s, 17 min 36 s, 1 h 17 min and 5 h 17 min; with the least that jitter
- * leaves of each, the last try comes 4 h 14 min after the first, so that a cause which lasts four hours costs no event.
- */
-export const RETRY_DELAYS_MS = [SECOND, 5 * SECOND, 30 * SECOND, 2 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR] as const
-export const TRIES_MAX = RETRY_DELAYS_MS.length + 1
-
-/**
- * A receiver of reactions may be down for a day and get them all: eleven tries over 31 hours, then a dead letter. With
- * the least that jitter leaves of each delay, the last try comes 24 h 34 min after the first.
- */
-export const REACTION_RETRY_DELAYS_MS = [
-  5 * SECOND,
-  30 * SECOND,
-  2 * MINUTE,
-  10 * MINUTE,
-  30 * MINUTE,
-  2 * HOUR,
-  4 * HOUR,
-  7 * HOUR,
-  8 * HOUR,
-  9 * HOUR,
-] as const
-
-/** Each delay is this share longer or shorter, by chance: what failed in a crowd is not tried again in one. More would
- * break the promise of the tables above. */
+/** Each retry delay is up to this share longer or shorter, by chance, so that events which failed together are not tried
+ * together. More would break the promise of the tables in job/retry-schedule.ts. */
 export const RETRY_JITTER = 0.2
 
-/** Milliseconds that a worker's claim on an event lasts; renewed while it is held. A killed worker's events are with
- * another after at most this and two checks: 12 s, within the promised 15. */
+/** Milliseconds of a worker's lease on an event (BullMQ's lock), renewed while the event is in flight; and between checks
+ * for stalled jobs. Another worker has a killed worker's events after a lease and two checks at most: 12 s, within the
+ * promised 15. */
 export const LEASE_MS = 6 * SECOND
 export const LEASE_CHECK_MS = 3 * SECOND
 
-/** Milliseconds between looks at how late this process' timers are, for how long a late one counts, and how many of them
- * make a starved process: one late timer is a process that was frozen. */
+/** Milliseconds between samples of this process' timer lag, for which a late sample counts, and the number of late samples
+ * that make a starved process: one late timer is a process that was frozen. */
 export const LAG_SAMPLE_MS = SECOND / 4
 export const LAG_WINDOW_MS = MINUTE
 export const LAG_SAMPLES = 3
-/** Milliseconds of lateness from which a worker takes half of what it took, and below which twice as much again. */
+/** Milliseconds of timer lag from which a worker halves its events in flight, and below which it doubles them again. */
 export const LAG_HIGH_MS = SECOND
 export const LAG_LOW_MS = SECOND / 4
-/** The least part of what it may have in hand that a starved worker takes: less would cost more for each event. */
+/** The smallest share of its in-flight limit that a starved worker takes: less would cost more for each event. */
 export const SHARE_MIN = 1 / 16
-/** A lease lasts so many times as long as a starved worker's timers are late: a renewal is some turns of its event loop.
- * And never longer than so many ms, for when that worker is killed its events wait so long. */
+/** A starved worker's lease in multiples of its timer lag, for a renewal is some turns of its event loop; and the longest
+ * lease in milliseconds, for a killed worker's events wait that long. */
 export const LEASE_LAGS = 8
 export const LEASE_MAX_MS = MINUTE
 
-/** Milliseconds after which a worker that is to stop takes Redis for gone: its connection is down for so long, or is up
- * and silent; and between looks. A busy machine or disk makes Redis late by seconds, and the process stops within 20 s in
- * all. */
+/** Milliseconds after which a stopping worker considers Redis gone: with its connection down, or up and silent; and between
+ * checks. A busy machine or disk makes Redis late by seconds, and the process stops within 20 s in all. */
 export const STOP_DOWN_MS = 4 * SECOND
 export const STOP_SILENT_MS = 10 * SECOND
-export const STOP_LOOK_MS = SECOND / 10
+export const STOP_CHECK_MS = SECOND / 10
 
-/** Milliseconds after which a worker that is to stop releases what its database has not finished, a frozen one for example:
- * longer than healthy batches take, and time is left to tell Redis. */
+/** Milliseconds after which a stopping worker releases events that its database, a frozen one for example, has not finished:
+ * longer than healthy batches take, and time is left to report them to Redis. */
 export const STOP_RELEASE_MS = 10 * SECOND
 
-/** Milliseconds that a worker which is to stop, and holds no event, waits for its connections to end, and between looks at
- * the events that it holds: a script takes less, and it drains within 20 s in all. */
+/** Milliseconds that a stopping worker without an event in flight waits for its connections to end, and between checks of
+ * its events in flight: a script takes less, and it drains within 20 s in all. */
 export const CLOSE_IDLE_MS = 5 * SECOND
-export const CLOSE_LOOK_MS = SECOND / 4
+export const CLOSE_CHECK_MS = SECOND / 4
 
-/** Stalls say that a worker died, not which event killed it: they decide nothing. */
+/** BullMQ's limit of stalls is off: a stall proves that a worker died, and not which event killed it. */
 export const STALLS_MAX = 1_000_000_000
 
-/** An event that was running alone when its worker died, five times over, did it. */
-export const STRIKES_MAX = 5
+/** Crash count of a crash-looping event: workers that died while they ran it alone. Five deaths are no coincidence. */
+export const CRASHES_MAX = 5
 
-/**
- * Milliseconds until an event that is blocked is tried again: soon after its cause is gone, and little work till then.
- */
+/** Milliseconds until a blocked event is tried again: soon after its cause is gone, and little work till then. */
 export const BLOCKED_RETRY_MS = 30 * SECOND
 /** Blocked events of a partition that are counted: each costs a look at its job, and more of them tell nothing more. */
 export const BLOCKED_COUNTED = 1000
-/** Blocked events that wait in a worker for their turn, at most: the others wait another 30 s, and leave their places to
- * events that can be worked on. */
+/** Blocked events that queue in one worker at most: the others wait another 30 s, and leave their in-flight slots to
+ * events that can be applied. */
 export const BLOCKED_WAITING_MAX = 32
 
-/** Events in hand per worker: twice the batch, so that the next batch gathers while one commits. When it is killed they
- * all are suspects, and run alone. */
+/** Events in flight per worker: twice the batch, so that the next batch gathers while one commits. When the worker is
+ * killed they are all quarantined as stalled jobs, and run alone. */
 export const IN_FLIGHT_MAX = 256
-/** Events that a worker finishes and takes with one script: some 4 ms of Redis, in which it accepts nothing. */
-export const TOGETHER_MAX = 64
-/** Events looked at, at the end that is taken from, for one that was put back while its worker was finishing it. */
+/** Jobs that one script finishes and starts: some 4 ms of Redis, in which it accepts nothing. */
+export const SCRIPT_JOBS_MAX = 64
+/** Jobs searched at the head of `wait` for one that was put back as stalled while its worker was finishing it. */
 export const STALLED_LOOK = 512
-/** Milliseconds after which events that it took and did not begin go back: it begins them in the same turn or not at all,
- * for nobody renews their leases. */
-export const START_HOLD_MS = 500
+/** Milliseconds after which prefetched jobs that the worker did not request are released: it requests them in the same
+ * turn of the event loop or not at all, and their leases are not renewed. */
+export const PREFETCH_HOLD_MS = 500
 /** Events in one transaction: measured, each doubling from 64 to 256 takes a sixth of an event's CPU time away, in the
- * worker and in the database; beyond 128 a killed worker leaves too many suspects. */
+ * worker and in the database; beyond 128 a killed worker leaves too many stalled jobs. */
 export const BATCH_MAX = 128
 /** Bytes of bodies in one transaction: escaping at most doubles them, and MariaDB's packet limit is 16 MiB. */
 export const BATCH_BYTES_MAX = 4 * 1024 * 1024
-/** Milliseconds that the first event of a batch waits for company. */
+/** Milliseconds that the first event of a batch waits for more. */
 export const BATCH_WAIT_MS = 5
 /** Batches that commit at the same time in one worker. */
-export const LANES = 2
+export const BATCH_CONCURRENCY = 2
 
-/** Runs of one reaction at once in one worker: enough for a receiver over the ocean. When it is killed they all are
- * suspects, and run one after the other. */
+/** Runs of one reaction at once in one worker: enough for a receiver over the ocean. When it is killed they
+ * are all quarantined as stalled jobs, and run one after the other. */
 export const REACTION_RUNS = 32
 
 /**
@@ -163,9 +136,9 @@ export const SLOT_RETRY_MS = 100
 export const SLOT_TRIES_MAX = 600
 /** Milliseconds after which a worker that could not fetch an event tries again. */
 export const FETCH_RETRY_MS = SECOND
-/** Milliseconds after which a refusal by Redis that was not heard again is over: longer than between two tries of
- * whatever a worker asks by itself. */
-export const REFUSAL_MS = 3 * (FETCH_RETRY_MS + LEASE_CHECK_MS)
+/** Milliseconds after which an error reply of Redis that did not recur is over: longer than between two tries of any
+ * command that a worker repeats by itself. */
+export const REDIS_ERROR_MS = 3 * (FETCH_RETRY_MS + LEASE_CHECK_MS)
 /** Milliseconds that the key lives which shows that Redis takes writes. */
 export const PROBE_TTL_MS = 10 * SECOND
 /** Milliseconds without a byte until a worker's connection counts as half-open; longer than any blocking read. */
@@ -178,10 +151,10 @@ export const PROMPT_SILENCE_MS = 3 * SECOND
  * worker's connection in a row. */
 export const ERROR_REPEATS_MS = 3 * SOCKET_SILENCE_MS
 
-/** Milliseconds between looks at the event that is to be taken next, and looks that may find the same one while this
- * worker has room for it: it ends itself within the promised 30 s. Nothing healthy blocks for more than 11. */
-export const WEDGE_LOOK_MS = 3 * SECOND
-export const WEDGE_LOOKS = 10
+/** Milliseconds between the watchdog's checks of the next event, and checks that may find the same one while this worker
+ * has capacity for it: a stuck worker ends itself within the promised 30 s. Nothing healthy blocks for more than 11. */
+export const STUCK_CHECK_MS = 3 * SECOND
+export const STUCK_CHECKS = 10
 
 /** Events that BullMQ's own stream keeps: it serves watchers, and nothing here relies on it. */
 export const STREAM_LENGTH = 1000
@@ -209,11 +182,11 @@ export const AMONG_MAX = 500
 /** Milliseconds for which a count of the dead letters by class serves: each walks through all of them. */
 export const CLASSES_MS = 5 * SECOND
 
-/** Milliseconds that a worker's word holds that it is alive, and between two of them: it may miss two. */
-export const PRESENCE_MS = 10 * SECOND
-export const PRESENCE_BEAT_MS = 3 * SECOND
-/** Milliseconds that a worker which ends takes to say so; else its word runs out. */
-export const PRESENCE_LEAVE_MS = SECOND / 2
+/** Milliseconds that a worker counts as alive after a heartbeat, and between two of them: it may miss two. */
+export const HEARTBEAT_TTL_MS = 10 * SECOND
+export const HEARTBEAT_MS = 3 * SECOND
+/** Milliseconds that a stopping worker takes to deregister; else its heartbeat expires. */
+export const DEREGISTER_MS = SECOND / 2
 
 /** Milliseconds that the clock of a process may differ from Redis' before it is a finding: more than a busy network makes
  * of it, and little beside the five minutes that a signature is good for. */
@@ -256,7 +229,7 @@ export const GAUGES_RETRY_MS = 250
  * Milliseconds that a reading of the queue serves: whoever scrapes, and however often, Redis is asked once a second.
  */
 export const READING_MS = SECOND
-/** Events looked at from each end of a list for the oldest: handed-back ones stand in front, retried ones behind. */
+/** Events looked at from each end of a list for the oldest: released ones stand in front, retried ones behind. */
 export const ENDS = 32
 /** Dead letters counted by class at once, which holds Redis up for 2 ms, and such counts between two renewals: together
  * below a hundredth of its time, and a hundred thousand dead letters in 80 s. */

@@ -73,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no-drain-on-sigterm',
     file: 'packages/queue/dist/consume/consumer.js',
-    find: '        line.close();',
+    find: '        dispatcher.close();',
     replace: '        return client.disconnect();',
     only: /stop all workers under load/,
     caughtBy: /promises are kept/,

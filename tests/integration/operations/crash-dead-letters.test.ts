@@ -7,7 +7,7 @@ import { deadLettered, placesOf } from '../../support/queue/dead-letters.js'
 import { done, envelope, openTestQueue, type TestQueue } from '../../support/queue/queue.js'
 import { collect, until } from '../../support/until.js'
 
-const KILLER = 'killer/worker_killed: started alone 5 times and never finished: it ends the worker that has it'
+const KILLER = 'killer/worker_killed: ran alone 5 times, and each time its worker crashed'
 
 let database: TestDatabase
 let mirror: Mirror
@@ -76,7 +76,7 @@ test('a replayed killer runs alone from its first start on, with a clean record,
   await Promise.all(healthy.map((id) => queue.producer.enqueue(envelope(id))))
   const suspected: string[] = []
   const handle = async (batch: readonly Delivery[]) => {
-    suspected.push(...batch.filter(({ isSuspect }) => isSuspect).map(({ envelope: { eventId } }) => eventId))
+    suspected.push(...batch.filter(({ isStalled }) => isStalled).map(({ envelope: { eventId } }) => eventId))
     return batch.map(() => done)
   }
   const worker = queue.work({ handle })

@@ -165,7 +165,7 @@ test('erase waits for the event that a worker has, and removes it if it comes ba
     await gate.opened
     return batch.map(({ envelope: { eventId } }) => (eventId === 'msg_done' ? done : { kind: 'failed', failure }))
   }
-  const worker = queue.work({ handle, pace: retryingAfter(HOUR_MS) })
+  const worker = queue.work({ handle, profile: retryingAfter(HOUR_MS) })
   await until(() => worker.seen.handled.flat().length === 2)
   expect(await eraseAda(world, { patienceMs: 300 })).toMatchObject({ unfinished: 2, jobs: { waiting: 0 } })
   const result = await eraseAda(world, { onWaiting: gate.open })

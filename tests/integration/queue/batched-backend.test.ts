@@ -3,14 +3,14 @@ import { Failure } from '@clerk-mirror/events'
 import type { Delivery, Disposition } from '@clerk-mirror/queue/consume'
 import { Queue, Worker } from 'bullmq'
 import { expect, inject, test } from 'vitest'
-import { Together } from '../../../packages/queue/src/consume/batched-backend.js'
+import { BatchedBackend } from '../../../packages/queue/src/consume/batched-backend.js'
 import { withLeaseScripts } from '../../../packages/queue/src/lua/lease-scripts.js'
 import { done, envelope, openTestQueue, retryingAfter, type TestQueue } from '../../support/queue/queue.js'
 import { latch, until } from '../../support/until.js'
 
 /*
- * Events go to Redis and are finished there many at a time, by scripts of ours. These tests hold to it that each of
- * them fares as it would alone.
+ * Events go to Redis and are finished there many at a time, by scripts of ours. These tests hold to it that each of them
+ * fares as it would alone.
  */
 const ids = (count: number, name = 'msg_') => Array.from({ length: count }, (_, index) => `${name}${index}`)
 const acceptAll = (queue: TestQueue, events: string[]) =>
@@ -75,7 +75,7 @@ test('a retry that is due has its turn while the queue is busy', async () => {
     return dispositions
   }
   await acceptAll(queue, ['msg_fails', ...ids(500)])
-  queue.work({ handle: work, pace: retryingAfter(1) })
+  queue.work({ handle: work, profile: retryingAfter(1) })
   // While others wait, a worker never looks for events in any other way than when it finishes some.
   const { redis, partition } = queue
   for (let more = 0; !order.slice(1).includes('msg_fails'); more += 1) {
@@ -91,10 +91,10 @@ test('a worker in the middle of its work takes no more events of a queue that is
   await acceptAll(queue, ids(400))
   const gate = latch()
   const worker = queue.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
-  await until(() => worker.inHand() === 256)
+  await until(() => worker.inFlight() === 256)
   await stock.pause()
   gate.open()
-  await until(() => worker.inHand() === 0)
+  await until(() => worker.inFlight() === 0)
   expect(await queue.redis.llen(queue.partition.key('wait'))).toBe(400 - 256)
   await stock.resume()
   await until(() => isDrained(queue))
@@ -108,7 +108,7 @@ test('an event that another worker has taken over is not finished by the one tha
   const gate = latch()
   await acceptAll(queue, ids(3))
   const worker = queue.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
-  await until(() => worker.inHand() === 3)
+  await until(() => worker.inFlight() === 3)
   await redis.set(partition.key('msg_1:lock'), 'of another', 'PX', 60_000)
   gate.open()
   await until(async () => (await redis.exists(partition.key('msg_0'), partition.key('msg_2'))) === 0)
@@ -116,30 +116,29 @@ test('an event that another worker has taken over is not finished by the one tha
   expect(await redis.lrange(partition.key('active'), 0, -1)).toEqual(['msg_1'])
 })
 
-test('a worker gets with its first event those that it will ask for next, and what it does not ask for goes back', async () => {
+test('a worker prefetches with its first event those that it will request next, and events that it does not request are released', async () => {
   await using queue = await openTestQueue()
   const { redis, partition } = queue
   await acceptAll(queue, ids(4))
-  const together = new Together(partition, withLeaseScripts(redis), {
-    inFlight: () => 256,
-    leaseMs: () => 6_000,
-    onLost: () => {},
-  })
+  const batching = {
+    ...{ partition, client: withLeaseScripts(redis) },
+    ...{ inFlight: () => 256, leaseMs: () => 6_000, onLost: () => {} },
+  }
   const options = { connection: redis, prefix: partition.prefix, lockDuration: 6_000 }
-  const backend = together.backend(partition.queue, options)
+  const backend = new BatchedBackend(batching, partition.queue, options)
   const take = async (token: string) => (await backend.moveToActive(token))[1]
   const taken = [await take('worker:7')]
   expect(await redis.llen(partition.key('active'))).toBe(4)
   taken.push(await take('worker:8'))
   expect(await Promise.all(taken.map((id) => redis.get(partition.key(`${id}:lock`))))).toEqual(['worker:7', 'worker:8'])
   await until(async () => (await redis.llen(partition.key('wait'))) === 2)
-  const handedBack = await redis.lrange(partition.key('wait'), 0, -1)
-  expect([...taken, ...handedBack].sort()).toEqual(ids(4))
-  for (const id of handedBack) {
-    expect(await redis.hget(partition.key(id), 'ats'), 'nobody will suspect it').toBe('0')
+  const released = await redis.lrange(partition.key('wait'), 0, -1)
+  expect([...taken, ...released].sort()).toEqual(ids(4))
+  for (const id of released) {
+    expect(await redis.hget(partition.key(id), 'ats'), 'it will not count as stalled').toBe('0')
     expect(await redis.exists(partition.key(`${id}:lock`))).toBe(0)
   }
-  // The next one that it asks for is there for it.
-  expect(handedBack).toContain(await take('worker:11'))
+  // The next one that it requests is there for it.
+  expect(released).toContain(await take('worker:11'))
   await backend.close()
 })

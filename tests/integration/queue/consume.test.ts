@@ -43,13 +43,13 @@ test('a worker has 256 events in hand at most, 128 in a batch, and 4 MiB of bodi
   }
   const worker = queue.work({ handle })
   expect(worker.isSaturated(), 'before it has taken anything').toBe(false)
-  await until(() => worker.inHand() === 256)
+  await until(() => worker.inFlight() === 256)
   expect(worker.isSaturated()).toBe(true)
   // It has asked for as many as it may have: the rest waits, for this worker or another.
   expect(await queue.redis.llen(queue.partition.key('wait'))).toBe(304)
   gate.open()
   const waiting = () => queue.redis.llen(queue.partition.key('wait'))
-  await until(async () => (await waiting()) === 0 && worker.inHand() >= large.length)
+  await until(async () => (await waiting()) === 0 && worker.inFlight() >= large.length)
   largeGate.open()
   await until(() => isDrained(queue))
   await until(() => !worker.isSaturated())
@@ -77,7 +77,7 @@ test('a failure of unknown cause is tried again later, with its reason on record
     attempts.push(delivery?.attempt ?? 0)
     return [attempts.length < 3 ? failed(new Failure('unknown', 'mysql_9999', 'odd')) : done]
   }
-  const worker = queue.work({ handle, pace: retryingAfter(10) })
+  const worker = queue.work({ handle, profile: retryingAfter(10) })
   await until(() => attempts.length === 3)
   await until(() => isDrained(queue))
   expect(attempts).toEqual([1, 2, 3])
@@ -98,7 +98,7 @@ test('a handler that throws, or says nothing of an event, costs that event a try
   await acceptAll(queue, ['msg_a'])
   let calls = 0
   const worker = queue.work({
-    pace: retryingAfter(10),
+    profile: retryingAfter(10),
     handle: async () => {
       calls += 1
       if (calls === 1) throw new TypeError('a bug')
@@ -243,7 +243,7 @@ test('a finished try clears what a suspect was suspected of', async () => {
   await queue.redis.hset(queue.partition.key('msg_a'), 'ats', 3, 'struckBy', 'one two')
   queue.work({
     handle: async () => [failed(new Failure('unknown', 'mysql_9999', 'odd'))],
-    pace: retryingAfter(HOUR_MS),
+    profile: retryingAfter(HOUR_MS),
   })
   await until(async () => (await jobField(queue, 'msg_a', 'atm')) === '1')
   expect(await jobField(queue, 'msg_a', 'struckBy')).toBeNull()

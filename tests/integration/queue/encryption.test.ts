@@ -77,7 +77,7 @@ test('events in clear and encrypted ones lie side by side, and one worker takes 
 
 test('a worker that lacks the key tries again for as long as it may, then keeps a dead letter that names the key', async () => {
   await accept('msg_a')
-  const worker = queue.work({ keys: onlyB, pace: retryingAfter(1) })
+  const worker = queue.work({ keys: onlyB, profile: retryingAfter(1) })
   await until(async () => (await queue.deadLetters.find('msg_a')) !== null)
   expect(worker.seen.retried).toHaveLength(7)
   expect(worker.seen.handled).toEqual([])
@@ -90,7 +90,7 @@ test('a worker that lacks the key tries again for as long as it may, then keeps 
 
 test('a worker that lacks the key keeps nothing from one that has it', async () => {
   await accept('msg_a')
-  const blind = queue.work({ keys: NONE, pace: retryingAfter(300) })
+  const blind = queue.work({ keys: NONE, profile: retryingAfter(300) })
   await until(() => blind.seen.retried.length > 0)
   await blind[Symbol.asyncDispose]()
   const seeing = queue.work()

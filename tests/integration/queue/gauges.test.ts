@@ -85,7 +85,7 @@ test('an event between two tries is retrying, and neither waits nor ages', async
   await using gauges = gaugesOf(queue)
   await queue.producer.enqueue(envelope('msg_a'))
   await queuedEarlier(queue, 'msg_a', WEEK_MS)
-  const worker = queue.work({ handle: failing('unknown'), pace: retryingAfter(WEEK_MS) })
+  const worker = queue.work({ handle: failing('unknown'), profile: retryingAfter(WEEK_MS) })
   await until(() => worker.seen.retried.length === 1)
   await until(async () => (await queue.redis.zcard(queue.partition.key('delayed'))) === 1)
   const { events, oldestMs } = await readingOf(gauges)
@@ -137,7 +137,7 @@ test('an event that comes back for its next try is as old as its time for it', a
   const gate = latch()
   const fail = failing('unknown')
   const worker = queue.work({
-    pace: retryingAfter(10),
+    profile: retryingAfter(10),
     handle: (batch) => (batch[0]?.attempt === 1 ? fail(batch) : gate.opened.then(() => fail(batch))),
   })
   await until(() => worker.seen.handled.length === 2)

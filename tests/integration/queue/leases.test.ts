@@ -31,7 +31,7 @@ test('a lease that ran out and that nobody missed is taken again', async () => {
   await acceptAll(queue)
   const gate = latch()
   const worker = queue.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
-  await until(() => worker.inHand() === 3)
+  await until(() => worker.inFlight() === 3)
   const tokens = await redis.mget(ids.map((id) => partition.key(`${id}:lock`)))
   await redis.del(...ids.map((id) => partition.key(`${id}:lock`)))
   await until(async () => (await redis.exists(...ids.map((id) => partition.key(`${id}:lock`)))) === 3)
@@ -47,7 +47,7 @@ test('an event whose lease ran out is finished all the same, also when it was pu
   await acceptAll(queue)
   const gate = latch()
   const worker = queue.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
-  await until(() => worker.inHand() === 3)
+  await until(() => worker.inFlight() === 3)
   // So that it does not take it again itself.
   await redis.hset(partition.key('meta'), 'paused', 1)
   await putBack(queue, 'msg_0')
@@ -62,7 +62,7 @@ test('a process that is given an event which it is working on does not run it tw
   await acceptAll(queue)
   const gate = latch()
   const worker = queue.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
-  await until(() => worker.inHand() === 3)
+  await until(() => worker.inFlight() === 3)
   for (let times = 1; times <= 3; times += 1) {
     await putBack(queue, 'msg_1')
     // It has taken it once more.
@@ -82,7 +82,7 @@ test('a try that fails after its event was given twice counts once, and leaves n
   const gate = latch()
   const failed = { kind: 'failed' as const, failure: new Failure('unknown', 'mysql_9999', 'odd') }
   const worker = queue.work({ handle: (batch) => gate.opened.then(() => batch.map(() => failed)) })
-  await until(() => worker.inHand() === 1)
+  await until(() => worker.inFlight() === 1)
   await putBack(queue, 'msg_a')
   const field = (name: string) => queue.redis.hget(queue.partition.key('msg_a'), name)
   await until(async () => (await field('ats')) === '2')
@@ -107,7 +107,7 @@ test('a worker that lost a lease gives back nothing of the worker that has the e
       throw new Failure('outage', 'mysql_1290', 'the database is read-only')
     },
   })
-  await until(() => worker.breaker().kind === 'open' && worker.inHand() === 3)
+  await until(() => worker.breaker().kind === 'open' && worker.inFlight() === 3)
   // Another worker has started it since.
   await redis.hset(partition.key('msg_1'), 'ats', 2)
   await redis.set(partition.key('msg_1:lock'), 'of another', 'PX', 60_000)

@@ -62,7 +62,7 @@ describe('events', () => {
     await until(() => family.served() === 4)
     const gate = latch()
     const worker = family.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
-    await until(() => worker.inHand() === 256)
+    await until(() => worker.inFlight() === 256)
     expect(await family.sizes(4, 'active')).toEqual([64, 64, 64, 64])
     gate.open()
     await until(() => worker.handled.length === 600)
@@ -88,7 +88,7 @@ describe('events', () => {
     await until(() => family.served() === 2)
     // Twice the time in which a worker that is not paused would have taken it.
     await new Promise((resolve) => setTimeout(resolve, 4000))
-    expect(worker.inHand()).toBe(0)
+    expect(worker.inFlight()).toBe(0)
     isDown = false
     await until(() => worker.handled.includes('msg_new'))
   })
@@ -104,7 +104,7 @@ test('a backlog of one partition alone is one too, although the worker has room 
   await until(() => family.served() === 4)
   const gate = latch()
   const worker = family.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
-  await until(() => worker.inHand() === 64)
+  await until(() => worker.inFlight() === 64)
   expect(worker.isSaturated()).toBe(true)
   gate.open()
   await until(() => worker.handled.length === 100)

@@ -68,7 +68,7 @@ describe('a partition is retired', () => {
     const gate = latch()
     if (state === 'running') {
       const worker = family.work({ handle: (batch) => gate.opened.then(() => batch.map(() => done)) })
-      await until(() => worker.inHand() === 1)
+      await until(() => worker.inFlight() === 1)
     }
     const set = { dead: 'failed', 'to be tried again': 'delayed' }[state]
     if (set) {

@@ -20,7 +20,7 @@ async function failedOnce(queue: TestQueue, ids: readonly string[]) {
     attempts.push([eventId, attempt])
     return attempt === 1 ? odd : done
   }
-  const worker = queue.work({ pace: retryingAfter(HOUR_MS), handle: async (batch) => batch.map(judge) })
+  const worker = queue.work({ profile: retryingAfter(HOUR_MS), handle: async (batch) => batch.map(judge) })
   await until(async () => (await delayed(queue)) === ids.length)
   return { worker, attempts }
 }

@@ -7,7 +7,7 @@ import {
   consume,
   type Partition,
   parseRedisUrl,
-  REACTION_PACE,
+  REACTION_CONSUMER_PROFILE,
   reactionJobId,
   reactionPartition,
 } from '@clerk-mirror/queue/consume'
@@ -89,7 +89,7 @@ function work(react: (run: ReactionRun) => Promise<void>, how: How = {}) {
       retrying: (_, { code, message }) => void said.push(`retrying ${code}: ${message}`),
       deadLettered: (_, { code }) => void said.push(`dead ${code}`),
     },
-    pace: REACTION_PACE,
+    profile: REACTION_CONSUMER_PROFILE,
   })
   const worker = Object.assign(consumer, { stop: () => stop.abort() })
   workers.push(worker)
@@ -214,20 +214,20 @@ test('more runs at once than a worker may have wait in Redis', async () => {
     await gate.opened
     running -= 1
   })
-  const ids = Array.from({ length: 2 * REACTION_PACE.inFlight }, (_, index) => `user_${index}`)
+  const ids = Array.from({ length: 2 * REACTION_CONSUMER_PROFILE.inFlight }, (_, index) => `user_${index}`)
   await ask(...ids)
-  await until(() => running === REACTION_PACE.lanes)
-  expect(await queue.redis.llen(place.key('wait'))).toBe(REACTION_PACE.inFlight)
+  await until(() => running === REACTION_CONSUMER_PROFILE.batchConcurrency)
+  expect(await queue.redis.llen(place.key('wait'))).toBe(REACTION_CONSUMER_PROFILE.inFlight)
   gate.open()
   await until(() => said.length === ids.length)
-  expect(most).toBe(REACTION_PACE.lanes)
+  expect(most).toBe(REACTION_CONSUMER_PROFILE.batchConcurrency)
 })
 
 test('a run that waits for its turn has all of its time, and goes back when the worker stops meanwhile', async () => {
   const gate = latch()
   const worker = work(async () => {}, { throttle: () => gate.opened, timeoutMs: 50 })
   await ask('user_1')
-  await until(() => worker.inHand() === 1)
+  await until(() => worker.inFlight() === 1)
   await pause(100)
   expect(said).toEqual([])
   worker.stop()

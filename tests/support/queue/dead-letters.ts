@@ -21,7 +21,7 @@ export const ONE_OF_EACH = {
     type: 'organization.updated',
     objectId: 'org_1',
   },
-  killer: { id: 'msg_killer', reason: 'killer/worker_killed: started alone 5 times and never finished' },
+  killer: { id: 'msg_killer', reason: 'killer/worker_killed: ran alone 5 times, and each time its worker crashed' },
   unknown: { id: 'msg_unknown', reason: 'unknown/handler_threw: the handler threw' },
   foreign: { id: 'msg_foreign', reason: 'moved by hand' },
   hashed: { id: eventIdOf('evt/of another form'), reason: 'unknown/handler_threw: the handler threw' },

@@ -14,7 +14,7 @@ import { openProducer, type Producer, type QueueName } from '@clerk-mirror/queue
 import { type DeadLetters, openDeadLetters } from '@clerk-mirror/queue/operate'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
-import { EVENTS_PACE, type Pace } from '../../../packages/queue/src/consume/consumer-profile.js'
+import { type ConsumerProfile, EVENT_CONSUMER_PROFILE } from '../../../packages/queue/src/consume/consumer-profile.js'
 import { until } from '../until.js'
 
 export type TestQueue = AsyncDisposable & {
@@ -45,7 +45,7 @@ export const UNOBSERVED = {
   redisLost: () => {},
   redisBack: () => {},
   workerFailed: () => {},
-  wedged: () => {},
+  stuck: () => {},
   blocked: () => {},
   breakerChanged: () => {},
   retrying: () => {},
@@ -101,9 +101,9 @@ export async function openTestQueue({ keys, ...place }: TestQueueOptions = {}): 
 }
 
 /** Events as ever, with this delay before every further try. */
-export const retryingAfter = (delayMs: number): Pace => ({
-  ...EVENTS_PACE,
-  retryDelaysMs: EVENTS_PACE.retryDelaysMs.map(() => delayMs),
+export const retryingAfter = (delayMs: number): ConsumerProfile => ({
+  ...EVENT_CONSUMER_PROFILE,
+  retries: EVENT_CONSUMER_PROFILE.retries.map((retry) => ({ ...retry, delayMs })),
 })
 
 export const done: Disposition = { kind: 'done' }

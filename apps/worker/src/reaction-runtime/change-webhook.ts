@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Failure } from '@clerk-mirror/events'
-import { REACTION_PACE } from '@clerk-mirror/queue/consume'
+import { REACTION_CONSUMER_PROFILE } from '@clerk-mirror/queue/consume'
 import { NO_PROXIES, type ProxySettings, proxyFor } from '@clerk-mirror/runtime'
 import { Webhook } from 'svix'
 import { DELIVERY_MS, RETRY_AFTER_MAX_MS } from '../limits.js'
@@ -31,7 +31,7 @@ export function webhookReaction(webhook: ChangeWebhook): WebhookReaction {
   const signers = secrets.map((secret) => new Webhook(secret))
   const proxy = proxyFor(url, proxies)
   const outgoing = openOutgoing({
-    ...{ url, proxy, connections: REACTION_PACE.inFlight },
+    ...{ url, proxy, connections: REACTION_CONSUMER_PROFILE.inFlight },
     ...(!allowsPrivate && { lookup: lookupPublic }),
   })
   return {

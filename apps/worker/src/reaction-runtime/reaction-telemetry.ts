@@ -53,7 +53,7 @@ export function reactionRecorder(log: Log, metrics: Metrics, notify: (alert: Ale
       halted: (err) => log.warn({ event: 'reaction.relay_halted', err }, 'reaction requests wait in the database'),
       resumed: () => log.info({ event: 'reaction.relay_goes_on' }),
     } satisfies RelayOptions['observer'],
-    runsOf: (reaction: string, causes = new BlockedCauses()): Omit<ConsumerObserver, 'wedged'> => ({
+    runsOf: (reaction: string, causes = new BlockedCauses()): Omit<ConsumerObserver, 'stuck'> => ({
       blocked: ({ envelope }, { code, message }) => {
         if (!causes.add(code, message)) return
         log.warn({ event: 'reaction.blocked', reaction, runId: envelope.eventId, code }, message)

@@ -45,15 +45,15 @@ async function runOne(reaction: Reaction, delivery: Delivery, options: RunnerOpt
   const request = requestIn(delivery.envelope)
   if (!request) return failed(new Failure('poison', 'reaction_unreadable', 'the job holds no reaction request'))
   // A suspect's crash count is recorded already, and it runs alone.
-  if (!delivery.isSuspect) await throttle()
-  if (stop.aborted) return { kind: 'handed-back' }
+  if (!delivery.isStalled) await throttle()
+  if (stop.aborted) return { kind: 'released' }
   const read = reader(request.objectId, options)
   const failure = await runWithTimeout(reaction, delivery, request, read.object, options)
   if (failure === null) {
     onDone(request)
     return { kind: 'done' }
   }
-  if (stop.aborted) return { kind: 'handed-back' }
+  if (stop.aborted) return { kind: 'released' }
   // Takes precedence over the reaction's own error: when the database is away no run can begin, and no try is used.
   const cause = read.failure() ?? failure
   if (cause.class === 'outage') throw cause

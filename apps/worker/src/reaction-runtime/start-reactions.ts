@@ -4,7 +4,7 @@ import {
   consume,
   type Partition,
   type Partitions,
-  REACTION_PACE,
+  REACTION_CONSUMER_PROFILE,
   type RegisteredReactions,
   reactionPartition,
 } from '@clerk-mirror/queue/consume'
@@ -104,8 +104,8 @@ export async function startReactions(
           runnerOf(reaction, { ...{ objectNow, canary, throttle, log, stop: stop.signal, onDone: record.done } }),
         ),
         probe: () => mirror.canary().then(guard.ready),
-        observer: { ...record.runsOf(name), wedged: fail },
-        pace: REACTION_PACE,
+        observer: { ...record.runsOf(name), stuck: fail },
+        profile: REACTION_CONSUMER_PROFILE,
       }),
     )
   })

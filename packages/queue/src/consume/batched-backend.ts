@@ -1,148 +1,142 @@
-import { type BackendFactory, createRedisBackend, type Job, type RedisQueueBackend } from 'bullmq'
-import { START_HOLD_MS, STREAM_LENGTH, TOGETHER_MAX } from '../limits.js'
+import { type BackendFactory, createRedisBackend, type Job, RedisQueueBackend, raw2NextJobData } from 'bullmq'
+import { PREFETCH_HOLD_MS, SCRIPT_JOBS_MAX, STREAM_LENGTH } from '../limits.js'
 import { BATCH_KEYS, type BatchScripts, withBatchScripts } from '../lua/batch-scripts.js'
 import type { LeaseScripts } from '../lua/lease-scripts.js'
 import type { Partition } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
 
-type Process = (job: Job, token?: string) => Promise<void>
-type Finish = {
+type Completion = {
   args: [id: string, token: string, fetchNext: 0 | 1]
-  settle: (answer: unknown) => void
-  fail: (error: unknown) => void
+  resolve: (reply: unknown) => void
+  reject: (error: unknown) => void
 }
-/** What a script said of one start: an event's fields and id, or that there is none. */
-type Started = { token: string; answer: unknown }
+/** A script's reply for one start: a job's fields and id, or that none waits. */
+type Prefetched = { token: string; reply: unknown }
+type NextJob = ReturnType<typeof raw2NextJobData>
 
-/** Takes the place of a script's arguments, which begin with a key. */
-const TOGETHER = 'together'
-/** BullMQ's worker numbers its lock tokens, one after the other. */
+/** BullMQ's worker numbers its lock tokens consecutively: a worker id, a colon, a number. */
 const TOKEN = /^(.+:)(\d+)$/
 
-export type TogetherOptions = {
-  /** How many events the worker may have at present, and how many ms each is leased for. */
+export type BatchedBackendOptions = {
+  partition: Partition
+  client: RedisClient & LeaseScripts
+  /** How many jobs the worker may have in flight at present, and for how many ms each is leased. */
   inFlight: () => number
   leaseMs: () => number
-  /** Events went to another worker, for this one renewed its leases too late. */
-  onLost: (events: number) => void
+  /** Jobs went to another worker, for this one renewed their leases too late. */
+  onLost: (jobs: number) => void
 }
 
 /**
- * Has a BullMQ Worker finish events, and start others, many at a time. BullMQ asks Redis for each event by itself; its
- * `backendFactory` is the seam at which those questions are gathered:
+ * A RedisQueueBackend that completes and starts jobs in batches. A stock BullMQ Worker sends one script for each job; this
+ * one, installed by the worker's `backendFactory`, batches them:
  *
- * - Events that are finished in the same turn of the event loop, which are those of one batch, go there as one script.
- * - Where a worker asks for one event it gets all that it will ask for next, locked with the tokens that it will use.
- * What it does not ask for after all is handed back.
- * - Leases are renewed together, before anybody looks for those that ran out, and a lease that ran out unnoticed is
- * taken
- * again. BullMQ gives such an event up, and a process that was frozen would be the first to take it for stalled.
+ * - Jobs completed in the same turn of the event loop, which are those of one batch, are completed by one script, which
+ *   also starts the next jobs.
+ * - A worker's request for one job prefetches all that it will request next, locked with the tokens that it will use.
+ *   Jobs fetched but never requested are released.
+ * - Leases are renewed together, before each check for stalled jobs, and an expired lease that no worker has noticed is
+ *   taken again. BullMQ gives such a job up, and a process that was frozen would be the first to take it for stalled.
+ *
+ * tests/unit/queue/bullmq-signatures.test.ts fails when a BullMQ release changes a signature that this class overrides
+ * or calls.
  */
-export class Together {
-  readonly #client: RedisClient & LeaseScripts & BatchScripts
-  readonly #partition: Partition
-  readonly #options: TogetherOptions
-  readonly #keys: readonly string[]
-  readonly #asked = new Map<number, () => Promise<unknown>>()
-  #backend: RedisQueueBackend | undefined
-  #finishes: Finish[] = []
-  #started: Started[] = []
-  #holding: NodeJS.Timeout | undefined
-  #starting: Promise<void> = Promise.resolve()
+export class BatchedBackend extends RedisQueueBackend {
+  readonly #options: BatchedBackendOptions
+  readonly #scripts: LeaseScripts & BatchScripts
+  readonly #scriptKeys: readonly string[]
+  #completions: Completion[] = []
+  #prefetched: Prefetched[] = []
+  #holdTimer: NodeJS.Timeout | undefined
+  #prefetching: Promise<void> = Promise.resolve()
   #lastNumber = -1
-  #lastAsked = 0
-  /** Events that the worker has got and not begun, works on, and is finishing. */
+  /** Jobs that the worker was given and has not begun. */
   readonly #given = new Set<unknown>()
-  /** Events that it works on, with their lock tokens. */
+  /** Lock tokens of the jobs that it is processing, by job id. */
   readonly #leased = new Map<string, string>()
-  #running = 0
+  #processing = 0
   #finishing = 0
 
-  constructor(partition: Partition, client: RedisClient & LeaseScripts, options: TogetherOptions) {
-    this.#options = options
-    this.#client = withBatchScripts(client)
-    this.#partition = partition
-    this.#keys = BATCH_KEYS.map(partition.key)
+  /** For the `backendFactory` of a Worker. */
+  static factory(batching: BatchedBackendOptions): BackendFactory<BatchedBackend> {
+    return (name, options, connections) => new BatchedBackend(batching, name, options, connections)
   }
 
-  readonly backend: BackendFactory<RedisQueueBackend> = (name, options, connections) => {
-    const backend = createRedisBackend(name, options, connections)
-    this.#backend = backend
-    const completeAlone = backend.moveToCompleted.bind(backend)
-    const failAlone = backend.moveToFailed.bind(backend)
-    const startAlone = backend.moveToActive.bind(backend)
-    const execCommand = backend.execCommand.bind(backend)
-    // BullMQ's own method makes of a script's answer, errors included, what the worker expects.
-    const read = (id: string, ask: () => Promise<unknown>) => {
-      this.#lastAsked += 1
-      this.#asked.set(this.#lastAsked, ask)
-      return backend.moveToFinished(id, [TOGETHER, this.#lastAsked])
-    }
-    backend.execCommand = (redis, command, args) => {
-      const ask = args[0] === TOGETHER && this.#asked.get(args[1])
-      if (!ask) return execCommand(redis, command, args)
-      this.#asked.delete(args[1])
-      return ask()
-    }
-    backend.moveToCompleted = (job, value, removeOnComplete, token, fetchNext) => {
-      const { id, parentKey, opts } = job
-      // No event of ours is part of a flow or names a key for duplicates; what is, was not put there by ingest.
-      const isOrdinary = value === undefined && removeOnComplete === undefined && !parentKey && !opts.deduplication
-      if (!isOrdinary || id === undefined) return completeAlone(job, value, removeOnComplete, token, fetchNext)
-      return this.#whileFinishing(async () => {
-        const finishedOn = Date.now()
-        return { result: await read(id, () => this.#finish(id, token, fetchNext)), finishedOn }
-      })
-    }
-    backend.moveToFailed = (...args) => this.#whileFinishing(() => failAlone(...args))
-    backend.moveToActive = async (token, worker) => {
-      const started = await this.#start(token)
-      return started === undefined ? startAlone(token, worker) : read('', async () => this.#give(started))
-    }
-    const lookForStalled = backend.moveStalledJobsToWait.bind(backend)
-    backend.moveStalledJobsToWait = async () => {
-      await this.#renew([...this.#leased])
-      return lookForStalled()
-    }
-    backend.extendLocks = async (ids, tokens) => {
-      await this.#renew(ids.map((id, index) => [id, tokens[index] ?? '']))
-      return [] // those that are lost were told of; BullMQ would tell of each by itself
-    }
-    return backend
+  /** Takes over the connections of the backend that BullMQ would use, which knows how to open them. */
+  constructor(batching: BatchedBackendOptions, ...[name, options, connections]: Parameters<BackendFactory>) {
+    const opened = createRedisBackend(name, options, connections)
+    // It forwards the errors of its connections, and an error event without a listener would end the process.
+    opened.on('error', () => {})
+    super(opened.connection, name, opened.keys, (type) => opened.toKey(type), options, opened.blockingConnection)
+    this.#options = batching
+    this.#scripts = withBatchScripts(batching.client)
+    this.#scriptKeys = BATCH_KEYS.map(batching.partition.key)
   }
 
-  /** The worker's processor, counted. */
-  readonly counting =
-    (process: Process): Process =>
-    async (job, token) => {
-      const { id = '' } = job
-      this.#given.delete(id)
-      this.#running += 1
-      this.#leased.set(id, token ?? '')
-      try {
-        return await process(job, token)
-      } finally {
-        this.#running -= 1
-        if (this.#leased.get(id) === token) this.#leased.delete(id)
-      }
-    }
+  override moveToCompleted(
+    ...args: Parameters<RedisQueueBackend['moveToCompleted']>
+  ): ReturnType<RedisQueueBackend['moveToCompleted']> {
+    const [{ id, parentKey, opts }, value, removeOnComplete, token, fetchNext] = args
+    // Our jobs are no part of a flow and have no deduplication key; a job that is or has was not enqueued by us.
+    const isOrdinary = value === undefined && removeOnComplete === undefined && !parentKey && !opts.deduplication
+    return this.#whileFinishing(async () => {
+      if (!isOrdinary || id === undefined) return super.moveToCompleted(...args)
+      const finishedOn = Date.now()
+      return { result: this.#nextJob(id, await this.#complete(id, token, fetchNext)), finishedOn }
+    })
+  }
 
-  /** Whether the worker has no event, and has told Redis of each that it had. */
+  override moveToFailed(
+    ...args: Parameters<RedisQueueBackend['moveToFailed']>
+  ): ReturnType<RedisQueueBackend['moveToFailed']> {
+    return this.#whileFinishing(() => super.moveToFailed(...args))
+  }
+
+  override async moveToActive(token: string, name?: string): Promise<NextJob> {
+    const reply = await this.#requested(token)
+    return reply === undefined ? super.moveToActive(token, name) : this.#nextJob('', this.#give(reply))
+  }
+
+  override async moveStalledJobsToWait(): Promise<string[]> {
+    await this.#renew([...this.#leased])
+    return super.moveStalledJobsToWait()
+  }
+
+  override async extendLocks(ids: string[], tokens: string[], _ms: number): Promise<string[]> {
+    await this.#renew(ids.map((id, index) => [id, tokens[index] ?? '']))
+    return [] // `onLost` reported them; BullMQ would report each by itself
+  }
+
+  /** Runs the worker's processor on a job, which is leased and counted meanwhile. */
+  async track<T>({ id = '' }: Job, token: string, process: () => Promise<T>): Promise<T> {
+    this.#given.delete(id)
+    this.#processing += 1
+    this.#leased.set(id, token)
+    try {
+      return await process()
+    } finally {
+      this.#processing -= 1
+      if (this.#leased.get(id) === token) this.#leased.delete(id)
+    }
+  }
+
+  /** Whether the worker has no job, and Redis knows the result of each that it had. */
   get isIdle(): boolean {
-    return this.#started.length + this.#given.size + this.#running + this.#finishing === 0
+    return this.#prefetched.length + this.#given.size + this.#processing + this.#finishing === 0
   }
 
-  /** Hands back what was started and not asked for, as if nobody had ever had it. */
-  async handBack(): Promise<void> {
-    // What is on its way from Redis is ours as well.
-    await this.#starting
-    clearTimeout(this.#holding)
-    for (const { token, answer } of this.#started.splice(0)) {
-      const id = idIn(answer)
+  /** Releases jobs that were fetched and not requested, as if they had never been fetched. */
+  async releasePrefetched(): Promise<void> {
+    // Jobs on their way from Redis are leased to this worker as well.
+    await this.#prefetching
+    clearTimeout(this.#holdTimer)
+    const { key } = this.#options.partition
+    for (const { token, reply } of this.#prefetched.splice(0)) {
+      const id = jobIdIn(reply)
       if (id === undefined) continue
-      // Should it fail, the lease runs out.
-      await this.#client.clerkStarts(this.#partition.key(id), token, startsIn(answer) - 1, 0).catch(() => {})
-      await this.#backend?.moveJobFromActiveToWait(id, token).catch(() => {})
+      // Should this fail, the lease expires.
+      await this.#scripts.clerkStarts(key(id), token, startsIn(reply) - 1, 0).catch(() => {})
+      await this.moveJobFromActiveToWait(id, token).catch(() => {})
     }
   }
 
@@ -155,87 +149,94 @@ export class Together {
     }
   }
 
-  #give(answer: unknown): unknown {
-    const id = idIn(answer)
+  /** A script's reply as BullMQ gives it to its worker. */
+  #nextJob(jobId: string, reply: unknown): NextJob {
+    if (typeof reply !== 'number') return raw2NextJobData(reply as unknown[])
+    if (reply >= 0) return []
+    throw this.finishedErrors({ code: reply, jobId, command: 'moveToFinished', state: 'active' })
+  }
+
+  #give(reply: unknown): unknown {
+    const id = jobIdIn(reply)
     if (id !== undefined) this.#given.add(id)
-    return answer
+    return reply
   }
 
-  /** What a script said of the event that this token is for; undefined when BullMQ's own is to be asked. */
-  async #start(token: string): Promise<unknown> {
-    const [, prefix, digits] = TOKEN.exec(token) ?? []
+  /** A script's reply for the job that this token is for; undefined when BullMQ's own script has to be sent. */
+  async #requested(token: string): Promise<unknown> {
+    const [, workerId, digits] = TOKEN.exec(token) ?? []
     const number = Number(digits)
-    // A worker that hands an event back asks for another with the token of that one.
-    if (prefix === undefined || number <= this.#lastNumber) return undefined
+    // A worker that released a job requests another with the same token.
+    if (workerId === undefined || number <= this.#lastNumber) return undefined
     this.#lastNumber = number
-    if (this.#started.length === 0) {
-      const starting = this.#startMany(prefix, number)
-      this.#starting = starting.catch(() => {})
-      await starting
+    if (this.#prefetched.length === 0) {
+      const prefetching = this.#prefetch(workerId, number)
+      this.#prefetching = prefetching.catch(() => {})
+      await prefetching
     }
-    if (this.#started[0]?.token !== token) return undefined
-    const { answer } = this.#started.shift() ?? {}
-    if (this.#started.length === 0) clearTimeout(this.#holding)
-    return answer
+    if (this.#prefetched[0]?.token !== token) return undefined
+    const { reply } = this.#prefetched.shift() ?? {}
+    if (this.#prefetched.length === 0) clearTimeout(this.#holdTimer)
+    return reply
   }
 
-  async #startMany(prefix: string, number: number): Promise<void> {
-    const room = this.#options.inFlight() - this.#given.size - this.#running - this.#finishing
-    const count = Math.max(1, Math.min(TOGETHER_MAX, room))
-    const answers = await this.#client.clerkStart(...this.#keys, ...this.#head(), count, prefix, number)
-    this.#started = answers.map((answer, index) => ({ token: `${prefix}${number + index}`, answer }))
-    if (answers.length > 1) this.#holding = setTimeout(() => void this.handBack(), START_HOLD_MS)
+  async #prefetch(workerId: string, number: number): Promise<void> {
+    const capacity = this.#options.inFlight() - this.#given.size - this.#processing - this.#finishing
+    const count = Math.max(1, Math.min(SCRIPT_JOBS_MAX, capacity))
+    const replies = await this.#scripts.clerkStart(...this.#scriptKeys, ...this.#commonArgs(), count, workerId, number)
+    this.#prefetched = replies.map((reply, index) => ({ token: `${workerId}${number + index}`, reply }))
+    if (replies.length > 1) this.#holdTimer = setTimeout(() => void this.releasePrefetched(), PREFETCH_HOLD_MS)
   }
 
-  #head(): (string | number)[] {
-    return [this.#partition.key(''), Date.now(), this.#options.leaseMs(), STREAM_LENGTH]
+  #commonArgs(): (string | number)[] {
+    const { partition, leaseMs } = this.#options
+    return [partition.key(''), Date.now(), leaseMs(), STREAM_LENGTH]
   }
 
   async #renew(leases: readonly (readonly [id: string, token: string])[]): Promise<void> {
     if (leases.length === 0) return
-    const { key } = this.#partition
-    const lost = await this.#client.clerkRenew(
-      ...([key('active'), key('stalled'), key(''), this.#options.leaseMs()] as const),
-      ...leases.flat(),
-    )
-    if (lost.length > 0) this.#options.onLost(lost.length)
+    const { partition, leaseMs, onLost } = this.#options
+    const { key } = partition
+    const args = [key('active'), key('stalled'), key(''), leaseMs()] as const
+    const lost = await this.#scripts.clerkRenew(...args, ...leases.flat())
+    if (lost.length > 0) onLost(lost.length)
   }
 
-  #finish(id: string, token: string, fetchNext: boolean): Promise<unknown> {
-    return new Promise((settle, fail) => {
-      this.#finishes.push({ args: [id, token, fetchNext ? 1 : 0], settle, fail })
-      // The events of a batch are settled one after the other, and all of them before the next tick.
-      if (this.#finishes.length === 1) process.nextTick(() => void this.#finishMany())
+  #complete(id: string, token: string, fetchNext: boolean): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#completions.push({ args: [id, token, fetchNext ? 1 : 0], resolve, reject })
+      // The jobs of a batch are settled one after the other, and all of them before the next tick.
+      if (this.#completions.length === 1) process.nextTick(() => void this.#completeAll())
     })
   }
 
-  async #finishMany(): Promise<void> {
-    const all = this.#finishes.splice(0)
-    // A script in each turn of the event loop: whoever else asks Redis for something has a turn between them.
+  async #completeAll(): Promise<void> {
+    const all = this.#completions.splice(0)
+    // One script in each turn of the event loop, so that other commands of this process get in between.
     while (all.length > 0) {
-      void this.#finishSome(all.splice(0, TOGETHER_MAX))
+      void this.#completeMany(all.splice(0, SCRIPT_JOBS_MAX))
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
 
-  async #finishSome(finishes: readonly Finish[]): Promise<void> {
-    const args = finishes.flatMap(({ args }) => args)
+  async #completeMany(completions: readonly Completion[]): Promise<void> {
+    const args = completions.flatMap(({ args }) => args)
     try {
-      const answers = await this.#client.clerkFinish(...this.#keys, ...this.#head(), ...args)
-      for (const [index, { settle }] of finishes.entries()) settle(this.#give(answers[index]))
+      const replies = await this.#scripts.clerkFinish(...this.#scriptKeys, ...this.#commonArgs(), ...args)
+      for (const [index, { resolve }] of completions.entries()) resolve(this.#give(replies[index]))
     } catch (error) {
-      for (const { fail } of finishes) fail(error)
+      for (const { reject } of completions) reject(error)
     }
   }
 }
 
-/** The id of the event that was started; undefined where none was. */
-const idIn = (answer: unknown): string | undefined =>
-  Array.isArray(answer) && typeof answer[1] === 'string' ? answer[1] : undefined
+/** The id of the job that was started; undefined where none was. */
+const jobIdIn = (reply: unknown): string | undefined =>
+  Array.isArray(reply) && typeof reply[1] === 'string' ? reply[1] : undefined
 
 /** How often it was started, this time included: its fields stand one after the other, each before its value. */
-function startsIn(answer: unknown): number {
-  const fields: unknown = Array.isArray(answer) ? answer[0] : null
+function startsIn(reply: unknown): number {
+  const fields: unknown = Array.isArray(reply) ? reply[0] : null
   const at = Array.isArray(fields) ? fields.indexOf('ats') : -1
   return at === -1 ? 1 : Number((fields as unknown[])[at + 1])
 }

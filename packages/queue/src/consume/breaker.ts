@@ -5,11 +5,11 @@ import { PROBE_DELAYS_MS } from '../limits.js'
 export type BreakerState =
   | { kind: 'closed' }
   | { kind: 'open'; sinceMs: number; failure: Failure }
-  /** The probe passed: one event goes first. */
+  /** The probe passed: one event is tried before all others. */
   | { kind: 'half-open'; sinceMs: number; failure: Failure }
 
 type Hooks = {
-  /** Resolves when the other side works. @throws Failure */
+  /** Resolves when the database works. @throws Failure */
   probe: () => Promise<void>
   onChange: (state: BreakerState) => void
   clock: () => number
@@ -17,18 +17,21 @@ type Hooks = {
 }
 
 /**
- * Stops work while the other side cannot take it. closed → open on a failure of class outage; open → half-open when the
- * probe passes; half-open → closed when one event has been worked on, or back to open. It belongs to one process: that
- * one worker's password is wrong is no reason for the others to stop.
+ * A circuit breaker: stops work while the database cannot take it.
  *
- * Some faults let the probe pass and fail every event, such as a full disk. So the pause before a probe goes on growing
- * from one opening to the next, and is short again only after an event was worked on.
+ *   closed ─ a failure of class outage ─► open ─ the probe passes ─► half-open ─ one event is handled ─► closed
+ *                                          ▲                             │
+ *                                          └─────────── an outage ───────┘
+ *
+ * It belongs to one process: the wrong password of one worker is no reason for the others to stop. Some faults let the
+ * probe pass and fail every event, such as a full disk. So the pause before a probe goes on growing from one opening to
+ * the next, and is short again only after an event was handled.
  */
 export class Breaker {
   readonly #hooks: Hooks
   readonly #stop = new AbortController()
   #state: BreakerState = { kind: 'closed' }
-  /** Since the last event that was worked on. */
+  /** Since the last event that was handled. */
   #probes = 0
 
   constructor(hooks: Hooks) {
@@ -40,7 +43,7 @@ export class Breaker {
   }
 
   open(failure: Failure): void {
-    // Another batch has told before, and is probed for.
+    // Another batch has opened it, and the probes are under way.
     if (this.#state.kind === 'open') return
     const sinceMs = this.#state.kind === 'closed' ? this.#hooks.clock() : this.#state.sinceMs
     this.#change({ kind: 'open', sinceMs, failure })
@@ -51,7 +54,7 @@ export class Breaker {
     this.#change({ kind: 'closed' })
   }
 
-  /** An event was worked on: the other side works. While the breaker is open, that event began before the failure. */
+  /** An event was handled: the database works. While the breaker is open, that event began before the failure. */
   succeed(): void {
     if (this.#state.kind === 'open') return
     this.#probes = 0
@@ -67,7 +70,7 @@ export class Breaker {
     while (!this.#stop.signal.aborted) {
       const longest = PROBE_DELAYS_MS[Math.min(this.#probes, PROBE_DELAYS_MS.length - 1)] ?? 0
       this.#probes += 1
-      // Half of the pause is random, so that many workers do not come back in one wave.
+      // Half of the pause is random, so that many workers do not probe in one wave.
       const delay = longest / 2 + (longest / 2) * this.#hooks.random()
       await pause(delay, undefined, { signal: this.#stop.signal }).catch(() => {})
       if (this.#stop.signal.aborted || this.#state.kind !== 'open') return

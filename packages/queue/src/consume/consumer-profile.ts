@@ -1,23 +1,24 @@
-import { BATCH_MAX, IN_FLIGHT_MAX, LANES, REACTION_RETRY_DELAYS_MS, REACTION_RUNS, RETRY_DELAYS_MS } from '../limits.js'
+import { EVENT_RETRIES, REACTION_RETRIES, type Retry } from '../job/retry-schedule.js'
+import { BATCH_CONCURRENCY, BATCH_MAX, IN_FLIGHT_MAX, REACTION_RUNS } from '../limits.js'
 
-/** How a queue is worked on, by one worker. */
-export type Pace = {
-  /** In hand at once. */
+/** How one worker consumes a queue. */
+export type ConsumerProfile = {
+  /** Events in flight at once. */
   inFlight: number
-  /** Handled together, and how many such batches at once. */
-  batch: number
-  lanes: number
-  /** After the last of these delays follows the last try. */
-  retryDelaysMs: readonly number[]
+  /** Events in a batch, and batches that run at once. */
+  batchSize: number
+  batchConcurrency: number
+  /** The last of these is the last try. */
+  retries: readonly Retry[]
 }
 
-export const EVENTS_PACE: Pace = {
-  ...{ inFlight: IN_FLIGHT_MAX, batch: BATCH_MAX, lanes: LANES },
-  retryDelaysMs: RETRY_DELAYS_MS,
+export const EVENT_CONSUMER_PROFILE: ConsumerProfile = {
+  ...{ inFlight: IN_FLIGHT_MAX, batchSize: BATCH_MAX, batchConcurrency: BATCH_CONCURRENCY },
+  retries: EVENT_RETRIES,
 }
 
-/** Each run stands alone. */
-export const REACTION_PACE: Pace = {
-  ...{ inFlight: REACTION_RUNS, batch: 1, lanes: REACTION_RUNS },
-  retryDelaysMs: REACTION_RETRY_DELAYS_MS,
+/** Each run is a batch of its own. */
+export const REACTION_CONSUMER_PROFILE: ConsumerProfile = {
+  ...{ inFlight: REACTION_RUNS, batchSize: 1, batchConcurrency: REACTION_RUNS },
+  retries: REACTION_RETRIES,
 }

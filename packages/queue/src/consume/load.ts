@@ -11,10 +11,11 @@ import {
 } from '../limits.js'
 
 /**
- * How starved of processor time this process is, by the lateness of its timers, and the consequence for its work. A
- * process that renews its leases late needs longer ones, and one with turns of the event loop that take seconds should
- * take less into each: else its events return as stalled jobs before it has got to them, and nothing is ever finished.
- * One late timer says nothing: a process that was frozen for a while is not starved. Nor does the time of a batch:
+ * Measures by its timers' lag how starved of processor time this process is, and derives its leases and its share of work.
+ * A process that renews its leases late needs longer ones, and one whose turns of the event loop take seconds should take
+ * fewer events into each: else its events come back as stalled jobs before it has begun them, and none is ever finished.
+ *
+ * One late timer proves nothing: a process that was frozen for a while is not starved. Nor does the duration of a batch:
  * while it waits for the database, its leases are renewed.
  */
 export class Load implements Disposable {
@@ -28,17 +29,17 @@ export class Load implements Disposable {
     this.#measure()
   }
 
-  /** Milliseconds that an event is leased for: LEASE_MS, and up to LEASE_MAX_MS where renewals are late. */
+  /** Milliseconds of an event's lease: LEASE_MS, and up to LEASE_MAX_MS where renewals are late. */
   get leaseMs(): number {
     return Math.round(Math.min(LEASE_MAX_MS, Math.max(LEASE_MS, LEASE_LAGS * this.#lagMs())))
   }
 
-  /** The part of a worker's permitted jobs in flight that this one should take. */
+  /** The share of a worker's in-flight limit that this one should use. */
   get share(): number {
     return this.#share
   }
 
-  /** Takes down how late a timer was. */
+  /** Records the lag of a timer. */
   add(lagMs: number): void {
     if (lagMs >= LAG_HIGH_MS) this.#share = Math.max(SHARE_MIN, this.#share / 2)
     else if (lagMs < LAG_LOW_MS) this.#share = Math.min(1, this.#share * 2)
@@ -49,7 +50,7 @@ export class Load implements Disposable {
     clearTimeout(this.#timer)
   }
 
-  /** The longest that was seen a few times lately. */
+  /** The longest lag that was exceeded a few times lately. */
   #lagMs(): number {
     const sinceMs = this.#clock() - LAG_WINDOW_MS
     while ((this.#late[0]?.atMs ?? Number.POSITIVE_INFINITY) < sinceMs) this.#late.shift()

@@ -1,34 +1,33 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@clerk-mirror/events'
-import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
-import type { Presence } from '../heartbeats/worker-heartbeat.js'
+import { DelayedError, type Job, WaitingError } from 'bullmq'
+import type { Heartbeat } from '../heartbeats/worker-heartbeat.js'
 import type { EnvelopeKeys } from '../job/encryption-keys.js'
-import { framesOf, readReason, reasonLine } from '../job/failure-reason.js'
-import { envelopeOf, traceOf, undecryptedFailure } from '../job/queue-job.js'
+import { readReason, reasonLine } from '../job/failure-reason.js'
+import { envelopeOf, type StoredEnvelope, traceOf, undecryptedFailure } from '../job/queue-job.js'
 import { BLOCKED_RETRY_MS, LEASE_MS } from '../limits.js'
 import { BLOCKED } from '../lua/gauge-scripts.js'
 import type { LeaseScripts } from '../lua/lease-scripts.js'
 import type { Partition } from '../partitions.js'
 import type { RedisClient } from '../redis/connection.js'
-import type { Pace } from './consumer-profile.js'
-import type { CrashRecord, Delivery, Disposition, Line } from './dispatcher.js'
+import type { ConsumerProfile } from './consumer-profile.js'
+import type { BatchDispatcher, CrashRecord, Delivery, Disposition } from './dispatcher.js'
+import { deadLetter, type RetryObserver, retryOrDeadLetter } from './retry.js'
 
-/** What happens to events besides being handled; for logs and metrics. None may throw. */
-export type EventObserver = {
-  retrying: (delivery: Delivery, failure: Failure) => void
-  deadLettered: (delivery: Delivery, failure: Failure) => void
-  /** It waits alone and is tried again, as often as it takes; told at each try. */
+/** The results of events that are not done; for logs and metrics. None may throw. */
+export type EventObserver = RetryObserver & {
+  /** The event waits alone and is tried until it is not blocked any more; called at each try. */
   blocked: (delivery: Delivery, failure: Failure) => void
 }
 
-/** What jobs of all partitions share. */
+/** The parts of a consumer that the jobs of all partitions share. */
 export type JobContext = {
   client: RedisClient & LeaseScripts
-  line: Line
-  pace: Pace
+  dispatcher: BatchDispatcher
+  profile: ConsumerProfile
   observer: EventObserver
   keys: EnvelopeKeys
-  presence: Presence
+  heartbeat: Heartbeat
   /** Aborts when the process is to stop. */
   stop: AbortSignal
   /** The events that this process works on, by the keys of their jobs. */
@@ -39,12 +38,12 @@ export type JobContext = {
 type InProgress = { token: string | undefined; startsBefore: number; disposition: Promise<Disposition> }
 
 /**
- * Works on one event and tells the queue what became of it, if the event is still this worker's: BullMQ's processor.
+ * BullMQ's processor: works on one event and reports the result to the queue, if the event is still leased to this worker.
  *
  * A process that lost a lease may be given the same event once more. It does not run it twice: the newer job waits for
- * the run that is under way and has the lease that its result is told with, and the older one ends without a word.
+ * the run in progress and reports its result with the lease that holds, and the older one ends silently.
  */
-export async function handleJob(
+export async function processJob(
   job: Job,
   token: string | undefined,
   partition: Partition,
@@ -54,22 +53,9 @@ export async function handleJob(
   const id = job.id ?? ''
   const stored = envelopeOf(id, job.name, job.timestamp, job.data, keys)
   if (!stored) throw unreadable(job, observer)
-  const isOpen = typeof stored.body === 'string'
-  const trace = traceOf(job.data)
-  const attempt = job.attemptsMade + 1
-  // BullMQ counts starts and finishes apart; every start but this one should have finished.
-  const isSuspect = job.attemptsStarted > attempt
-  const blockedBy = blockedReasonOf(job)
-  const delivery: Delivery = {
-    envelope: { ...stored, body: isOpen ? (stored.body as string) : '' },
-    attempt,
-    ...(isSuspect && { isSuspect }),
-    ...(trace !== undefined && { trace }),
-    ...(blockedBy && { blockedBy }),
-  }
+  const delivery = deliveryOf(job, stored)
   const jobKey = partition.key(id)
-  const running = inProgress.get(jobKey)
-  const own = running ?? {
+  const own = inProgress.get(jobKey) ?? {
     token,
     startsBefore: job.attemptsStarted - 1,
     disposition:
@@ -81,31 +67,46 @@ export async function handleJob(
   inProgress.set(jobKey, own)
   const disposition = await own.disposition
   if (inProgress.get(jobKey) === own) inProgress.delete(jobKey)
-  // The job that has the lease tells the queue. BullMQ leaves an event alone whose job ends so.
+  // The job with the lease reports. BullMQ leaves an event alone whose job ends with this error.
   if (own.token !== token) throw new WaitingError()
-  if (disposition.kind !== 'done') await tell(job, token ?? '', { ...own, disposition, delivery }, partition, context)
+  if (disposition.kind !== 'done') await report(job, token ?? '', { ...own, disposition, delivery }, partition, context)
+}
+
+function deliveryOf(job: Job, stored: StoredEnvelope): Delivery {
+  const trace = traceOf(job.data)
+  const attempt = job.attemptsMade + 1
+  // BullMQ counts starts and finishes apart; every start but this one should have finished.
+  const isStalled = job.attemptsStarted > attempt
+  const blockedBy = blockedReasonOf(job)
+  return {
+    envelope: { ...stored, body: typeof stored.body === 'string' ? stored.body : '' },
+    attempt,
+    ...(isStalled && { isStalled }),
+    ...(trace !== undefined && { trace }),
+    ...(blockedBy && { blockedBy }),
+  }
 }
 
 async function dispositionOf(delivery: Delivery, jobKey: string, context: JobContext): Promise<Disposition> {
-  if (!delivery.isSuspect) return context.line.push(delivery)
+  if (!delivery.isStalled) return context.dispatcher.push(delivery)
   const record = crashRecordOf(jobKey, context)
-  if (!(await othersWentFirst(jobKey, context))) return { kind: 'handed-back' }
-  return context.line.push(delivery, record)
+  if (!(await letOthersGoFirst(jobKey, context))) return { kind: 'released' }
+  return context.dispatcher.push(delivery, record)
 }
 
-type Told = { delivery: Delivery; startsBefore: number; disposition: Exclude<Disposition, { kind: 'done' }> }
+type Result = { delivery: Delivery; startsBefore: number; disposition: Exclude<Disposition, { kind: 'done' }> }
 
-/** Tells the queue of an event that was not done. Always throws, which is how BullMQ wants to be told. */
-async function tell(
+/** Reports an event that is not done to the queue. Always throws, for BullMQ reads the result from the error's type. */
+async function report(
   job: Job,
   token: string,
-  { delivery, startsBefore, disposition }: Told,
+  { delivery, startsBefore, disposition }: Result,
   { key }: Partition,
-  { client, observer, pace }: JobContext,
+  { client, observer, profile }: JobContext,
 ): Promise<never> {
   const id = job.id ?? ''
-  if (disposition.kind === 'handed-back') {
-    // It was started but not worked on: a start that counted would make the next worker suspect it.
+  if (disposition.kind === 'released') {
+    // It was started and not worked on: if this start counted, the next worker would quarantine it as stalled.
     const isOurs = await client.clerkStarts(key(id), token, startsBefore, 0)
     if (isOurs) await job.moveToWait(token)
     throw new WaitingError()
@@ -120,11 +121,11 @@ async function tell(
     }
     throw new DelayedError()
   }
-  // A killer's dead letter keeps the record of the workers that died, which tells it from one that was condemned by
-  // mistake.
-  const clearsSuspicion = failure.class === 'killer' ? 0 : 1
-  if (!(await client.clerkStarts(key(id), token, delivery.attempt, clearsSuspicion))) throw new WaitingError()
-  throw judge(delivery, disposition, observer, pace)
+  // A dead letter of class `killer` keeps the record of the crashed workers, by which it differs from one that was
+  // condemned by mistake.
+  const clearsRecord = failure.class === 'killer' ? 0 : 1
+  if (!(await client.clerkStarts(key(id), token, delivery.attempt, clearsRecord))) throw new WaitingError()
+  throw retryOrDeadLetter(delivery, disposition, observer, profile)
 }
 
 function blockedReasonOf({ failedReason }: Job): Failure | undefined {
@@ -134,36 +135,36 @@ function blockedReasonOf({ failedReason }: Job): Failure | undefined {
 }
 
 /**
- * A worker enters itself into the job that it is about to run alone, and takes itself out when the run is over. One
- * that is still entered and alive has a run under way, or lost its lease to a slow machine; one that is dead, or has
- * been silent for so long that it counts as dead, went with the run. So nothing but a death counts against an event,
- * however often leases are lost, and nobody need be there at the moment of it to count.
+ * The crash count of a stalled job. A worker enters its id into the job that it is about to run alone, and removes it when
+ * the run is over. A worker that is still entered and alive has a run in progress, or lost its lease to a slow machine;
+ * one that is dead, or silent for so long that it counts as dead, died with the run. So only a worker's death counts
+ * against an event, however often leases are lost, and no other process has to witness it to count it.
  */
-function crashRecordOf(jobKey: string, { client, presence }: JobContext): CrashRecord {
+function crashRecordOf(jobKey: string, { client, heartbeat }: JobContext): CrashRecord {
   return {
     async crashes() {
-      const others = await enteredBefore(jobKey, { client, presence })
-      return others.length === 0 ? 0 : others.length - (await presence.alive(others)).length
+      const others = await enteredBefore(jobKey, { client, heartbeat })
+      return others.length === 0 ? 0 : others.length - (await heartbeat.alive(others)).length
     },
-    begin: () => client.clerkAlone(jobKey, presence.id, 1),
-    end: () => void client.clerkAlone(jobKey, presence.id, 0).catch(() => {}),
+    begin: () => client.clerkAlone(jobKey, heartbeat.id, 1),
+    end: () => void client.clerkAlone(jobKey, heartbeat.id, 0).catch(() => {}),
   }
 }
 
 async function enteredBefore(
   jobKey: string,
-  { client, presence }: Pick<JobContext, 'client' | 'presence'>,
+  { client, heartbeat }: Pick<JobContext, 'client' | 'heartbeat'>,
 ): Promise<string[]> {
   const entered = (await client.hget(jobKey, 'struckBy')) ?? ''
-  return entered.split(' ').filter((id) => id !== '' && id !== presence.id)
+  return entered.split(' ').filter((id) => id !== '' && id !== heartbeat.id)
 }
 
 /**
- * A suspect that was run alone before is the likeliest of all to end this worker. It waits until every event that died
- * with it last time has a place in the line before it, and so costs none of them another death. False: the process is
+ * A stalled job that was run alone before is the likeliest of all to crash this worker. It waits until every event that
+ * was in flight beside it last time is queued before it, and so costs none of them another crash. False: the process is
  * to stop.
  */
-async function othersWentFirst(jobKey: string, context: JobContext): Promise<boolean> {
+async function letOthersGoFirst(jobKey: string, context: JobContext): Promise<boolean> {
   if ((await enteredBefore(jobKey, context)).length === 0) return true
   return pause(LEASE_MS, true, { signal: context.stop }).catch(() => false)
 }
@@ -172,37 +173,5 @@ function unreadable({ id = '', name, timestamp, attemptsMade }: Job, observer: E
   const failure = new Failure('poison', 'unreadable_job', 'the job holds no envelope')
   const nothing = { objectId: null, instanceId: null, source: 'clerk' as const, body: '' }
   const envelope = { eventId: id, type: String(name), receivedAtMs: timestamp, ...nothing }
-  observer.deadLettered({ envelope, attempt: attemptsMade + 1 }, failure)
-  return failedJob(failure, true)
-}
-
-/** Another try, or a dead letter. */
-function judge(
-  delivery: Delivery,
-  { failure, notBeforeMs = 0 }: Disposition & { kind: 'failed' },
-  observer: EventObserver,
-  { retryDelaysMs }: Pace,
-): Error {
-  const isLast = delivery.attempt > retryDelaysMs.length
-  const isDead = failure.class === 'poison' || failure.class === 'killer' || isLast
-  if (isDead) observer.deadLettered(delivery, failure)
-  else observer.retrying(delivery, failure)
-  return failedJob(failure, isDead, notBeforeMs)
-}
-
-/** BullMQ keeps message and stack, and reads from the error's type whether to try again. */
-function failedJob(failure: Failure, isDead: boolean, notBeforeMs = 0): Error {
-  const error = isDead ? new UnrecoverableError(reasonLine(failure)) : new Later(reasonLine(failure), notBeforeMs)
-  error.stack = framesOf(failure)
-  return error
-}
-
-/** To be tried again, and no sooner than in so many ms. */
-export class Later extends Error {
-  readonly notBeforeMs: number
-
-  constructor(message: string, notBeforeMs: number) {
-    super(message)
-    this.notBeforeMs = notBeforeMs
-  }
+  return deadLetter({ envelope, attempt: attemptsMade + 1 }, failure, observer)
 }

@@ -1,62 +1,62 @@
-import { FETCH_RETRY_MS, REFUSAL_MS } from '../limits.js'
+import { FETCH_RETRY_MS, REDIS_ERROR_MS } from '../limits.js'
 import { errorWord } from '../redis/error-word.js'
 
-/** By direct command; from within a script, of Redis 7 and later; and of Redis 6 and 7.0. */
-const MISSING_RIGHT = /^NOPERM|ACL failure in script|user executing the script can't run/
+/** Of a direct command; from within a script, by Redis 7 and later; and by Redis 6 and 7.0. */
+const MISSING_PERMISSION = /^NOPERM|ACL failure in script|user executing the script can't run/
 
 /**
- * What Redis refuses a worker that it answers, such as a command that its account has no right to. BullMQ asks again at
- * once, ten thousand times a second: the worker rests instead, and each refusal is told once for as long as it goes on.
+ * Error replies of Redis, such as to a command that the worker's account has no right to. BullMQ repeats such a command at
+ * once, ten thousand times a second: the worker backs off instead, and each error is reported once while it recurs.
  */
-export class Refusals implements Disposable {
-  readonly #onRest: () => void
-  readonly #told = new Set<string>()
+export class RedisBackoff implements Disposable {
+  readonly #onBackoffChange: () => void
+  readonly #reported = new Set<string>()
   #last = { message: '', atMs: Number.NEGATIVE_INFINITY }
-  #rest: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(onRest: () => void) {
-    this.#onRest = onRest
+  constructor(onBackoffChange: () => void) {
+    this.#onBackoffChange = onBackoffChange
   }
 
-  /** Whether the worker should leave Redis in peace for now; `onRest` tells of each change. */
-  get rests(): boolean {
-    return this.#rest !== undefined
+  /** Whether the worker should send no commands for now; `onBackoffChange` is called at each change. */
+  get isBackingOff(): boolean {
+    return this.#timer !== undefined
   }
 
-  /** A right is missing: nothing that the process could do, or the next one in its place, would help. */
-  get lacksRight(): boolean {
-    return this.#goesOn() && MISSING_RIGHT.test(this.#last.message)
+  /** The account lacks a permission: neither this process nor the next one in its place can work. */
+  get lacksPermission(): boolean {
+    return this.#isActive() && MISSING_PERMISSION.test(this.#last.message)
   }
 
-  /** In words for whoever asks how the worker is; null when nothing is refused. */
+  /** For the health check; null without a recent error. */
   get cause(): string | null {
-    if (!this.#goesOn()) return null
-    if (this.lacksRight)
+    if (!this.#isActive()) return null
+    if (this.lacksPermission)
       return 'the account lacks a right in Redis: ACL LOG there, or queue.error in this log, names it'
     return `Redis refuses this worker’s commands: ${errorWord(this.#last.message)}`
   }
 
-  /** Returns whether it is news. */
+  /** Returns whether the error is new. */
   add(message: string): boolean {
-    if (!this.#goesOn()) this.#told.clear()
+    if (!this.#isActive()) this.#reported.clear()
     this.#last = { message, atMs: performance.now() }
-    if (this.#rest === undefined) {
-      this.#rest = setTimeout(() => {
-        this.#rest = undefined
-        this.#onRest()
+    if (this.#timer === undefined) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined
+        this.#onBackoffChange()
       }, FETCH_RETRY_MS)
-      this.#onRest()
+      this.#onBackoffChange()
     }
-    const isNews = !this.#told.has(message)
-    this.#told.add(message)
-    return isNews
+    const isNew = !this.#reported.has(message)
+    this.#reported.add(message)
+    return isNew
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#rest)
+    clearTimeout(this.#timer)
   }
 
-  #goesOn(): boolean {
-    return performance.now() - this.#last.atMs < REFUSAL_MS
+  #isActive(): boolean {
+    return performance.now() - this.#last.atMs < REDIS_ERROR_MS
   }
 }

@@ -1,8 +1,8 @@
 import { ERROR_REPEATS_MS } from '../limits.js'
 
 /**
- * Errors of the blocking connections while the main connection works. Each attempt to reconnect fails alike, for as
- * long as the outage lasts: an error is news when it was not seen for longer than two attempts take.
+ * Errors of the blocking connections while the main connection works. Each attempt to reconnect fails alike, for as long
+ * as the outage lasts: an error is new when it was not seen for longer than two attempts take.
  */
 export class RepeatedErrors {
   readonly #lastMs = new Map<string, number>()
@@ -12,12 +12,12 @@ export class RepeatedErrors {
     this.#clock = clock
   }
 
-  /** Returns whether it is news. */
+  /** Returns whether the error is new. */
   add(message: string): boolean {
     const nowMs = this.#clock()
     for (const [each, lastMs] of this.#lastMs) if (nowMs - lastMs > ERROR_REPEATS_MS) this.#lastMs.delete(each)
-    const isNews = !this.#lastMs.has(message)
+    const isNew = !this.#lastMs.has(message)
     this.#lastMs.set(message, nowMs)
-    return isNews
+    return isNew
   }
 }

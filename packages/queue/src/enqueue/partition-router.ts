@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { singleFlight } from '@clerk-mirror/runtime'
 import type { IngestSettings, ProducerPresence } from '../heartbeats/producer-heartbeat.js'
 import type { IncomingEvent } from '../job/queue-job.js'
-import { PRESENCE_BEAT_MS, PRESENCE_MS, REGISTER_RETRY_MS } from '../limits.js'
+import { HEARTBEAT_MS, HEARTBEAT_TTL_MS, REGISTER_RETRY_MS } from '../limits.js'
 import { type PartitionScripts, registryKeys } from '../lua/partition-scripts.js'
 import { indexOf, type Partition, type Partitions, partitions, spreadBy } from '../partitions.js'
 import { ClockShift } from '../redis/clock-shift.js'
@@ -68,7 +68,7 @@ export function registerProducer(
   const register = singleFlight(async () => {
     const word = JSON.stringify({ ...self, ...(clock.ms !== undefined && { clockShiftMs: clock.ms }) })
     const [, registered = count, ...used] = await clock.measure(
-      () => write(keys[0], (scripted) => scripted.clerkRegisterProducer(...keys, PRESENCE_MS, id, count, word)),
+      () => write(keys[0], (scripted) => scripted.clerkRegisterProducer(...keys, HEARTBEAT_TTL_MS, id, count, word)),
       ([redisTime]) => Number(redisTime),
     )
     if (registered !== served.length) served = partitions(registered, namespace)
@@ -86,7 +86,7 @@ export function registerProducer(
       const waitMs = await register()
         .then(findDeadLetters)
         .then(
-          () => PRESENCE_BEAT_MS,
+          () => HEARTBEAT_MS,
           () => REGISTER_RETRY_MS,
         )
       await pause(waitMs, undefined, { signal: stop.signal, ref: false }).catch(() => {})

@@ -1,4 +1,4 @@
-import { PRESENCE_MS } from '../limits.js'
+import { HEARTBEAT_TTL_MS } from '../limits.js'
 import { registryKeys, withPartitionScripts } from '../lua/partition-scripts.js'
 import type { RedisClient } from '../redis/connection.js'
 
@@ -30,7 +30,7 @@ export async function readProducers(
 ): Promise<{ count: number; producers: ProducerPresence[] }> {
   const [count = 1, ...rows] = await withPartitionScripts(client).clerkPartitions(
     ...registryKeys(namespace),
-    PRESENCE_MS,
+    HEARTBEAT_TTL_MS,
   )
   const heartbeats = rows.filter((_, index) => index % 2 === 1)
   return { count: Number(count), producers: heartbeats.map((text) => JSON.parse(String(text)) as ProducerPresence) }

@@ -1,7 +1,7 @@
 import { type Envelope, Failure } from '@clerk-mirror/events'
-import { REACTION_RETRY_DELAYS_MS, TRIES_MAX } from '../limits.js'
 import { decryptBody, encryptBody, type UndecryptedBody } from './encrypted-body.js'
 import type { EnvelopeKeys } from './encryption-keys.js'
+import { EVENT_RETRIES, REACTION_RETRIES, type Retry } from './retry-schedule.js'
 
 /**
  * An envelope in Redis: a BullMQ job with the event's id as its id, the event's type as its name and the time of
@@ -31,12 +31,12 @@ export type StoredEnvelope = Omit<Envelope, 'body' | 'userId'> & { body: string 
 
 export const BACKOFF_TYPE = 'clerk'
 
-/** BullMQ's options, in the form that it stores with each job. */
-export const JOB_OPTIONS = JSON.stringify({ attempts: TRIES_MAX, backoff: { type: BACKOFF_TYPE } })
-export const REACTION_JOB_OPTIONS = JSON.stringify({
-  attempts: REACTION_RETRY_DELAYS_MS.length + 1,
-  backoff: { type: BACKOFF_TYPE },
-})
+/** BullMQ's options, in the form that it stores with each job. The first try is an attempt too. */
+const jobOptions = (retries: readonly Retry[]) =>
+  JSON.stringify({ attempts: retries.length + 1, backoff: { type: BACKOFF_TYPE } })
+
+export const JOB_OPTIONS = jobOptions(EVENT_RETRIES)
+export const REACTION_JOB_OPTIONS = jobOptions(REACTION_RETRIES)
 
 export function queueJobOf(envelope: IncomingEvent, keys: EnvelopeKeys, trace?: string): QueueJob {
   const { eventId, type, receivedAtMs, objectId, instanceId, source, body, userId = null } = envelope

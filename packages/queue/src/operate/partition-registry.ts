@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type ProducerPresence, readProducers } from '../heartbeats/producer-heartbeat.js'
-import { PRESENCE_MS, REGISTRY_POLL_MS } from '../limits.js'
+import { HEARTBEAT_TTL_MS, REGISTRY_POLL_MS } from '../limits.js'
 import { PLACES, registryKeys, withPartitionScripts } from '../lua/partition-scripts.js'
 import { type Partition, type Partitions, partitions } from '../partitions.js'
 import { connectOperator, openPromptClient } from '../redis/connection.js'
@@ -88,7 +88,7 @@ export async function openPartitionDesk(target: RedisTarget, namespace: string):
     async retire(index) {
       if (index === 0) return { kind: 'first' }
       const token = randomUUID()
-      const may = await asQueueUnavailable(client.clerkBeginRetiring(...keys, PRESENCE_MS, index, token))
+      const may = await asQueueUnavailable(client.clerkBeginRetiring(...keys, HEARTBEAT_TTL_MS, index, token))
       if (may === 'no') return { kind: 'unknown' }
       const { count, producers } = await asQueueUnavailable(readProducers(client, namespace))
       if (may === 'not-last') return { kind: 'not-last', count }

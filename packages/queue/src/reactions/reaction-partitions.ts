@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Queue } from 'bullmq'
-import { PRESENCE_MS, REACTION_ACKNOWLEDGE_MS, REGISTRY_POLL_MS } from '../limits.js'
+import { HEARTBEAT_TTL_MS, REACTION_ACKNOWLEDGE_MS, REGISTRY_POLL_MS } from '../limits.js'
 import { reactionRegistryKeys, readRegistry, withReactionRegistry } from '../lua/reaction-registry-scripts.js'
 import { firstOf, type Partition, type Partitions, partition, QUEUES } from '../partitions.js'
 import { connectOperator, type RedisClient } from '../redis/connection.js'
@@ -105,14 +105,14 @@ export async function openReactionPartitions(target: RedisTarget, list: Partitio
     const untilMs = performance.now() + REACTION_ACKNOWLEDGE_MS
     const version = Number(await asQueueUnavailable(client.hget(registerKeys[0], 'version')))
     while (performance.now() < untilMs) {
-      const words = await asQueueUnavailable(client.clerkReactionReaders(...registerKeys, PRESENCE_MS))
+      const words = await asQueueUnavailable(client.clerkReactionReaders(...registerKeys, HEARTBEAT_TTL_MS))
       if (words.every((word) => (JSON.parse(word) as { version: number }).version >= version)) return
       await pause(REGISTRY_POLL_MS)
     }
   }
   const unregister = async (reaction: string): Promise<Unregistered> => {
     const [kind, filters = ''] = await asQueueUnavailable(
-      client.clerkRemoveReaction(...registerKeys, PRESENCE_MS, reaction),
+      client.clerkRemoveReaction(...registerKeys, HEARTBEAT_TTL_MS, reaction),
     )
     if (kind === 'removed' || kind === 'narrowed') await acknowledged()
     if (kind === 'narrowed') return { kind, filters: filters.split('\n') }

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { singleFlight } from '@clerk-mirror/runtime'
 import { workersAlive } from '../heartbeats/worker-heartbeat.js'
 import {
-  PRESENCE_MS,
+  HEARTBEAT_TTL_MS,
   PROMPT_COMMAND_MS,
   REACTION_ACKNOWLEDGE_MS,
   REACTION_REGISTRY_TRUST_MS,
@@ -160,7 +160,7 @@ class RegistryReader {
   /** Living workers with work in progress, known or possible, that began before this version. */
   async unaware(version: number): Promise<Unaware[]> {
     const words = await asQueueUnavailable(
-      withTimeout(PROMPT_COMMAND_MS, this.#client.clerkReactionReaders(...this.#keys(), PRESENCE_MS)),
+      withTimeout(PROMPT_COMMAND_MS, this.#client.clerkReactionReaders(...this.#keys(), HEARTBEAT_TTL_MS)),
     )
     const readers = words.map((word) => JSON.parse(word) as Unaware & { version: number })
     // A worker of a release before the register says nothing of its settings, and asks for its own reactions alone.
@@ -193,14 +193,14 @@ class RegistryReader {
   }
 
   #ask(version: number) {
-    const look = this.#client.clerkLook(...this.#keys(), PRESENCE_MS, this.#id, this.#heartbeat(), version)
+    const look = this.#client.clerkLook(...this.#keys(), HEARTBEAT_TTL_MS, this.#id, this.#heartbeat(), version)
     return asQueueUnavailable(withTimeout(PROMPT_COMMAND_MS, look))
   }
 
   #register() {
     const reactions = this.#texts().flat()
     const register = this.#client.clerkRegisterReactions(
-      ...[...this.#keys(), PRESENCE_MS, this.#id, this.#heartbeat(), ...reactions],
+      ...[...this.#keys(), HEARTBEAT_TTL_MS, this.#id, this.#heartbeat(), ...reactions],
     )
     return asQueueUnavailable(withTimeout(PROMPT_COMMAND_MS, register))
   }
