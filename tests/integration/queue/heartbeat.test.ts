@@ -1,7 +1,7 @@
 import { Failure } from '@clerk-mirror/events'
 import { openQueueView, parseRedisUrl, type QueueView } from '@clerk-mirror/queue/operate'
 import { afterEach, beforeEach, expect, inject, onTestFinished, test } from 'vitest'
-import { PRESENCE_BEAT_MS } from '../../../packages/queue/src/limits.js'
+import { HEARTBEAT_MS } from '../../../packages/queue/src/limits.js'
 import { envelope, openTestQueue, type TestQueue } from '../../support/queue/queue.js'
 import { until } from '../../support/until.js'
 
@@ -48,7 +48,7 @@ test('a worker whose database is away is seen to hold its events, at once', asyn
   await until(() => beats.some(({ breaker }) => breaker === 'open'))
   const opened = beats.findIndex(({ breaker }) => breaker === 'open')
   // Sooner than the next heartbeat is due, in the time of Redis.
-  expect((beats[opened]?.atMs ?? 0) - (beats[opened - 1]?.atMs ?? 0)).toBeLessThan(PRESENCE_BEAT_MS)
+  expect((beats[opened]?.atMs ?? 0) - (beats[opened - 1]?.atMs ?? 0)).toBeLessThan(HEARTBEAT_MS)
   expect(await view.workers()).toMatchObject([{ breaker: 'open', held: 1 }])
 })
 
