@@ -212,9 +212,9 @@ describe.skipIf(!isPossible)('a worker that is told to stop', () => {
   test('is not ready from that moment on, while it still works on what it holds', async () => {
     await using worker = await house.worker()
     await until(() => isReady(worker))
-    await house.database.pause()
-    const events = signUps(8, 10)
-    await pour(ingest, events).done
+    // Under load, so that the worker has events in flight when the database freezes.
+    const { events, traffic } = await pourThrough(8, () => house.database.pause())
+    await expectAllTaken(traffic)
     await until(async () => (await house.counts()).active > 0)
     worker.signal('SIGTERM')
     await worker.says('process.stopping')

@@ -93,7 +93,10 @@ async function claim(
     const { fingerprint } = each.reason
     // Redis is away: then no dead letter was stored either, and the event will be dead-lettered again.
     const isOurs = await claims.claim(fingerprint).catch(() => null)
-    if (isOurs !== null) claimedAtMs.set(fingerprint, performance.now())
+    // A late Redis may have made the claim all the same, and no process would send the alert for a day. A second alert of
+    // the cause does less harm.
+    if (isOurs === null) await claims.withdraw(fingerprint).catch(() => {})
+    else claimedAtMs.set(fingerprint, performance.now())
     if (isOurs) claimed.push(each)
   }
   return claimed

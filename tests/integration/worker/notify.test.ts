@@ -138,7 +138,8 @@ test('a receiver that never answers delays nobody, and causes do not heap up wit
   await worker[Symbol.asyncDispose]()
   expect(performance.now() - sinceMs, 'the answer would have been waited for 60 s').toBeLessThan(20_000)
   expect(site.results.failed).toBeGreaterThan(0)
-  expect(await site.keys(), 'the claims of a failed alert are withdrawn').toEqual([])
+  // The claims of a failed alert are withdrawn, however late Redis is.
+  await until(async () => (await site.keys()).length === 0)
 })
 
 test('many causes at once are a few messages', async () => {
