@@ -13,7 +13,7 @@ declare module 'vitest' {
   }
 }
 
-const CONNECT_TIMEOUT_S = 30
+const CONNECT_TIMEOUT_S = 10
 
 // The one place where tests read the environment. Never REDIS_URL or DATABASE_URL: those may lead to real data.
 const { TEST_REDIS_URL: redisUrl, TEST_DATABASE_URL: databaseUrl } = process.env

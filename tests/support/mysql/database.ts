@@ -16,7 +16,7 @@ export type TestDatabase = AsyncDisposable & {
 
 /** A database of its own on the server of this run, so that files run side by side. Disposing drops it. */
 export async function openTestDatabase(): Promise<TestDatabase> {
-  const database = absentTestDatabase()
+  const database = testDatabase(inject('databaseUrl'))
   try {
     await migrate(database.options, { folder: MIGRATIONS, log: () => undefined })
     return database
@@ -26,9 +26,15 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   }
 }
 
-/** The same before anything has created it. */
+/** The same before anything has created it. The pool retries a connect until its time is over: here the product's own. */
 export function absentTestDatabase(): TestDatabase {
   const url = new URL(inject('databaseUrl'))
+  url.searchParams.delete('connect_timeout')
+  return testDatabase(url.href)
+}
+
+function testDatabase(serverUrl: string): TestDatabase {
+  const url = new URL(serverUrl)
   url.pathname = `/clerk_mirror_${randomBytes(6).toString('hex')}`
   const options = parseDatabaseUrl(url.href)
   return {

@@ -53,8 +53,12 @@ export async function openRedisCluster(
     masterOf: (key) => masterOf(nodes, key),
     replicaOf: (key) => replicaOf(nodes, key),
     async failover(key) {
-      const replica = await replicaOf(nodes, key)
-      await replica.client.cluster('FAILOVER')
+      let replica: ClusterNode | undefined
+      // Refused while the replica still joins the master of the failover before.
+      await until(async () => {
+        replica = await replicaOf(nodes, key)
+        return (await replica.client.cluster('FAILOVER')) === 'OK'
+      })
       await until(async () => (await masterOf(nodes, key)) === replica)
     },
     beginMove: (key) => beginMove(nodes, key, password),
