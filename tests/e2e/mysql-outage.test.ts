@@ -213,7 +213,7 @@ describe.skipIf(!isPossible)('a worker that is told to stop', () => {
     await using worker = await house.worker()
     await until(() => isReady(worker))
     // Under load, so that the worker has events in flight when the database freezes.
-    const { events, traffic } = await pourThrough(8, () => house.database.pause())
+    const { events, traffic } = await pourThrough(11, () => house.database.pause())
     await expectAllTaken(traffic)
     await until(async () => (await house.counts()).active > 0)
     worker.signal('SIGTERM')
