@@ -49,6 +49,8 @@ export class BatchedBackend extends RedisQueueBackend {
   #prefetched: Prefetched[] = []
   #holdTimer: NodeJS.Timeout | undefined
   #prefetching: Promise<void> = Promise.resolve()
+  /** The process may end only after it: the jobs are leased, and in no list of this object any more. */
+  #releasing: Promise<void> = Promise.resolve()
   #lastNumber = -1
   /** Jobs that the worker was given and has not begun. */
   readonly #given = new Set<unknown>()
@@ -125,8 +127,13 @@ export class BatchedBackend extends RedisQueueBackend {
     return this.#prefetched.length + this.#given.size + this.#processing + this.#finishing === 0
   }
 
-  /** Releases jobs that were fetched and not requested, as if they had never been fetched. */
-  async releasePrefetched(): Promise<void> {
+  /** Releases jobs that were fetched and not requested, as if they had never been fetched. Waits for a release under way. */
+  releasePrefetched(): Promise<void> {
+    this.#releasing = this.#releasing.then(() => this.#releaseNow())
+    return this.#releasing
+  }
+
+  async #releaseNow(): Promise<void> {
     // Jobs on their way from Redis are leased to this worker as well.
     await this.#prefetching
     clearTimeout(this.#holdTimer)
