@@ -16,7 +16,7 @@ import {
 } from '@clerk-mirror/runtime'
 import { type Call, WrongUsage } from './command.js'
 
-/** What a command needs that compares the mirror with Clerk. */
+/** The needs of a command that compares the mirror with Clerk. */
 export type ClerkConfig = {
   secretKey: Secret
   url: URL

@@ -48,7 +48,7 @@ export async function watch(stack: Stack, { say, signal }: WatchOptions): Promis
   }
 }
 
-/** What changed between two builds, put into the running stack. */
+/** Puts the changes between two builds into the running stack. */
 async function follow(stack: Stack, before: Programs, built: Programs, { say, signal }: WatchOptions): Promise<void> {
   if (before.devstack !== built.devstack) say('packages/devstack changed: start npm run dev again to run its new code')
   const names = PROCESS_NAMES.filter((name) => stack.processes[name] && before[name] !== built[name])

@@ -27,7 +27,7 @@ export type ReplayResult = { matched: number; replayed: number; skipped: number 
 export type DiscardResult = { matched: number; discarded: number; skipped: number }
 export type RetryNowResult = { matched: number; retried: number; skipped: number }
 
-/** What a verb does to a few dead letters; says how many it moved. */
+/** Applies a command to a few dead letters; returns the number of moved ones. */
 type Move = (deadLetters: readonly DeadLetter[]) => Promise<number>
 
 export type Bulk = {

@@ -2,7 +2,7 @@ import { ok, refused, type StandInAnswer } from './answers.js'
 import { LISTS, STAND_IN_KINDS, type StandInKind, type StandInObject, textOf } from './kinds.js'
 import type { ObjectList } from './object-list.js'
 
-/** What the stand-in serves, and how it behaves where Clerk's documents say nothing. */
+/** The stand-in's content, and its behaviour where Clerk's documents say nothing. */
 export type Served = {
   instance: { id: string; environment_type: 'production' | 'development' }
   lists: Readonly<Record<StandInKind, ObjectList>>

@@ -7,7 +7,7 @@ export type UserTimes = { createdAtMs: readonly number[]; next: bigint | null }
 /** Of a user: the version's `updated_at`, null for a stub; the text, null for a tombstone. */
 export type StoredUser = { updatedAtMs: number | null; deletedBy: string | null; data: string | null }
 
-/** What a comparison with Clerk reads. All of it throws Failure when the database does not answer. */
+/** The reads of a comparison with Clerk. All of them throw Failure when the database does not answer. */
 export type ProbeReads = {
   /** From the beginning, or where the last part said. */
   userTimes: (after: bigint | null) => Promise<UserTimes>
